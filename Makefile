@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tally. `make help` lists the targets. V=1 shows commands; CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR and WERROR=1 are yours.
+
+VERSION    := 0.1.0
+SOVERSION  := 0
+
+CC         ?= cc
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR     ?= $(PREFIX)/share/man
+DOCDIR     ?= $(PREFIX)/share/doc/tally-psi
+CFLAGS     ?= -O2 -g
+LDFLAGS    ?=
+SECONDS_PER_FUZZER ?= 60
+
+# VARIANT picks the build: release, test (invariants and fault hooks), plain (tests without invariants), asan, ubsan, ct.
+VARIANT    ?= release
+B          := build/$(VARIANT)
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+# Empty when the libraries are not installed yet: `make deps` comes first, in a make of its own.
+PACKAGES   := libsodium libcrypto libssl libprotobuf-c libutf8proc jansson
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
+
+WARN := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wmissing-prototypes \
+        -Wstrict-prototypes -Wcast-qual -Wundef -Wvla -Wformat=2 $(if $(WERROR)$(CI),-Werror)
+HARD := -fPIC -fvisibility=hidden -fstack-protector-strong -ftrivial-auto-var-init=zero
+HARDLINK := -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
+FORTIFY := -D_FORTIFY_SOURCE=2
+DEFS := -D_GNU_SOURCE -I. -Ipsi
+
+VARIANT_release :=
+VARIANT_test    := -DTALLY_TEST -DPSI_VERIFY
+VARIANT_plain   := -DTALLY_TEST
+VARIANT_asan    := -DTALLY_TEST -DPSI_VERIFY -fsanitize=address -fno-omit-frame-pointer
+VARIANT_ubsan   := -DTALLY_TEST -DPSI_VERIFY -fsanitize=undefined -fno-sanitize-recover=all
+VARIANT_tsan    := -DTALLY_TEST -DPSI_VERIFY -fsanitize=thread
+VARIANT_ct      := -DTALLY_TEST -DPSI_CTGRIND
+VARIANT_fuzz    := -DTALLY_TEST -DPSI_VERIFY -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+EXTRA := $(VARIANT_$(VARIANT))
+$(if $(filter asan ubsan tsan fuzz,$(VARIANT)),$(eval FORTIFY :=))
+
+LIB_SRC  := $(sort $(wildcard psi/*.c) $(filter-out proto/tally.pb-c.c,$(wildcard proto/*.c)) $(wildcard party/*.c))
+CLI_SRC  := $(sort $(wildcard cli/*.c))
+PB       := $(B)/gen/proto/tally.pb-c
+LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o) $(PB).o
+CLI_OBJ  := $(CLI_SRC:%.c=$(B)/%.o)
+TEST_SRC := $(sort $(wildcard tests/test_*.c))
+TEST_LIB := $(sort $(wildcard tests/support_*.c))
+TESTS    := $(TEST_SRC:tests/%.c=$(B)/tests/%)
+FUZZ_SRC := $(sort $(wildcard tests/fuzz_*.c))
+FUZZERS  := $(FUZZ_SRC:tests/%.c=build/fuzz/tests/%)
+EXAMPLES := $(patsubst docs/examples/%.c,build/examples/%,$(sort $(wildcard docs/examples/*.c)))
+MAN1     := $(sort $(wildcard docs/man/*.1))
+MAN7     := $(sort $(wildcard docs/man/*.7))
+
+SONAME   := libtally.so.$(SOVERSION)
+SHARED   := libtally.so.$(VERSION)
+
+.PHONY: all deps demo check check-long lint format asan ubsan tsan fuzz bench install uninstall dist clean help \
+        unit unit-plain ct commands examples library objects
+.DELETE_ON_ERROR:
+
+all: $(B)/tally $(B)/$(SHARED) $(B)/libtally.a
+
+help:
+	@printf '%s\n' \
+	  'make demo         install what is missing, build, run a match between two parties on this machine' \
+	  'make check        install what is missing, build, run all tests; last line: N passed, N failed' \
+	  'make all          build the command and the libraries in $(B)' \
+	  'make install      into PREFIX ($(PREFIX)), DESTDIR respected; make uninstall keeps keys and data' \
+	  'make deps         install build dependencies (Debian, Ubuntu)' \
+	  'make lint         include direction, names, forbidden calls, format, static analysis' \
+	  'make format       rewrite the sources as lint wants them' \
+	  'make asan|ubsan|tsan  unit tests under a sanitizer' \
+	  'make fuzz         every fuzz target for SECONDS_PER_FUZZER ($(SECONDS_PER_FUZZER)) seconds' \
+	  'make check-long   soak and scale tests' \
+	  'make bench        benchmarks' \
+	  'make dist         source archive in dist/'
+
+# ---- Compiling --------------------------------------------------------------------------------------------------
+
+COMPILE = $(CC) $(WARN) $(HARD) $(FORTIFY) $(DEFS) -I$(B)/gen $(PKG_CFLAGS) $(EXTRA) $(CFLAGS) -MMD -MP
+
+$(B)/gen/proto/tally.pb-c.c: proto/tally.proto
+	$(call say,PROTOC,$<)
+	$(Q)mkdir -p $(B)/gen && protoc-c --c_out=$(B)/gen $<
+$(B)/gen/proto/tally.pb-c.h: $(B)/gen/proto/tally.pb-c.c ;
+
+# Generated code is not held to our warnings.
+$(PB).o: $(PB).c
+	$(call say,CC,$<)
+	$(Q)$(CC) -std=c11 -w $(HARD) $(DEFS) -I$(B)/gen $(PKG_CFLAGS) $(EXTRA) $(CFLAGS) -c -o $@ $<
+
+$(B)/%.o: %.c | $(B)/gen/proto/tally.pb-c.h
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(COMPILE) -c -o $@ $<
+
+$(B)/libtally.a: $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcsD $@ $^
+
+$(B)/$(SHARED): $(LIB_OBJ) party/libtally.map
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared $(EXTRA) $(CFLAGS) $(HARDLINK) -Wl,-soname,$(SONAME) -Wl,--version-script=party/libtally.map \
+	  -Wl,-z,defs $(LDFLAGS) -o $@ $(LIB_OBJ) $(PKG_LIBS) -lpthread
+	$(Q)ln -sf $(SHARED) $(B)/$(SONAME) && ln -sf $(SONAME) $(B)/libtally.so
+
+# The command needs only the public API, and holds it statically so that it runs from anywhere.
+$(B)/tally: $(CLI_OBJ) $(B)/libtally.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) -pie $(EXTRA) $(CFLAGS) $(HARDLINK) $(LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libtally.a $(PKG_LIBS) -lpthread
+
+$(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_LIB:%.c=$(B)/%.o) $(B)/libtally.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit -lcsv -lpthread
+
+.PRECIOUS: $(B)/%.o
+
+# ---- Tests ------------------------------------------------------------------------------------------------------
+
+deps:
+	@tests/deps.sh
+
+demo: deps
+	@$(MAKE) --no-print-directory all
+	@docs/examples/demo.sh build/release/tally
+
+# Every runner appends "name passed failed" to RESULTS; the last line adds them up.
+RESULTS := $(CURDIR)/build/results.txt
+export TALLY_RESULTS := $(RESULTS)
+
+check: deps
+	@rm -f $(RESULTS) && mkdir -p build
+	@$(MAKE) --no-print-directory check-run
+
+.PHONY: check-run
+check-run:
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory unit VARIANT=test
+	@$(MAKE) --no-print-directory unit VARIANT=plain
+	@$(MAKE) --no-print-directory ct
+	@$(MAKE) --no-print-directory commands
+	@tests/total.sh $(RESULTS)
+
+unit: $(TESTS)
+	@tests/run.sh $(VARIANT) $(TESTS)
+
+ct:
+	@$(MAKE) --no-print-directory VARIANT=ct build/ct/tests/test_ct
+	@tests/ct.sh build/ct/tests/test_ct
+
+# Installs into a folder of its own and runs the installed command as two organisations would.
+STAGE := $(CURDIR)/build/stage
+commands: all examples
+	@rm -rf $(STAGE) && $(MAKE) --no-print-directory install PREFIX=$(STAGE) DESTDIR= >/dev/null
+	@python3 tests/commands.py $(STAGE)/bin/tally
+
+examples:
+	@rm -rf build/stage-examples && $(MAKE) --no-print-directory install PREFIX=$(CURDIR)/build/stage-examples DESTDIR= >/dev/null
+	@tests/examples.sh $(CURDIR)/build/stage-examples docs/examples
+
+asan ubsan tsan:
+	@rm -f $(RESULTS) && mkdir -p build
+	@$(MAKE) --no-print-directory unit VARIANT=$@
+	@tests/total.sh $(RESULTS)
+
+build/fuzz/tests/fuzz_%: build/fuzz/tests/fuzz_%.o build/fuzz/libtally.a
+	$(call say,LINK,$@)
+	$(Q)clang -fsanitize=fuzzer,address,undefined $(CFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
+
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+fuzz:
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzzers
+	@tests/fuzz.sh $(SECONDS_PER_FUZZER) $(FUZZERS)
+
+lint:
+	@tests/lint.sh $(LIB_SRC) $(CLI_SRC) $(TEST_SRC)
+
+format:
+	@clang-format -i $$(git ls-files -co --exclude-standard '*.c' '*.h')
+
+check-long: deps
+	@rm -f $(RESULTS) && mkdir -p build
+	@$(MAKE) --no-print-directory all
+	@python3 tests/commands.py --long build/release/tally
+	@tests/total.sh $(RESULTS)
+
+bench: all
+	@benchmarks/match.sh build/release/tally
+
+# ---- Installing -------------------------------------------------------------------------------------------------
+
+D := $(DESTDIR)
+install: all
+	install -d $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR)/tally $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man7 $(D)$(DOCDIR)
+	install -m 755 $(B)/tally $(D)$(BINDIR)/tally
+	install -m 755 $(B)/$(SHARED) $(D)$(LIBDIR)/$(SHARED)
+	ln -sf $(SHARED) $(D)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(D)$(LIBDIR)/libtally.so
+	install -m 644 $(B)/libtally.a $(D)$(LIBDIR)/libtally.a
+	install -m 644 party/tally.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
+	  party/tally.pc.in > $(D)$(LIBDIR)/pkgconfig/tally.pc
+	$(if $(MAN1),install -m 644 $(MAN1) $(D)$(MANDIR)/man1/)
+	$(if $(MAN7),install -m 644 $(MAN7) $(D)$(MANDIR)/man7/)
+	install -m 644 README.md $(wildcard docs/*.md) $(D)$(DOCDIR)/
+
+# Removes what install put there. Keys and data live in the users' homes and are not touched.
+uninstall:
+	rm -f $(D)$(BINDIR)/tally $(D)$(LIBDIR)/libtally.so* $(D)$(LIBDIR)/libtally.a $(D)$(LIBDIR)/pkgconfig/tally.pc
+	rm -f $(addprefix $(D)$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $(D)$(MANDIR)/man7/,$(notdir $(MAN7)))
+	rm -rf $(D)$(INCLUDEDIR)/tally $(D)$(DOCDIR)
+
+dist:
+	mkdir -p dist
+	git archive --prefix=tally-$(VERSION)/ -o dist/tally-$(VERSION).tar.gz HEAD
+
+clean:
+	rm -rf build dist
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -17,7 +17,7 @@ SECONDS_PER_FUZZER ?= 60
 
 # VARIANT picks the build: release, test (invariants and fault hooks), plain (tests without invariants), asan, ubsan, ct.
 VARIANT    ?= release
-B          := build/$(VARIANT)
+B          ?= build/$(VARIANT)$(if $(findstring clang,$(CC)),-clang)
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
@@ -29,7 +29,7 @@ PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
 WARN := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wmissing-prototypes \
         -Wstrict-prototypes -Wcast-qual -Wundef -Wvla -Wformat=2 $(if $(WERROR)$(CI),-Werror)
-HARD := -fPIC -fvisibility=hidden -fstack-protector-strong -ftrivial-auto-var-init=zero
+HARD := -fPIC -fvisibility=hidden -fstack-protector-strong
 HARDLINK := -Wl,-z,relro,-z,now -Wl,-z,noexecstack -Wl,--as-needed
 FORTIFY := -D_FORTIFY_SOURCE=2
 DEFS := -D_GNU_SOURCE -I. -Ipsi
@@ -54,7 +54,7 @@ TEST_SRC := $(sort $(wildcard tests/test_*.c))
 TEST_LIB := $(sort $(wildcard tests/support_*.c))
 TESTS    := $(TEST_SRC:tests/%.c=$(B)/tests/%)
 FUZZ_SRC := $(sort $(wildcard tests/fuzz_*.c))
-FUZZERS  := $(FUZZ_SRC:tests/%.c=build/fuzz/tests/%)
+FUZZERS  := $(FUZZ_SRC:tests/%.c=build/fuzz-clang/tests/%)
 EXAMPLES := $(patsubst docs/examples/%.c,build/examples/%,$(sort $(wildcard docs/examples/*.c)))
 MAN1     := $(sort $(wildcard docs/man/*.1))
 MAN7     := $(sort $(wildcard docs/man/*.7))
@@ -170,7 +170,7 @@ asan ubsan tsan:
 	@$(MAKE) --no-print-directory unit VARIANT=$@
 	@tests/total.sh $(RESULTS)
 
-build/fuzz/tests/fuzz_%: build/fuzz/tests/fuzz_%.o build/fuzz/libtally.a
+build/fuzz-clang/tests/fuzz_%: build/fuzz-clang/tests/fuzz_%.o build/fuzz-clang/libtally.a
 	$(call say,LINK,$@)
 	$(Q)clang -fsanitize=fuzzer,address,undefined $(CFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
 

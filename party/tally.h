@@ -3,18 +3,20 @@
  * libtally: two-party private set intersection.
  *
  * Conventions
- * - Order of arguments: the handle, then inputs (each length follows its buffer), then outputs, then the error.
- * - Functions that can fail return a tally_status: TALLY_OK (0) or a negative TALLY_ERR_ code. If the caller gave a
- *   tally_error, it then holds the status, one sentence (what, where) and a hint (what to do), and never a
- *   key, an identifier or a masked item. NULL is allowed for the error.
+ * - Order of arguments: the handle, then inputs (each length follows its buffer), then outputs, then the
+ * error.
+ * - Functions that can fail return a tally_status: TALLY_OK (0) or a negative TALLY_ERR_ code. If the caller
+ * gave a tally_error, it then holds the status, one sentence (what, where) and a hint (what to do), and never
+ * a key, an identifier or a masked item. NULL is allowed for the error.
  * - On failure outputs are untouched, or wiped where the text says so; a failed run leaves no output file.
  * - Handles are opaque, made by _new or _load and released by _free; _free(NULL) does nothing.
  * - Strings are UTF-8 and copied by the call unless the text says otherwise.
- * - A handle belongs to one thread at a time. tally_session_cancel alone may be called from any thread and from a
- *   signal handler. Two sessions may share an identity that nobody changes.
- * - The library installs no signal handlers, prints nothing, never exits, and uses an OpenSSL context of its own.
- *   Sending on a broken socket raises no SIGPIPE.
- * - Secret: the private keys of an identity and everything read from an input. Memory for keys is wiped on release.
+ * - A handle belongs to one thread at a time. tally_session_cancel alone may be called from any thread and
+ * from a signal handler. Two sessions may share an identity that nobody changes.
+ * - The library installs no signal handlers, prints nothing, never exits, and uses an OpenSSL context of its
+ * own. Sending on a broken socket raises no SIGPIPE.
+ * - Secret: the private keys of an identity and everything read from an input. Memory for keys is wiped on
+ * release.
  */
 #ifndef TALLY_H
 #define TALLY_H
@@ -40,8 +42,8 @@ extern "C" {
 
 /* Version of the library in use, such as "0.1.0". */
 TALLY_API const char *tally_version(void);
-/* Versions of Tally, of the wire protocol and of the libraries in use, and the chosen backends, as one JSON object. The caller
-   releases it with free(). NULL when memory is short. */
+/* Versions of Tally, of the wire protocol and of the libraries in use, and the chosen backends, as one JSON
+   object. The caller releases it with free(). NULL when memory is short. */
 TALLY_API char *tally_version_json(void);
 /* English name of a status, such as "network"; "unknown" for a number outside the enum. */
 TALLY_API const char *tally_status_name(tally_status status);
@@ -54,26 +56,28 @@ typedef struct tally_error {
     char hint[384];    /* what to do about it, or empty */
 } tally_error;
 
-/* ---- Identity: the private key and certificate of one organisation ------------------------------------------- */
+/* ---- Identity: the private key and certificate of one organisation
+ * ------------------------------------------- */
 
 typedef struct tally_identity tally_identity;
 
 #define TALLY_FINGERPRINT_TEXT 72 /* "sha256:", 64 hex digits, zero */
 
 /*
- * Makes a new identity in the folder dir (created with mode 0700, must not exist yet or be empty): key.pem (Ed25519,
- * PKCS#8, mode 0600) and cert.pem (self-signed, X.509, subject O=organisation, CN=the folder's last name, 730 days).
- * organisation: 1..64 characters, no control characters.
- * TALLY_ERR_FILE: a file exists or cannot be written; nothing is left behind. TALLY_ERR_USAGE: organisation.
+ * Makes a new identity in the folder dir (created with mode 0700, must not exist yet or be empty): key.pem
+ * (Ed25519, PKCS#8, mode 0600) and cert.pem (self-signed, X.509, subject O=organisation, CN=the folder's last
+ * name, 730 days). organisation: 1..64 characters, no control characters. TALLY_ERR_FILE: a file exists or
+ * cannot be written; nothing is left behind. TALLY_ERR_USAGE: organisation.
  */
 TALLY_API tally_status tally_identity_create(const char *dir, const char *organisation,
                                              tally_error *error) TALLY_MUST_CHECK;
 /*
- * Loads key.pem and cert.pem of a folder. Any key type TLS 1.3 can use is accepted; the two must belong together.
- * TALLY_ERR_FILE: missing, unreadable, or a key that others may read (mode & 077). TALLY_ERR_AUTH: not a matching pair.
- * An expired certificate loads, so that it can be shown; a session refuses it.
+ * Loads key.pem and cert.pem of a folder. Any key type TLS 1.3 can use is accepted; the two must belong
+ * together. TALLY_ERR_FILE: missing, unreadable, or a key that others may read (mode & 077). TALLY_ERR_AUTH:
+ * not a matching pair. An expired certificate loads, so that it can be shown; a session refuses it.
  */
-TALLY_API tally_status tally_identity_load(const char *dir, tally_identity **out, tally_error *error) TALLY_MUST_CHECK;
+TALLY_API tally_status tally_identity_load(const char *dir, tally_identity **out,
+                                           tally_error *error) TALLY_MUST_CHECK;
 TALLY_API void tally_identity_free(tally_identity *identity);
 /* "sha256:<64 hex>": SHA-256 of the public key (DER SubjectPublicKeyInfo). Lives as long as the identity. */
 TALLY_API const char *tally_identity_fingerprint(const tally_identity *identity);
@@ -85,7 +89,8 @@ TALLY_API const char *tally_identity_key_type(const tally_identity *identity);
 TALLY_API int64_t tally_identity_not_before(const tally_identity *identity);
 TALLY_API int64_t tally_identity_not_after(const tally_identity *identity);
 
-/* ---- Input: one party's list ---------------------------------------------------------------------------------- */
+/* ---- Input: one party's list
+ * ---------------------------------------------------------------------------------- */
 
 typedef struct tally_input tally_input;
 
@@ -98,14 +103,15 @@ typedef struct tally_text {
 TALLY_API tally_status tally_input_new(tally_input **out, tally_error *error) TALLY_MUST_CHECK;
 TALLY_API void tally_input_free(tally_input *input);
 /*
- * Adds a key: column name (or number from 1 without a header), and profile: "exact", "cn-resident-id", "cn-uscc",
- * "phone-e164" or "phone-e164+CC" (CC = country code assumed for national numbers). NULL: "exact". 1 to 8 keys; several make
- * a composite. TALLY_ERR_USAGE: unknown profile.
+ * Adds a key: column name (or number from 1 without a header), and profile: "exact", "cn-resident-id",
+ * "cn-uscc", "phone-e164" or "phone-e164+CC" (CC = country code assumed for national numbers). NULL: "exact".
+ * 1 to 8 keys; several make a composite. TALLY_ERR_USAGE: unknown profile.
  */
 TALLY_API tally_status tally_input_add_key(tally_input *input, const char *column, const char *profile,
                                            tally_error *error) TALLY_MUST_CHECK;
 /* A CSV file (RFC 4180); "-" is standard input. Read when the session runs, or by tally_input_load. */
-TALLY_API tally_status tally_input_set_file(tally_input *input, const char *path, tally_error *error) TALLY_MUST_CHECK;
+TALLY_API tally_status tally_input_set_file(tally_input *input, const char *path,
+                                            tally_error *error) TALLY_MUST_CHECK;
 /* "utf-8" (default, byte order mark allowed) or "gb18030". */
 TALLY_API tally_status tally_input_set_encoding(tally_input *input, const char *encoding,
                                                 tally_error *error) TALLY_MUST_CHECK;
@@ -114,26 +120,27 @@ TALLY_API tally_status tally_input_set_delimiter(tally_input *input, char delimi
                                                  tally_error *error) TALLY_MUST_CHECK;
 /* 1 (default): the first record names the columns. 0: columns are numbered from 1. */
 TALLY_API void tally_input_set_header(tally_input *input, int has_header);
-/* File for the rejected rows: "line,reason" each, never a value. Mode 0600, replaced when the file has been read. */
+/* File for the rejected rows: "line,reason" each, never a value. Mode 0600, replaced when the file has been
+ * read. */
 TALLY_API tally_status tally_input_set_rejects_file(tally_input *input, const char *path,
                                                     tally_error *error) TALLY_MUST_CHECK;
-/* Refuse the input when more than this many rows, or more than this share (parts per million), are rejected. Default: no
-   limit. Either may be UINT64_MAX for none. */
+/* Refuse the input when more than this many rows, or more than this share (parts per million), are rejected.
+   Default: no limit. Either may be UINT64_MAX for none. */
 TALLY_API void tally_input_set_max_rejects(tally_input *input, uint64_t rows, uint64_t ppm);
 /*
- * Adds one row from memory instead of a file: one text per key, in order of the keys. Rows count from 1 as "lines".
- * A row its profile rejects is counted as a reject; the call then still returns TALLY_OK.
+ * Adds one row from memory instead of a file: one text per key, in order of the keys. Rows count from 1 as
+ * "lines". A row its profile rejects is counted as a reject; the call then still returns TALLY_OK.
  */
 TALLY_API tally_status tally_input_add_row(tally_input *input, const tally_text *keys, size_t count,
                                            tally_error *error) TALLY_MUST_CHECK;
 
 #define TALLY_REJECT_REASONS 16
 typedef struct tally_input_stats {
-    uint64_t rows;      /* data rows read, without header and blank lines */
-    uint64_t items;     /* distinct identifiers among the accepted rows: what the peer learns as list size */
-    uint64_t accepted;  /* rows accepted; accepted - items are duplicates */
-    uint64_t rejected;  /* rows rejected; sum of by_reason */
-    uint64_t by_reason[TALLY_REJECT_REASONS]; /* index: reason, see tally_reject_name */
+    uint64_t rows;     /* data rows read, without header and blank lines */
+    uint64_t items;    /* distinct identifiers among the accepted rows: what the peer learns as list size */
+    uint64_t accepted; /* rows accepted; accepted - items are duplicates */
+    uint64_t rejected; /* rows rejected; sum of by_reason */
+    uint64_t by_reason[TALLY_REJECT_REASONS];  /* index: reason, see tally_reject_name */
     uint64_t first_line[TALLY_REJECT_REASONS]; /* physical line of the first such row, 0 if none */
 } tally_input_stats;
 
@@ -147,7 +154,8 @@ TALLY_API tally_status tally_input_load(tally_input *input, tally_error *error) 
 /* Zero before the input is loaded. */
 TALLY_API void tally_input_get_stats(const tally_input *input, tally_input_stats *out);
 
-/* ---- Session: one run with one peer --------------------------------------------------------------------------- */
+/* ---- Session: one run with one peer
+ * --------------------------------------------------------------------------- */
 
 typedef struct tally_session tally_session;
 
@@ -158,7 +166,8 @@ enum tally_reveal { TALLY_REVEAL_RECEIVER = 1, TALLY_REVEAL_BOTH = 3 };
 TALLY_API tally_status tally_session_new(tally_session **out, tally_error *error) TALLY_MUST_CHECK;
 TALLY_API void tally_session_free(tally_session *session);
 
-/* Required: role, identity (unless an authenticated transport is given), input. The session borrows identity and input. */
+/* Required: role, identity (unless an authenticated transport is given), input. The session borrows identity
+ * and input. */
 TALLY_API void tally_session_set_role(tally_session *session, enum tally_role role);
 TALLY_API void tally_session_set_identity(tally_session *session, const tally_identity *identity);
 TALLY_API void tally_session_set_input(tally_session *session, tally_input *input);
@@ -166,12 +175,13 @@ TALLY_API void tally_session_set_input(tally_session *session, tally_input *inpu
 TALLY_API void tally_session_set_security(tally_session *session, enum tally_security security);
 TALLY_API void tally_session_set_reveal(tally_session *session, enum tally_reveal reveal);
 
-/* The peer, at least one of the two; with both, both must hold. pin: "sha256:<64 hex>" (may repeat: any of up to 8 pins). */
+/* The peer, at least one of the two; with both, both must hold. pin: "sha256:<64 hex>" (may repeat: any of up
+ * to 8 pins). */
 TALLY_API tally_status tally_session_add_peer_pin(tally_session *session, const char *pin,
                                                   tally_error *error) TALLY_MUST_CHECK;
 /* ca_file: PEM certificates trusted to sign the peer's; name: the peer's exact subject, RFC 2253. */
-TALLY_API tally_status tally_session_set_peer_ca(tally_session *session, const char *ca_file, const char *name,
-                                                 tally_error *error) TALLY_MUST_CHECK;
+TALLY_API tally_status tally_session_set_peer_ca(tally_session *session, const char *ca_file,
+                                                 const char *name, tally_error *error) TALLY_MUST_CHECK;
 
 /* The link, exactly one of the three. "HOST:PORT", IPv6 in brackets. */
 TALLY_API tally_status tally_session_set_listen(tally_session *session, const char *address,
@@ -180,11 +190,12 @@ TALLY_API tally_status tally_session_set_connect(tally_session *session, const c
                                                  tally_error *error) TALLY_MUST_CHECK;
 
 /*
- * The caller's own byte stream. read and write run in two threads of the library, each in one at a time; shutdown may come from any thread, more
- * than once, and must make both return. timeout_ms bounds how long one call may block; -1 is never given.
+ * The caller's own byte stream. read and write run in two threads of the library, each in one at a time;
+ * shutdown may come from any thread, more than once, and must make both return. timeout_ms bounds how long
+ * one call may block; -1 is never given.
  */
-#define TALLY_IO_END 0       /* read: the peer closed its side */
-#define TALLY_IO_FAILED (-1) /* broken for good */
+#define TALLY_IO_END 0        /* read: the peer closed its side */
+#define TALLY_IO_FAILED (-1)  /* broken for good */
 #define TALLY_IO_TIMEOUT (-2) /* nothing happened within timeout_ms; will be called again */
 typedef struct tally_transport {
     void *user;
@@ -196,14 +207,16 @@ typedef struct tally_transport {
 } tally_transport;
 
 /*
- * tls = 1: TLS 1.3 with both identities runs over the stream; tls_server says which end this is. tls = 0: the caller vouches that the
- * stream is confidential and that the peer is who it should be (both ends in one process, a channel of its own); no
- * identity or pin is then used. The session borrows the struct's pointers until tally_session_run returns.
+ * tls = 1: TLS 1.3 with both identities runs over the stream; tls_server says which end this is. tls = 0: the
+ * caller vouches that the stream is confidential and that the peer is who it should be (both ends in one
+ * process, a channel of its own); no identity or pin is then used. The session borrows the struct's pointers
+ * until tally_session_run returns.
  */
 TALLY_API void tally_session_set_transport(tally_session *session, const tally_transport *transport, int tls,
                                            int tls_server);
 /* Both ends of an in-memory byte stream, for tests and for two parties in one process. Free both ends. */
-TALLY_API tally_status tally_pipe_new(tally_transport *a, tally_transport *b, tally_error *error) TALLY_MUST_CHECK;
+TALLY_API tally_status tally_pipe_new(tally_transport *a, tally_transport *b,
+                                      tally_error *error) TALLY_MUST_CHECK;
 TALLY_API void tally_pipe_free(tally_transport *end);
 
 /* How long to wait for the peer to appear, seconds (default 600). A connected peer may be silent for at most
@@ -213,10 +226,10 @@ TALLY_API void tally_session_set_timeout(tally_session *session, unsigned second
 TALLY_API void tally_session_set_threads(tally_session *session, unsigned threads);
 
 /*
- * Output of the matching rows: the header (if the input has one), then the rows, byte for byte and in input order. "-" is
- * standard output. Without add_output_column whole rows, otherwise those columns, re-quoted. Written to a temporary file beside path,
- * synced, and renamed when the run has succeeded. An existing file is TALLY_ERR_FILE unless overwrite.
- * For the receiver; for a sender only with TALLY_REVEAL_BOTH.
+ * Output of the matching rows: the header (if the input has one), then the rows, byte for byte and in input
+ * order. "-" is standard output. Without add_output_column whole rows, otherwise those columns, re-quoted.
+ * Written to a temporary file beside path, synced, and renamed when the run has succeeded. An existing file
+ * is TALLY_ERR_FILE unless overwrite. For the receiver; for a sender only with TALLY_REVEAL_BOTH.
  */
 TALLY_API tally_status tally_session_set_output(tally_session *session, const char *path, int overwrite,
                                                 tally_error *error) TALLY_MUST_CHECK;
@@ -224,44 +237,48 @@ TALLY_API tally_status tally_session_add_output_column(tally_session *session, c
                                                        tally_error *error) TALLY_MUST_CHECK;
 
 /*
- * Called for each matching row in input order after the peer has confirmed the end of the run. row: number from 1 among data rows;
- * line: physical line where it starts (= row for rows from memory). Non-zero stops the run: TALLY_ERR_INTERRUPTED.
+ * Called for each matching row in input order after the peer has confirmed the end of the run. row: number
+ * from 1 among data rows; line: physical line where it starts (= row for rows from memory). Non-zero stops
+ * the run: TALLY_ERR_INTERRUPTED.
  */
 typedef int (*tally_match_callback)(void *user, uint64_t row, uint64_t line);
 TALLY_API void tally_session_on_match(tally_session *session, tally_match_callback callback, void *user);
 
-/* phase: "reading", "waiting", "matching", "writing"; done of total rows (total 0: unknown). At most about ten calls a second, from the
-   thread that runs the session. */
+/* phase: "reading", "waiting", "matching", "writing"; done of total rows (total 0: unknown). At most about
+   ten calls a second, from the thread that runs the session. */
 typedef void (*tally_progress_callback)(void *user, const char *phase, uint64_t done, uint64_t total);
-TALLY_API void tally_session_on_progress(tally_session *session, tally_progress_callback callback, void *user);
+TALLY_API void tally_session_on_progress(tally_session *session, tally_progress_callback callback,
+                                         void *user);
 
-/* One line without line end; level 0 is a warning, 1 information, 2 detail. From the thread that runs the session. */
+/* One line without line end; level 0 is a warning, 1 information, 2 detail. From the thread that runs the
+ * session. */
 typedef void (*tally_log_callback)(void *user, int level, const char *line);
 TALLY_API void tally_session_on_log(tally_session *session, tally_log_callback callback, void *user);
 
 /*
- * Runs the session to its end: connects, authenticates, compares terms, matches, confirms, writes the output. Blocks. A session
- * runs once. Status codes as in docs/exit-status.md.
+ * Runs the session to its end: connects, authenticates, compares terms, matches, confirms, writes the output.
+ * Blocks. A session runs once. Status codes as in docs/exit-status.md.
  */
 TALLY_API tally_status tally_session_run(tally_session *session, tally_error *error) TALLY_MUST_CHECK;
-/* Makes a running session end with TALLY_ERR_INTERRUPTED; the peer is told. Any thread, signal handlers too. */
+/* Makes a running session end with TALLY_ERR_INTERRUPTED; the peer is told. Any thread, signal handlers too.
+ */
 TALLY_API void tally_session_cancel(tally_session *session);
 
 /* What a run did; valid after tally_session_run, also a failed one, as far as it came. */
 typedef struct tally_result {
-    uint64_t own_items;      /* distinct identifiers, ours */
-    uint64_t peer_items;     /* distinct identifiers, the peer's (0 until known) */
-    uint64_t matched_items;  /* 0 for a party that does not learn it */
+    uint64_t own_items;     /* distinct identifiers, ours */
+    uint64_t peer_items;    /* distinct identifiers, the peer's (0 until known) */
+    uint64_t matched_items; /* 0 for a party that does not learn it */
     uint64_t matched_rows;
-    uint64_t bytes_sent;     /* on the transport, TLS included */
+    uint64_t bytes_sent; /* on the transport, TLS included */
     uint64_t bytes_received;
-    int learns_matches;      /* 1: this party learnt which of its rows matched */
+    int learns_matches; /* 1: this party learnt which of its rows matched */
 } tally_result;
 TALLY_API void tally_session_get_result(const tally_session *session, tally_result *out);
 /* One plain sentence: what each side learned. Lives as long as the session; empty before a successful end. */
 TALLY_API const char *tally_session_learned(const tally_session *session);
-/* Sizes, result, bytes, seconds per phase, rejects by reason, terms, versions, as one JSON object (docs/summary.md). Release with free().
-   NULL when memory is short. */
+/* Sizes, result, bytes, seconds per phase, rejects by reason, terms, versions, as one JSON object
+   (docs/summary.md). Release with free(). NULL when memory is short. */
 TALLY_API char *tally_session_summary_json(const tally_session *session);
 
 #ifdef __cplusplus

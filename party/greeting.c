@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The two hellos: nothing that derives from a list leaves before the terms are known to agree. */
+#include "party/error.h"
+#include "party/session.h"
+#include "psi/mem.h"
+#include "psi/rng.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static tally_status send_message(party_link *link, uint8_t type, const uint8_t *message, size_t len,
+                                 tally_error *error)
+{
+    uint8_t *buffer = party_link_buffer(len);
+    if (!buffer)
+        return party_no_memory(error, "a message");
+    memcpy(buffer, message, len);
+    return party_link_send(link, type, buffer, len, error);
+}
+
+/* Receives the one frame of a hello; its bytes are kept for the session id. */
+static tally_status receive_hello(tally_session *s, party_state *state, party_frame *frame,
+                                  tally_error *error)
+{
+    uint64_t first, units;
+    tally_status st = party_link_receive(s->link, frame, error);
+    if (st)
+        return st;
+    st = party_state_take(state, frame, &first, &units, error);
+    if (st)
+        party_frame_free(frame);
+    return st;
+}
+
+static tally_status malformed(tally_error *error, tally_status st, const char *why)
+{
+    if (st == TALLY_ERR_NO_MEMORY)
+        return party_no_memory(error, "the peer's hello");
+    return party_fail(error, st, "the peer's greeting is not valid: %s", why);
+}
+
+/* Appends "field: here A, there B" to the list of differences. */
+static void differ(char *list, size_t size, const char *field, const char *here, const char *there)
+{
+    size_t used = strlen(list);
+    snprintf(list + used, size - used, "%s%s: here %s, there %s", used ? "; " : "", field, here, there);
+}
+
+static tally_status compare_terms(const wire_terms *mine, const wire_terms *theirs, tally_error *error)
+{
+    char list[400] = "";
+    if (strcmp(mine->role, theirs->role) == 0)
+        differ(list, sizeof list, "role", mine->role, theirs->role);
+    if (strcmp(mine->function, theirs->function) != 0)
+        differ(list, sizeof list, "function", mine->function, theirs->function);
+    if (strcmp(mine->protocol, theirs->protocol) != 0)
+        differ(list, sizeof list, "protocol", mine->protocol, theirs->protocol);
+    if (strcmp(mine->security, theirs->security) != 0)
+        differ(list, sizeof list, "security", mine->security, theirs->security);
+    if (strcmp(mine->reveal, theirs->reveal) != 0)
+        differ(list, sizeof list, "reveal-to", mine->reveal, theirs->reveal);
+    size_t keys = mine->key_count > theirs->key_count ? mine->key_count : theirs->key_count;
+    for (size_t k = 0; k < keys; k++) {
+        const char *here = k < mine->key_count ? mine->keys[k] : "none";
+        const char *there = k < theirs->key_count ? theirs->keys[k] : "none";
+        char field[32];
+        snprintf(field, sizeof field, "key %zu", k + 1);
+        if (strcmp(here, there) != 0)
+            differ(list, sizeof list, field, here, there);
+    }
+    if (!*list)
+        return TALLY_OK;
+    party_fail(error, TALLY_ERR_INCOMPATIBLE, "the terms of the run differ: %s", list);
+    party_hint(error,
+               "both sides have to say the same (and opposite roles); agree on the options and run again");
+    return TALLY_ERR_INCOMPATIBLE;
+}
+
+static tally_status commit_to_list(const tally_session *s, psi_hash *h, wire_hello2 *hello)
+{
+    size_t count;
+    const psi_item *items = party_input_items(s->input, &count);
+    uint8_t opening[32], digest[32];
+    tally_status st = psi_random(opening, sizeof opening);
+    if (!st)
+        st = psi_list_digest(h, items, count, digest);
+    if (!st)
+        st = psi_list_commit(h, opening, digest, hello->commitment);
+    hello->items = count;
+    psi_wipe(opening, sizeof opening);
+    psi_wipe(digest, sizeof digest);
+    return st;
+}
+
+/* A hello as it was on the wire. */
+typedef struct message {
+    uint8_t *bytes;
+    size_t len;
+} message;
+
+/*
+ * Session id = SHA-256(tag SID, then with 8-byte lengths: version (4 bytes big-endian), receiver's and
+ * sender's fingerprints, TLS exporter, receiver's hello 1, sender's hello 1, receiver's hello 2, sender's
+ * hello 2).
+ */
+static tally_status session_id(tally_session *s, psi_hash *h, uint32_t version, const message mine[2],
+                               const message theirs[2])
+{
+    int receiver = s->role == TALLY_RECEIVER;
+    const message *r = receiver ? mine : theirs, *t = receiver ? theirs : mine;
+    const party_channel *c = &s->channel;
+    uint8_t v[4] = {(uint8_t)(version >> 24), (uint8_t)(version >> 16), (uint8_t)(version >> 8),
+                    (uint8_t)version};
+    const psi_part parts[] = {{v, sizeof v},
+                              {receiver ? c->own_fingerprint : c->peer_fingerprint, 32},
+                              {receiver ? c->peer_fingerprint : c->own_fingerprint, 32},
+                              {c->binding, sizeof c->binding},
+                              {r[0].bytes, r[0].len},
+                              {t[0].bytes, t[0].len},
+                              {r[1].bytes, r[1].len},
+                              {t[1].bytes, t[1].len}};
+    tally_status st = psi_hash_start(h, PSI_TAG_SID);
+    for (size_t i = 0; !st && i < sizeof parts / sizeof *parts; i++)
+        st = psi_hash_add_sized(h, parts[i].p, parts[i].len);
+    return st ? st : psi_hash_end(h, s->sid.b);
+}
+
+static tally_status hello1(tally_session *s, party_state *state, message *mine, party_frame *theirs,
+                           uint32_t *version, tally_error *error)
+{
+    wire_hello1 hello = {.version_min = WIRE_VERSION_MIN, .version_max = WIRE_VERSION_MAX, .terms = s->terms};
+    const char *why = "";
+    snprintf(hello.software, sizeof hello.software, "tally %s", TALLY_VERSION);
+    tally_status st = psi_random(hello.nonce, sizeof hello.nonce);
+    if (st)
+        return party_fail(error, st, "the random generator of the system failed");
+    st = wire_hello1_build(&hello, &mine->bytes, &mine->len);
+    if (st)
+        return party_no_memory(error, "hello 1");
+    st = send_message(s->link, WIRE_HELLO1, mine->bytes, mine->len, error);
+    if (!st)
+        st = receive_hello(s, state, theirs, error);
+    if (st)
+        return st;
+    st = wire_hello1_parse(&s->peer_hello, theirs->payload, theirs->length, &why);
+    if (st)
+        return malformed(error, st, why);
+    *version = wire_version_pick(hello.version_min, hello.version_max, s->peer_hello.version_min,
+                                 s->peer_hello.version_max);
+    if (!*version) {
+        party_fail(error, TALLY_ERR_INCOMPATIBLE,
+                   "no common protocol version: here %u to %u, there %u to %u (%s)", hello.version_min,
+                   hello.version_max, s->peer_hello.version_min, s->peer_hello.version_max,
+                   s->peer_hello.software);
+        party_hint(error, "the side with the older version has to upgrade");
+        return TALLY_ERR_INCOMPATIBLE;
+    }
+    return compare_terms(&s->terms, &s->peer_hello.terms, error);
+}
+
+static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, message *mine,
+                           party_frame *theirs, tally_error *error)
+{
+    wire_hello2 hello = {.items = 0}, peer;
+    const char *why = "";
+    tally_status st = commit_to_list(s, h, &hello);
+    if (st)
+        return party_fail(error, st, "the commitment to the list could not be computed");
+    st = wire_hello2_build(&hello, &mine->bytes, &mine->len);
+    if (st)
+        return party_no_memory(error, "hello 2");
+    s->greeted = 1;
+    st = send_message(s->link, WIRE_HELLO2, mine->bytes, mine->len, error);
+    if (!st)
+        st = receive_hello(s, state, theirs, error);
+    if (st)
+        return st;
+    st = wire_hello2_parse(&peer, theirs->payload, theirs->length, &why);
+    if (st)
+        return malformed(error, st, why);
+    s->peer_items = peer.items;
+    return TALLY_OK;
+}
+
+tally_status party_greet(tally_session *s, party_state *state, tally_error *error)
+{
+    message mine[2] = {{0}};
+    party_frame theirs[2] = {{0}};
+    uint32_t version = 0;
+    psi_hash *h = psi_hash_new();
+    tally_status st = h ? TALLY_OK : party_no_memory(error, "a hash");
+    if (!st)
+        st = hello1(s, state, &mine[0], &theirs[0], &version, error);
+    if (!st)
+        st = hello2(s, state, h, &mine[1], &theirs[1], error);
+    if (!st) {
+        message peer[2] = {{theirs[0].payload, theirs[0].length}, {theirs[1].payload, theirs[1].length}};
+        st = session_id(s, h, version, mine, peer);
+        if (st)
+            party_fail(error, st, "the session id could not be computed");
+    }
+    for (int i = 1; i >= 0; i--) {
+        party_frame_free(&theirs[i]);
+        psi_free(mine[i].bytes);
+    }
+    psi_hash_free(h);
+    return st;
+}

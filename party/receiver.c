@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The receiver's side of a match: it learns which of its items are on the sender's list
+ * (docs/protocol-ecdh.md). */
+#include "party/error.h"
+#include "party/run.h"
+#include "proto/limits.h"
+#include "psi/ecdh.h"
+#include "psi/join.h"
+#include "psi/mem.h"
+#include "psi/oprf.h"
+#include "psi/tagsize.h"
+
+#include <string.h>
+
+/* A match between an own item (by its place in the sending order) and a place in the peer's order. */
+typedef struct hit {
+    uint32_t own, peer;
+} hit;
+
+typedef struct receiver {
+    party_run *run;
+    uint32_t *order; /* secret: place in what is sent -> item */
+    uint8_t *tags;   /* of own items, in sending order, width bytes each */
+    size_t width;
+    uint8_t *peer_tags; /* of one frame */
+    psi_join *join;
+    hit *hits; /* ascending by peer */
+    size_t hit_count, hit_room;
+    int no_memory;
+    /* semi-honest */
+    psi_scalar key;
+    /* malicious */
+    psi_scalar *blinds;
+    psi_point *blinded;
+    uint8_t (*confirm)[16]; /* in sending order */
+    psi_point public_key;
+    /* of the batch in work */
+    const uint8_t *in;
+    uint8_t *out;
+    size_t first, n;
+} receiver;
+
+/* ---- What both security models share: joining and telling the sender
+ * ------------------------------------------- */
+
+static void add_hit(void *user, size_t own, size_t peer)
+{
+    receiver *r = user;
+    if (r->hit_count == r->hit_room) {
+        size_t room = r->hit_room ? 2 * r->hit_room : 1024;
+        hit *grown = psi_calloc(room, sizeof *grown);
+        if (!grown) {
+            r->no_memory = 1;
+            return;
+        }
+        if (r->hits)
+            memcpy(grown, r->hits, r->hit_count * sizeof *grown);
+        psi_free(r->hits);
+        r->hits = grown;
+        r->hit_room = room;
+    }
+    r->hits[r->hit_count++] = (hit){(uint32_t)own, (uint32_t)peer};
+}
+
+static tally_status probe(receiver *r, const uint8_t *peer_tags, size_t first, size_t n, tally_error *error)
+{
+    psi_join_probe(r->join, peer_tags, n, first, add_hit, r);
+    party_advance(r->run, n);
+    return r->no_memory ? party_no_memory(error, "the matches") : TALLY_OK;
+}
+
+static tally_status start_join(receiver *r, tally_error *error)
+{
+    r->join = psi_join_new(r->tags, r->run->own, r->width);
+    return r->join ? TALLY_OK : party_no_memory(error, "the table of tags");
+}
+
+static tally_status collect(const receiver *r, party_matched *matched, tally_error *error)
+{
+    matched->bits = psi_calloc(r->run->own / 8 + 1, 1);
+    if (!matched->bits)
+        return party_no_memory(error, "the result");
+    matched->count = 0;
+    for (size_t i = 0; i < r->hit_count; i++) {
+        size_t item = r->order[r->hits[i].own];
+        matched->count += !party_get_bit(matched->bits, item);
+        party_set_bit(matched->bits, item);
+    }
+    return TALLY_OK;
+}
+
+static tally_status make_bitmap(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
+{
+    const receiver *r = user;
+    (void)error;
+    memset(payload, 0, n);
+    for (size_t i = 0; i < r->hit_count; i++) {
+        size_t byte = r->hits[i].peer / 8;
+        if (byte >= first && byte < first + n)
+            party_set_bit(payload, r->hits[i].peer - 8 * first);
+    }
+    return TALLY_OK;
+}
+
+/* One hit for each entry of the peer: a second own item with the same tag (probability 2^-88) changes nothing
+ * there. */
+static size_t distinct_peers(receiver *r)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->hit_count; i++)
+        if (!kept || r->hits[kept - 1].peer != r->hits[i].peer)
+            r->hits[kept++] = r->hits[i];
+    return kept;
+}
+
+static tally_status make_confirm(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
+{
+    const receiver *r = user;
+    (void)error;
+    for (size_t i = 0; i < n; i++)
+        memcpy(payload + 16 * i, r->confirm[r->hits[first + i].own], 16);
+    return TALLY_OK;
+}
+
+static tally_status tell_sender(receiver *r, tally_error *error)
+{
+    party_source bitmap = {WIRE_MATCHED, 1, (r->run->peer + 7) / 8, WIRE_BULK_MAX, make_bitmap};
+    tally_status st = party_exchange(r->run, &bitmap, 0, NULL, r, error);
+    if (st || r->run->security != TALLY_MALICIOUS)
+        return st;
+    party_source confirm = {WIRE_CONFIRM, 16, distinct_peers(r), PARTY_BATCH, make_confirm};
+    return party_exchange(r->run, &confirm, 0, NULL, r, error);
+}
+
+/* ---- Semi-honest: one secret exponent
+ * --------------------------------------------------------------------------- */
+
+static tally_status mask_chunk(void *user, unsigned worker, size_t begin, size_t end)
+{
+    receiver *r = user;
+    (void)worker;
+    return psi_ecdh_mask((psi_point *)(void *)r->out + begin, r->run->items, r->order + r->first + begin,
+                         end - begin, &r->run->sid, &r->key);
+}
+
+static tally_status make_masked(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
+{
+    receiver *r = user;
+    r->out = payload;
+    r->first = first;
+    tally_status st = party_pool_run(r->run->pool, n, PARTY_CHUNK, mask_chunk, r);
+    if (st)
+        return party_fail(error, st, "masking a batch of items failed");
+    party_advance(r->run, n);
+    return TALLY_OK;
+}
+
+static tally_status take_reply(void *user, size_t first, size_t n, const party_frame *frame,
+                               tally_error *error)
+{
+    receiver *r = user;
+    (void)error;
+    memcpy(r->tags + first * r->width, frame->payload, n * r->width);
+    return TALLY_OK;
+}
+
+static tally_status tag_chunk(void *user, unsigned worker, size_t begin, size_t end)
+{
+    receiver *r = user;
+    (void)worker;
+    return psi_ecdh_tag(r->peer_tags + begin * r->width, r->width,
+                        (const psi_point *)(const void *)r->in + begin, end - begin, &r->run->sid, &r->key,
+                        NULL);
+}
+
+static tally_status take_masked(void *user, size_t first, size_t n, const party_frame *frame,
+                                tally_error *error)
+{
+    receiver *r = user;
+    r->in = frame->payload;
+    tally_status st = party_pool_run(r->run->pool, n, PARTY_CHUNK, tag_chunk, r);
+    if (st == TALLY_ERR_MALFORMED)
+        return party_fail(
+            error, st, "the peer sent a masked item that is no valid group element, among those from %zu on",
+            first);
+    if (st)
+        return party_fail(error, st, "tagging a batch of the peer's items failed");
+    return probe(r, r->peer_tags, first, n, error);
+}
+
+static tally_status semi_honest(receiver *r, party_matched *matched, tally_error *error)
+{
+    party_run *run = r->run;
+    party_source masked = {WIRE_ECDH_RECEIVER, 32, run->own, PARTY_BATCH, make_masked};
+    psi_prg prg;
+    tally_status st = psi_prg_init(&prg);
+    if (st)
+        return party_fail(error, st, "the random generator of the system failed");
+    psi_scalar_random(&r->key, &prg);
+    psi_prg_wipe(&prg);
+
+    /* a*H(x) out, tags of b*(a*H(x)) back in the same order. */
+    st = party_exchange(run, &masked, WIRE_ECDH_REPLY, take_reply, r, error);
+    if (st)
+        return st;
+    st = start_join(r, error);
+    if (st)
+        return st;
+    /* b*H(y) in; tags of a*(b*H(y)) meet those of our own items. */
+    st = party_exchange(run, NULL, WIRE_ECDH_SENDER, take_masked, r, error);
+    if (st)
+        return st;
+    if (run->both)
+        st = tell_sender(r, error);
+    return st ? st : collect(r, matched, error);
+}
+
+/* ---- Malicious: 2HashDH with fresh blinds and proofs
+ * ------------------------------------------------------------ */
+
+static tally_status blind_chunk(void *user, unsigned worker, size_t begin, size_t end)
+{
+    receiver *r = user;
+    (void)worker;
+    size_t at = r->first + begin;
+    return psi_match_blind(r->blinded + at, r->blinds + at, r->run->items, r->order + at, end - begin,
+                           &r->run->sid);
+}
+
+static tally_status make_blinded(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
+{
+    receiver *r = user;
+    r->first = first;
+    tally_status st = party_pool_run(r->run->pool, n, PARTY_CHUNK, blind_chunk, r);
+    if (st)
+        return party_fail(error, st, "blinding a batch of items failed");
+    memcpy(payload, r->blinded + first, n * sizeof *r->blinded);
+    party_advance(r->run, n);
+    return TALLY_OK;
+}
+
+static tally_status finish_chunk(void *user, unsigned worker, size_t begin, size_t end)
+{
+    receiver *r = user;
+    (void)worker;
+    size_t at = r->first + begin, count = end - begin;
+    psi_oprf_label labels[PARTY_PROOF_ITEMS];
+    psi_proof proof;
+    memcpy(&proof, r->in + 32 * r->n + 64 * (begin / PARTY_PROOF_ITEMS), sizeof proof);
+    tally_status st = psi_match_finish(labels, (const psi_point *)(const void *)r->in + begin,
+                                       r->blinded + at, r->blinds + at, r->run->items, r->order + at, count,
+                                       &r->run->sid, &r->public_key, &proof);
+    for (size_t i = 0; !st && i < count; i++) {
+        memcpy(r->tags + 16 * (at + i), labels[i].tag, 16);
+        memcpy(r->confirm[at + i], labels[i].confirm, 16);
+    }
+    psi_wipe(labels, sizeof labels);
+    return st;
+}
+
+static tally_status take_evaluated(void *user, size_t first, size_t n, const party_frame *frame,
+                                   tally_error *error)
+{
+    receiver *r = user;
+    r->in = frame->payload;
+    r->first = first;
+    r->n = n;
+    tally_status st = party_pool_run(r->run->pool, n, PARTY_PROOF_ITEMS, finish_chunk, r);
+    if (st == TALLY_ERR_MALFORMED)
+        return party_fail(
+            error, st,
+            "the peer's proof for entries from %zu on does not hold: it did not use the key it announced",
+            first);
+    if (st)
+        return party_fail(error, st, "finishing a batch of items failed");
+    party_advance(r->run, n);
+    return TALLY_OK;
+}
+
+static tally_status take_tags(void *user, size_t first, size_t n, const party_frame *frame,
+                              tally_error *error)
+{
+    return probe(user, frame->payload, first, n, error);
+}
+
+static tally_status take_public_key(void *user, size_t first, size_t n, const party_frame *frame,
+                                    tally_error *error)
+{
+    receiver *r = user;
+    (void)first, (void)n, (void)error;
+    memcpy(&r->public_key, frame->payload, sizeof r->public_key);
+    return TALLY_OK;
+}
+
+static tally_status malicious(receiver *r, party_matched *matched, tally_error *error)
+{
+    party_run *run = r->run;
+    party_source blinded = {WIRE_OPRF_BLINDED, 32, run->own, PARTY_BATCH, make_blinded};
+    r->blinds = psi_secret_calloc(run->own, sizeof *r->blinds);
+    r->blinded = psi_calloc(run->own, sizeof *r->blinded);
+    r->confirm = psi_secret_calloc(run->own, sizeof *r->confirm);
+    if (!r->blinds || !r->blinded || !r->confirm)
+        return party_no_memory(error, "the blinds of the items");
+    psi_prg prg;
+    tally_status st = psi_prg_init(&prg);
+    if (st)
+        return party_fail(error, st, "the random generator of the system failed");
+    for (size_t i = 0; i < run->own; i++)
+        psi_scalar_random(&r->blinds[i], &prg);
+    psi_prg_wipe(&prg);
+
+    /* The sender's key is fixed before anything of ours leaves. */
+    st = party_exchange(run, NULL, WIRE_OPRF_KEY, take_public_key, r, error);
+    if (st)
+        return st;
+    /* r*H(x) out, k*(r*H(x)) back; each proof is verified before its entries are used. */
+    st = party_exchange(run, &blinded, WIRE_OPRF_EVALUATED, take_evaluated, r, error);
+    if (st)
+        return st;
+    st = start_join(r, error);
+    if (st)
+        return st;
+    st = party_exchange(run, NULL, WIRE_OPRF_TAGS, take_tags, r, error);
+    if (st)
+        return st;
+    if (run->both)
+        st = tell_sender(r, error);
+    return st ? st : collect(r, matched, error);
+}
+
+tally_status party_receiver(party_run *run, party_matched *matched, tally_error *error)
+{
+    receiver r = {.run = run};
+    int active = run->security == TALLY_MALICIOUS;
+    r.width = active ? PSI_MALICIOUS_TAG : psi_tag_bytes(run->own, run->peer);
+    tally_status st = party_order(&r.order, run->own, error);
+    if (st)
+        return st;
+    r.tags = psi_calloc(run->own, r.width);
+    r.peer_tags = psi_calloc(WIRE_BULK_MAX / 32, r.width);
+    if (!r.tags || !r.peer_tags) {
+        st = party_no_memory(error, "the tags of the items");
+        goto done;
+    }
+    st = active ? malicious(&r, matched, error) : semi_honest(&r, matched, error);
+done:
+    psi_wipe(&r.key, sizeof r.key);
+    psi_free(r.hits);
+    psi_join_free(r.join);
+    psi_secret_free(r.confirm);
+    psi_free(r.blinded);
+    psi_secret_free(r.blinds);
+    psi_free(r.peer_tags);
+    psi_free(r.tags);
+    psi_secret_free(r.order);
+    return st;
+}

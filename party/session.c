@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One run from start to end: read, connect, greet, match, confirm, write. The order of these calls is the
+ * session. */
+#include "party/session.h"
+
+#include "party/error.h"
+#include "psi/mem.h"
+#include "psi/tagsize.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define NOTICE_MS 2000    /* how long a side that cannot read its own list looks for its peer, to tell it */
+#define SILENCE_MAX_S 30u /* longest silence of a connected peer */
+
+int party_learns_matches(const tally_session *s)
+{
+    return s->role == TALLY_RECEIVER || s->reveal == TALLY_REVEAL_BOTH;
+}
+
+/* ---- Progress
+ * ---------------------------------------------------------------------------------------------------- */
+
+static const char *const phase_names[PARTY_PHASES] = {"reading", "waiting", "matching", "writing"};
+
+static void end_phase(tally_session *s)
+{
+    int64_t now = party_now_ms();
+    s->seconds[s->phase] += (double)(now - s->phase_began) / 1000;
+    s->phase_began = now;
+}
+
+static void tell_progress(void *user, uint64_t done, uint64_t total)
+{
+    tally_session *s = user;
+    int64_t now = party_now_ms();
+    if (!s->on_progress || (now - s->progress_told < 100 && done != total))
+        return;
+    s->progress_told = now;
+    s->on_progress(s->on_progress_user, phase_names[s->phase], done, total);
+}
+
+static void begin_phase(tally_session *s, enum party_phase phase)
+{
+    end_phase(s);
+    s->phase = phase;
+    s->progress_told = 0;
+    tell_progress(s, 0, 0);
+}
+
+/* ---- Before the link
+ * --------------------------------------------------------------------------------------------- */
+
+static tally_status usage(tally_error *error, const char *what)
+{
+    return party_fail(error, TALLY_ERR_USAGE, "%s", what);
+}
+
+static tally_status check_settings(const tally_session *s, tally_error *error)
+{
+    int tls = !s->transport || s->transport_tls;
+    if (s->ran)
+        return usage(error, "a session runs once; make a new one");
+    if (s->role != TALLY_RECEIVER && s->role != TALLY_SENDER)
+        return usage(error, "no role was set: receiver or sender");
+    if (s->security != TALLY_SEMI_HONEST && s->security != TALLY_MALICIOUS)
+        return usage(error, "the security model is neither semi-honest nor malicious");
+    if (s->reveal != TALLY_REVEAL_RECEIVER && s->reveal != TALLY_REVEAL_BOTH)
+        return usage(error, "the result can be revealed to the receiver or to both");
+    if (!s->input)
+        return usage(error, "no input was set");
+    if (s->has_listen + s->has_connect + (s->transport != NULL) != 1)
+        return usage(error, "exactly one of listen, connect and transport is needed");
+    if (tls && !s->identity)
+        return usage(error, "no identity was set");
+    if (tls && !s->rule.pin_count && !s->rule.ca_file)
+        return usage(error, "whom to accept is not set: a peer fingerprint, or a CA and a name");
+    if (s->timeout_s < 1 || s->timeout_s > 7 * 86400)
+        return usage(error, "the timeout has to be between 1 second and 7 days");
+    if (s->threads > 256)
+        return usage(error, "more than 256 threads");
+    if (s->output_path && !party_learns_matches(s))
+        return usage(error, "an output was set, but this side does not learn which rows match");
+    return TALLY_OK;
+}
+
+static void fill_terms(tally_session *s)
+{
+    wire_terms *t = &s->terms;
+    *t = (wire_terms){.function = "match", .protocol = "ecdh"};
+    snprintf(t->role, sizeof t->role, "%s", s->role == TALLY_RECEIVER ? "receiver" : "sender");
+    snprintf(t->security, sizeof t->security, "%s",
+             s->security == TALLY_MALICIOUS ? "malicious" : "semi-honest");
+    snprintf(t->reveal, sizeof t->reveal, "%s", s->reveal == TALLY_REVEAL_BOTH ? "both" : "receiver");
+    t->key_count = party_input_keys(s->input);
+    for (size_t k = 0; k < t->key_count; k++)
+        snprintf(t->keys[k], sizeof t->keys[k], "%s", party_input_key_profile(s->input, k));
+}
+
+static tally_status read_input(tally_session *s, tally_error *error)
+{
+    begin_phase(s, PARTY_READING);
+    tally_status st = party_input_load(s->input, &s->cancel, tell_progress, s, error);
+    if (!st && s->output_path)
+        st = party_output_open(&s->output, s->output_path, s->output_overwrite,
+                               (const char *const *)s->columns, s->column_count, s->input, error);
+    if (st)
+        return st;
+    tally_input_stats stats;
+    tally_input_get_stats(s->input, &stats);
+    party_log(s, 1, "read %llu rows: %llu identifiers, %llu duplicates, %llu rejected",
+              (unsigned long long)stats.rows, (unsigned long long)stats.items,
+              (unsigned long long)(stats.accepted - stats.items), (unsigned long long)stats.rejected);
+    for (size_t i = 0; tally_reject_name(i); i++)
+        if (stats.by_reason[i])
+            party_log(s, stats.rejected * 100 > stats.rows ? 0 : 1,
+                      "rejected %llu rows: %s, first at line %llu", (unsigned long long)stats.by_reason[i],
+                      tally_reject_name(i), (unsigned long long)stats.first_line[i]);
+    size_t count;
+    party_input_items(s->input, &count);
+    if (count > WIRE_ITEMS_MAX)
+        return party_fail(error, TALLY_ERR_INPUT, "the list has %zu identifiers; at most 2^30 fit one run",
+                          count);
+    return TALLY_OK;
+}
+
+static void forward_log(void *user, int level, const char *line)
+{
+    party_log(user, level, "%s", line);
+}
+
+static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error *error)
+{
+    unsigned silence_s = s->timeout_s < SILENCE_MAX_S ? s->timeout_s : SILENCE_MAX_S;
+    party_connect_options options = {.listen = s->has_listen ? &s->address : NULL,
+                                     .connect = s->has_connect ? &s->address : NULL,
+                                     .transport = s->transport,
+                                     .transport_tls = s->transport_tls,
+                                     .transport_tls_server = s->transport_tls_server,
+                                     .identity = s->identity,
+                                     .rule = &s->rule,
+                                     .deadline_ms = deadline_ms,
+                                     .cancel = &s->cancel,
+                                     .log = forward_log,
+                                     .log_user = s};
+    tally_status st = party_channel_open(&s->channel, &options, error);
+    if (st)
+        return st;
+    if (s->channel.tls) {
+        party_pin_text(s->peer_pin, s->channel.peer_fingerprint);
+        party_printable(s->peer_subject, sizeof s->peer_subject, s->channel.peer_subject);
+    }
+    st = party_link_new(&s->link, &s->channel.io, silence_s * 1000, &s->cancel, error);
+    if (st)
+        party_channel_close(&s->channel);
+    return st;
+}
+
+static void close_link(tally_session *s, int graceful)
+{
+    if (!s->link)
+        return;
+    party_link_close(s->link, graceful);
+    s->link = NULL;
+    party_channel_bytes(&s->channel, &s->bytes_sent, &s->bytes_received);
+    party_channel_close(&s->channel);
+}
+
+/* ---- Failing
+ * ----------------------------------------------------------------------------------------------------- */
+
+/* The code a peer may hear before hello 2; after it there is only one. */
+static enum wire_abort_code abort_code(const tally_session *s, tally_status status)
+{
+    if (s->greeted)
+        return WIRE_ABORT_FAILED;
+    switch (tally_exit_status(status)) {
+    case -TALLY_ERR_INCOMPATIBLE: /* both sides have seen the difference already */
+        return WIRE_ABORT_TERMS;
+    case -TALLY_ERR_INPUT:
+        return WIRE_ABORT_INPUT;
+    case -TALLY_ERR_POLICY:
+        return WIRE_ABORT_POLICY;
+    case -TALLY_ERR_MALFORMED:
+        return WIRE_ABORT_MALFORMED;
+    case -TALLY_ERR_INTERRUPTED:
+        return WIRE_ABORT_INTERRUPTED;
+    default:
+        return WIRE_ABORT_LOCAL;
+    }
+}
+
+/* This side cannot use its own list: if the peer can be reached at once, it hears so instead of waiting for
+ * nobody. */
+static void notify_peer(tally_session *s, tally_status status)
+{
+    if (tally_exit_status(status) == -TALLY_ERR_USAGE || party_cancelled(&s->cancel))
+        return;
+    if (open_link(s, party_now_ms() + NOTICE_MS, NULL))
+        return;
+    party_link_abort(s->link, abort_code(s, status));
+    close_link(s, 1);
+}
+
+/* ---- After the match
+ * --------------------------------------------------------------------------------------------- */
+
+static tally_status exchange_done(tally_session *s, party_run *run, tally_error *error)
+{
+    party_frame frame;
+    uint64_t first, units;
+    tally_status st = TALLY_OK;
+    /* The receiver speaks first; each side sends it only when its own output is safely in a temporary file.
+     */
+    if (s->role == TALLY_RECEIVER)
+        st = party_link_send(s->link, WIRE_DONE, party_link_buffer(0), 0, error);
+    if (!st)
+        st = party_receive(run, &frame, &first, &units, error);
+    if (st)
+        return st;
+    party_frame_free(&frame);
+    if (s->role == TALLY_SENDER)
+        st = party_link_send(s->link, WIRE_DONE, party_link_buffer(0), 0, error);
+    return st ? st : party_link_flush(s->link, 5000, error);
+}
+
+static tally_status tell_caller(tally_session *s, tally_error *error)
+{
+    size_t count;
+    const party_row *rows = party_input_rows(s->input, &count);
+    s->matched_rows = 0;
+    for (size_t r = 0; r < count; r++) {
+        if (!party_get_bit(s->matched.bits, rows[r].item))
+            continue;
+        s->matched_rows++;
+        if (s->on_match && s->on_match(s->on_match_user, rows[r].row, rows[r].line))
+            return party_fail(error, TALLY_ERR_INTERRUPTED, "the calling program stopped at a matching row");
+    }
+    return TALLY_OK;
+}
+
+static tally_status match(tally_session *s, party_state *state, tally_error *error)
+{
+    size_t own;
+    const psi_item *items = party_input_items(s->input, &own);
+    party_run run = {.link = s->link,
+                     .pool = s->pool,
+                     .state = *state,
+                     .role = s->role,
+                     .security = s->security,
+                     .both = s->reveal == TALLY_REVEAL_BOTH,
+                     .items = items,
+                     .own = own,
+                     .peer = (size_t)s->peer_items,
+                     .sid = s->sid,
+                     .progress = tell_progress,
+                     .progress_user = s};
+    /* Work: the receiver masks and finishes its own, then tags the peer's; the sender answers, then masks its
+     * own. */
+    run.total =
+        s->role == TALLY_RECEIVER && s->security == TALLY_MALICIOUS ? 2 * own + run.peer : own + run.peer;
+    party_state_sizes(&run.state, s->role, s->security, run.both, own, s->peer_items,
+                      psi_tag_bytes(own, s->peer_items));
+    tally_status st = s->role == TALLY_RECEIVER ? party_receiver(&run, &s->matched, error)
+                                                : party_sender(&run, &s->matched, error);
+    if (st)
+        return st;
+    begin_phase(s, PARTY_WRITING);
+    st = party_input_unchanged(s->input, error);
+    if (!st && s->output)
+        st = party_output_write(s->output, s->matched.bits, &s->cancel, &s->matched_rows, error);
+    return st ? st : exchange_done(s, &run, error);
+}
+
+/* ---- The run
+ * ----------------------------------------------------------------------------------------------------- */
+
+static tally_status run_session(tally_session *s, tally_error *error)
+{
+    party_state state;
+    tally_status st = read_input(s, error);
+    if (st) {
+        notify_peer(s, st);
+        return st;
+    }
+    fill_terms(s);
+    unsigned threads = party_pool_threads(s->threads);
+    st = party_pool_new(&s->pool, threads, error);
+    if (st)
+        return st;
+    begin_phase(s, PARTY_WAITING);
+    st = open_link(s, party_now_ms() + (int64_t)s->timeout_s * 1000, error);
+    if (st)
+        return st;
+    begin_phase(s, PARTY_MATCHING);
+    party_state_init(&state);
+    st = party_greet(s, &state, error);
+    if (!st)
+        st = match(s, &state, error);
+    if (st)
+        party_link_abort(s->link, abort_code(s, st));
+    close_link(s, !st);
+    if (!st && s->output)
+        st = party_output_commit(s->output, error);
+    if (!st && party_learns_matches(s))
+        st = tell_caller(s, error);
+    return st;
+}
+
+tally_status tally_session_run(tally_session *s, tally_error *error)
+{
+    tally_error local;
+    tally_error *e = error ? error : &local;
+    *e = (tally_error){.status = TALLY_OK};
+    tally_status st = check_settings(s, e);
+    if (st)
+        return st;
+    s->ran = 1;
+    s->phase_began = party_now_ms();
+    st = run_session(s, e);
+    if (party_cancelled(&s->cancel) && st && tally_exit_status(st) != -TALLY_ERR_INTERRUPTED)
+        st = party_fail(e, TALLY_ERR_INTERRUPTED, "interrupted");
+    end_phase(s);
+    party_output_free(s->output);
+    s->output = NULL;
+    party_pool_free(s->pool);
+    s->pool = NULL;
+    psi_wipe(&s->sid, sizeof s->sid);
+    s->outcome = *e;
+    s->outcome.status = st;
+    if (!st)
+        party_learned_sentence(s);
+    return st;
+}

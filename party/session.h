@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A session's inside: settings, and what the run has come to know. Shared by party/session, settings,
+ * greeting, summary. */
+#ifndef PARTY_SESSION_H
+#define PARTY_SESSION_H
+
+#include "party/connect.h"
+#include "party/output.h"
+#include "party/run.h"
+#include "proto/hello.h"
+
+enum party_phase { PARTY_READING, PARTY_WAITING, PARTY_MATCHING, PARTY_WRITING, PARTY_PHASES };
+
+struct tally_session {
+    /* settings */
+    enum tally_role role;
+    enum tally_security security;
+    enum tally_reveal reveal;
+    const tally_identity *identity;
+    tally_input *input;
+    party_peer_rule rule;
+    char *ca_file, *peer_name;
+    party_address address;
+    int has_listen, has_connect;
+    const tally_transport *transport;
+    int transport_tls, transport_tls_server;
+    unsigned timeout_s, threads;
+    char *output_path;
+    int output_overwrite;
+    char **columns;
+    size_t column_count;
+    tally_match_callback on_match;
+    void *on_match_user;
+    tally_progress_callback on_progress;
+    void *on_progress_user;
+    tally_log_callback on_log;
+    void *on_log_user;
+    party_cancel cancel;
+
+    /* the run */
+    int ran;
+    party_channel channel;
+    party_link *link;
+    party_pool *pool;
+    party_output *output;
+    wire_terms terms;
+    wire_hello1 peer_hello;
+    uint64_t peer_items;
+    psi_sid sid;
+    int greeted; /* hello 2 was sent: from here on the peer sees one generic failure */
+    party_matched matched;
+    uint64_t matched_rows;
+    enum party_phase phase;
+    int64_t phase_began, progress_told;
+    double seconds[PARTY_PHASES];
+    uint64_t bytes_sent, bytes_received;
+    char peer_pin[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* empty without TLS */
+    tally_error outcome;
+    char learned[640];
+};
+
+/* Does this party learn which of its rows match? */
+int party_learns_matches(const tally_session *s);
+
+/* Both hellos: compares versions and terms, fills peer_hello, peer_items and sid. Sets greeted when hello 2
+ * goes out. */
+tally_status party_greet(tally_session *s, party_state *state, tally_error *error) TALLY_MUST_CHECK;
+
+/* The closing sentence into s->learned. */
+void party_learned_sentence(tally_session *s);
+
+/* One log line (printf form), if the caller listens. */
+void party_log(const tally_session *s, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a caller sets on a session before it runs. */
+#include "party/error.h"
+#include "party/session.h"
+#include "psi/mem.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define COLUMNS_MAX 256u
+
+static char *copy(const char *text)
+{
+    size_t size = strlen(text) + 1;
+    char *p = psi_calloc(size, 1);
+    if (p)
+        memcpy(p, text, size);
+    return p;
+}
+
+static tally_status set_text(char **field, const char *text, tally_error *error)
+{
+    char *p = copy(text);
+    if (!p)
+        return party_no_memory(error, "a setting");
+    psi_free(*field);
+    *field = p;
+    return TALLY_OK;
+}
+
+tally_status tally_session_new(tally_session **out, tally_error *error)
+{
+    tally_session *s = psi_calloc(1, sizeof *s);
+    if (!s)
+        return party_no_memory(error, "a session");
+    tally_status st = party_cancel_init(&s->cancel, error);
+    if (st) {
+        psi_free(s);
+        return st;
+    }
+    s->security = TALLY_SEMI_HONEST;
+    s->reveal = TALLY_REVEAL_RECEIVER;
+    s->timeout_s = 600;
+    *out = s;
+    return TALLY_OK;
+}
+
+void tally_session_free(tally_session *s)
+{
+    if (!s)
+        return;
+    for (size_t i = 0; i < s->column_count; i++)
+        psi_free(s->columns[i]);
+    psi_free(s->columns);
+    psi_free(s->output_path);
+    psi_free(s->ca_file);
+    psi_free(s->peer_name);
+    psi_free(s->matched.bits);
+    party_cancel_close(&s->cancel);
+    psi_free(s);
+}
+
+void tally_session_set_role(tally_session *s, enum tally_role role)
+{
+    s->role = role;
+}
+
+void tally_session_set_identity(tally_session *s, const tally_identity *identity)
+{
+    s->identity = identity;
+}
+
+void tally_session_set_input(tally_session *s, tally_input *input)
+{
+    s->input = input;
+}
+
+void tally_session_set_security(tally_session *s, enum tally_security security)
+{
+    s->security = security;
+}
+
+void tally_session_set_reveal(tally_session *s, enum tally_reveal reveal)
+{
+    s->reveal = reveal;
+}
+
+tally_status tally_session_add_peer_pin(tally_session *s, const char *pin, tally_error *error)
+{
+    if (s->rule.pin_count == PARTY_PINS_MAX)
+        return party_fail(error, TALLY_ERR_USAGE, "more than %d peer fingerprints", PARTY_PINS_MAX);
+    tally_status st = party_pin_parse(s->rule.pins[s->rule.pin_count], pin, error);
+    if (!st)
+        s->rule.pin_count++;
+    return st;
+}
+
+tally_status tally_session_set_peer_ca(tally_session *s, const char *ca_file, const char *name,
+                                       tally_error *error)
+{
+    tally_status st = set_text(&s->ca_file, ca_file, error);
+    if (!st)
+        st = set_text(&s->peer_name, name, error);
+    s->rule.ca_file = s->ca_file;
+    s->rule.name = s->peer_name;
+    return st;
+}
+
+tally_status tally_session_set_listen(tally_session *s, const char *address, tally_error *error)
+{
+    tally_status st = party_address_parse(&s->address, address, 1, error);
+    s->has_listen = s->has_listen || !st;
+    return st;
+}
+
+tally_status tally_session_set_connect(tally_session *s, const char *address, tally_error *error)
+{
+    tally_status st = party_address_parse(&s->address, address, 0, error);
+    s->has_connect = s->has_connect || !st;
+    return st;
+}
+
+void tally_session_set_transport(tally_session *s, const tally_transport *transport, int tls, int tls_server)
+{
+    s->transport = transport;
+    s->transport_tls = tls;
+    s->transport_tls_server = tls_server;
+}
+
+void tally_session_set_timeout(tally_session *s, unsigned seconds)
+{
+    s->timeout_s = seconds;
+}
+
+void tally_session_set_threads(tally_session *s, unsigned threads)
+{
+    s->threads = threads;
+}
+
+tally_status tally_session_set_output(tally_session *s, const char *path, int overwrite, tally_error *error)
+{
+    s->output_overwrite = overwrite;
+    return set_text(&s->output_path, path, error);
+}
+
+tally_status tally_session_add_output_column(tally_session *s, const char *column, tally_error *error)
+{
+    if (!s->columns) {
+        s->columns = psi_calloc(COLUMNS_MAX, sizeof *s->columns);
+        if (!s->columns)
+            return party_no_memory(error, "the output columns");
+    }
+    if (s->column_count == COLUMNS_MAX)
+        return party_fail(error, TALLY_ERR_USAGE, "more than %u output columns", COLUMNS_MAX);
+    tally_status st = set_text(&s->columns[s->column_count], column, error);
+    s->column_count += !st;
+    return st;
+}
+
+void tally_session_on_match(tally_session *s, tally_match_callback callback, void *user)
+{
+    s->on_match = callback;
+    s->on_match_user = user;
+}
+
+void tally_session_on_progress(tally_session *s, tally_progress_callback callback, void *user)
+{
+    s->on_progress = callback;
+    s->on_progress_user = user;
+}
+
+void tally_session_on_log(tally_session *s, tally_log_callback callback, void *user)
+{
+    s->on_log = callback;
+    s->on_log_user = user;
+}
+
+void tally_session_cancel(tally_session *s)
+{
+    party_cancel_raise(&s->cancel);
+}
+
+void party_log(const tally_session *s, int level, const char *format, ...)
+{
+    char line[600];
+    va_list args;
+    if (!s->on_log)
+        return;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    s->on_log(s->on_log_user, level, line);
+}

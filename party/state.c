@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "party/state.h"
+
+#include "party/error.h"
+#include "psi/tagsize.h"
+
+enum count { ONE, OWN, PEER, OWN_BYTES, CONFIRMED };
+enum unit { WHOLE = 0, POINT = 32, TAG = -1, EVALUATED = -2, BYTE = 1, LABEL_TAG = PSI_MALICIOUS_TAG };
+
+struct party_step {
+    uint8_t type;
+    int8_t unit;       /* bytes, or a rule below zero */
+    uint8_t count;     /* how many units in all */
+    uint8_t both_only; /* only when the result is revealed to both */
+};
+
+/* What each role receives, in order. A row with type 0 ends a list. */
+static const party_step hellos[] = {{WIRE_HELLO1, WHOLE, ONE, 0}, {WIRE_HELLO2, WHOLE, ONE, 0}, {0, 0, 0, 0}};
+static const party_step receiver_semi_honest[] = {{WIRE_ECDH_REPLY, TAG, OWN, 0},
+                                                  {WIRE_ECDH_SENDER, POINT, PEER, 0},
+                                                  {WIRE_DONE, WHOLE, ONE, 0},
+                                                  {0, 0, 0, 0}};
+static const party_step sender_semi_honest[] = {{WIRE_ECDH_RECEIVER, POINT, PEER, 0},
+                                                {WIRE_MATCHED, BYTE, OWN_BYTES, 1},
+                                                {WIRE_DONE, WHOLE, ONE, 0},
+                                                {0, 0, 0, 0}};
+static const party_step receiver_malicious[] = {{WIRE_OPRF_KEY, POINT, ONE, 0},
+                                                {WIRE_OPRF_EVALUATED, EVALUATED, OWN, 0},
+                                                {WIRE_OPRF_TAGS, LABEL_TAG, PEER, 0},
+                                                {WIRE_DONE, WHOLE, ONE, 0},
+                                                {0, 0, 0, 0}};
+static const party_step sender_malicious[] = {{WIRE_OPRF_BLINDED, POINT, PEER, 0},
+                                              {WIRE_MATCHED, BYTE, OWN_BYTES, 1},
+                                              {WIRE_CONFIRM, LABEL_TAG, CONFIRMED, 1},
+                                              {WIRE_DONE, WHOLE, ONE, 0},
+                                              {0, 0, 0, 0}};
+
+void party_state_init(party_state *s)
+{
+    *s = (party_state){.step = hellos};
+}
+
+void party_state_sizes(party_state *s, enum tally_role role, enum tally_security security, int both,
+                       uint64_t own, uint64_t peer, size_t tag_width)
+{
+    const party_step *semi_honest = role == TALLY_RECEIVER ? receiver_semi_honest : sender_semi_honest;
+    const party_step *malicious = role == TALLY_RECEIVER ? receiver_malicious : sender_malicious;
+    *s = (party_state){.step = security == TALLY_MALICIOUS ? malicious : semi_honest,
+                       .own = own,
+                       .peer = peer,
+                       .tag_width = tag_width,
+                       .both = both};
+}
+
+void party_state_confirmed(party_state *s, uint64_t count)
+{
+    s->confirmed = count;
+}
+
+static uint64_t total(const party_state *s)
+{
+    if (s->step->both_only && !s->both)
+        return 0;
+    switch ((enum count)s->step->count) {
+    case OWN:
+        return s->own;
+    case PEER:
+        return s->peer;
+    case OWN_BYTES:
+        return (s->own + 7) / 8;
+    case CONFIRMED:
+        return s->confirmed;
+    case ONE:
+        break;
+    }
+    return 1;
+}
+
+uint8_t party_state_expects(party_state *s)
+{
+    while (s->step->type && s->taken == total(s)) {
+        s->step++;
+        s->taken = 0;
+    }
+    return s->step->type;
+}
+
+uint64_t party_evaluated_items(uint32_t length)
+{
+    const uint64_t group = 32 * PARTY_PROOF_ITEMS + 64;
+    uint64_t full = length / group, rest = length % group;
+    if (rest == 0)
+        return full * PARTY_PROOF_ITEMS;
+    if (rest <= 64 || (rest - 64) % 32 != 0)
+        return 0;
+    return full * PARTY_PROOF_ITEMS + (rest - 64) / 32;
+}
+
+tally_status party_state_take(party_state *s, const party_frame *frame, uint64_t *first, uint64_t *units,
+                              tally_error *error)
+{
+    uint8_t want = party_state_expects(s);
+    if (frame->type != want)
+        return party_fail(error, TALLY_ERR_MALFORMED, "the peer sent a frame '%s' where '%s' has to come",
+                          wire_frame_name(frame->type),
+                          want ? wire_frame_name(want) : "the end of the stream");
+    uint64_t n = 1;
+    if (s->step->unit == EVALUATED) {
+        n = party_evaluated_items(frame->length);
+    } else if (s->step->unit != WHOLE) {
+        uint64_t size = s->step->unit == TAG ? s->tag_width : (uint64_t)s->step->unit;
+        n = frame->length % size == 0 ? frame->length / size : 0;
+    }
+    if (n == 0)
+        return party_fail(error, TALLY_ERR_MALFORMED,
+                          "the peer sent a frame '%s' of %u bytes, which is no whole number of entries",
+                          wire_frame_name(want), frame->length);
+    if (n > total(s) - s->taken)
+        return party_fail(error, TALLY_ERR_MALFORMED,
+                          "the peer sent more entries in '%s' than the size it declared",
+                          wire_frame_name(want));
+    *first = s->taken;
+    *units = n;
+    s->taken += n;
+    return TALLY_OK;
+}

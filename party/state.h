@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The state table of a session: which frame may come next, how long it may be, how many units in all. Every
+ * frame from the peer passes party_state_take before anything looks into it. Called by party/run.
+ */
+#ifndef PARTY_STATE_H
+#define PARTY_STATE_H
+
+#include "party/link.h"
+
+typedef struct party_step party_step;
+
+typedef struct party_state {
+    const party_step *step; /* the step whose frames are expected now */
+    uint64_t taken;         /* units of it taken so far */
+    uint64_t own, peer;     /* list sizes, after party_state_sizes */
+    uint64_t confirmed;     /* set bits of the bitmap, after party_state_confirmed */
+    size_t tag_width;
+    int both;
+} party_state;
+
+/* Before hello 1. */
+void party_state_init(party_state *s);
+/* After hello 2: picks the role's rows of the table. tag_width in bytes; both: the result is revealed to
+ * both. */
+void party_state_sizes(party_state *s, enum tally_role role, enum tally_security security, int both,
+                       uint64_t own, uint64_t peer, size_t tag_width);
+/* The sender's number of set bits, known after WIRE_MATCHED. */
+void party_state_confirmed(party_state *s, uint64_t count);
+
+/* Type of the frames expected now; steps with nothing to come are passed over. 0 after the last. */
+uint8_t party_state_expects(party_state *s);
+/*
+ * Checks a frame against the table and advances: its first unit's index and number of units.
+ * TALLY_ERR_MALFORMED: another type than expected (out of order, repeated), a length that is no whole number
+ * of units, more units than agreed.
+ */
+tally_status party_state_take(party_state *s, const party_frame *frame, uint64_t *first, uint64_t *units,
+                              tally_error *error) TALLY_MUST_CHECK;
+
+#define PARTY_PROOF_ITEMS 256u /* evaluated items under one proof */
+/* Items in a WIRE_OPRF_EVALUATED payload: n with 32 n + 64 ceil(n / 256) = length; 0 if there is no such n.
+ */
+uint64_t party_evaluated_items(uint32_t length);
+
+#endif

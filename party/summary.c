@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run reports: numbers, the closing sentence, the summary as JSON (docs/summary.md), versions. No
+ * identifier in any of it. */
+#include "party/session.h"
+#include "psi/group.h"
+#include "psi/hash.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <openssl/crypto.h>
+#include <protobuf-c/protobuf-c.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+#include <utf8proc.h>
+
+const char *tally_version(void)
+{
+    return TALLY_VERSION;
+}
+
+static json_t *versions(void)
+{
+    return json_pack("{s:s, s:{s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s}, s:{s:s}}", "tally", TALLY_VERSION,
+                     "protocol", "min", WIRE_VERSION_MIN, "max", WIRE_VERSION_MAX, "libraries", "openssl",
+                     OpenSSL_version(OPENSSL_VERSION_STRING), "libsodium", sodium_version_string(),
+                     "protobuf-c", protobuf_c_version(), "utf8proc", utf8proc_version(), "jansson",
+                     JANSSON_VERSION, "backends", "group", psi_group()->name);
+}
+
+static char *dump(json_t *j)
+{
+    char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
+    json_decref(j);
+    return text;
+}
+
+char *tally_version_json(void)
+{
+    return dump(versions());
+}
+
+const char *tally_status_name(tally_status status)
+{
+    switch (status) {
+    case TALLY_OK:
+        return "ok";
+    case TALLY_ERR_USAGE:
+        return "usage";
+    case TALLY_ERR_INCOMPATIBLE:
+        return "incompatible peer";
+    case TALLY_ERR_INPUT:
+        return "input data";
+    case TALLY_ERR_POLICY:
+        return "policy refused";
+    case TALLY_ERR_AUTH:
+        return "authentication";
+    case TALLY_ERR_NETWORK:
+        return "network";
+    case TALLY_ERR_FILE:
+        return "local file";
+    case TALLY_ERR_MALFORMED:
+        return "malformed peer message";
+    case TALLY_ERR_INTERRUPTED:
+        return "interrupted";
+    case TALLY_ERR_NO_MEMORY:
+        return "out of memory";
+    case TALLY_ERR_DIFFERS:
+        return "verification differs";
+    case TALLY_ERR_INTERNAL:
+        return "internal";
+    case TALLY_ERR_INPUT_CHANGED:
+        return "input changed";
+    case TALLY_ERR_TIMEOUT:
+        return "timeout";
+    case TALLY_ERR_PEER_STOPPED:
+        return "peer stopped";
+    case TALLY_ERR_RANDOM:
+        return "random generator";
+    }
+    return "unknown";
+}
+
+int tally_exit_status(tally_status status)
+{
+    return -(int)status % 100;
+}
+
+void tally_session_get_result(const tally_session *s, tally_result *out)
+{
+    size_t own = 0;
+    if (s->input)
+        party_input_items(s->input, &own);
+    *out = (tally_result){.own_items = own,
+                          .peer_items = s->peer_items,
+                          .bytes_sent = s->bytes_sent,
+                          .bytes_received = s->bytes_received,
+                          .learns_matches = party_learns_matches(s)};
+    if (s->ran && s->outcome.status == TALLY_OK && out->learns_matches) {
+        out->matched_items = s->matched.count;
+        out->matched_rows = s->matched_rows;
+    }
+}
+
+const char *tally_session_learned(const tally_session *s)
+{
+    return s->learned;
+}
+
+void party_learned_sentence(tally_session *s)
+{
+    tally_result r;
+    tally_session_get_result(s, &r);
+    if (s->reveal == TALLY_REVEAL_BOTH)
+        snprintf(s->learned, sizeof s->learned,
+                 "Both sides learned which of their own identifiers are on the other's list (%" PRIu64
+                 ") and the size of the "
+                 "other's list: %" PRIu64 " here, %" PRIu64 " there.",
+                 r.matched_items, r.own_items, r.peer_items);
+    else if (s->role == TALLY_RECEIVER)
+        snprintf(s->learned, sizeof s->learned,
+                 "This side learned which of its %" PRIu64
+                 " identifiers are on the other side's list (%" PRIu64
+                 ") and that the other list has %" PRIu64
+                 "; the other side learned only that this list has %" PRIu64 ".",
+                 r.own_items, r.matched_items, r.peer_items, r.own_items);
+    else
+        snprintf(s->learned, sizeof s->learned,
+                 "The other side learned which of its %" PRIu64
+                 " identifiers are on this side's list and that this list "
+                 "has %" PRIu64 "; this side learned only that the other list has %" PRIu64 ".",
+                 r.peer_items, r.own_items, r.peer_items);
+}
+
+static json_t *input_json(const tally_session *s)
+{
+    tally_input_stats stats = {0};
+    json_t *rejects = json_object();
+    if (s->input)
+        tally_input_get_stats(s->input, &stats);
+    for (size_t i = 0; tally_reject_name(i); i++)
+        if (stats.by_reason[i])
+            json_object_set_new(rejects, tally_reject_name(i),
+                                json_pack("{s:I, s:I}", "rows", (json_int_t)stats.by_reason[i], "first_line",
+                                          (json_int_t)stats.first_line[i]));
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "rows", (json_int_t)stats.rows, "accepted",
+                     (json_int_t)stats.accepted, "items", (json_int_t)stats.items, "duplicates",
+                     (json_int_t)(stats.accepted - stats.items), "rejected", (json_int_t)stats.rejected,
+                     "rejects", rejects);
+}
+
+static json_t *terms_json(const tally_session *s)
+{
+    json_t *keys = json_array();
+    for (size_t k = 0; k < s->terms.key_count; k++)
+        json_array_append_new(keys, json_string(s->terms.keys[k]));
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "role", s->terms.role, "function", s->terms.function,
+                     "protocol", s->terms.protocol, "security", s->terms.security, "reveal_to",
+                     s->terms.reveal, "keys", keys);
+}
+
+char *tally_session_summary_json(const tally_session *s)
+{
+    tally_result r;
+    tally_session_get_result(s, &r);
+    const double *t = s->seconds;
+    json_t *result = json_null();
+    if (s->ran && s->outcome.status == TALLY_OK && r.learns_matches)
+        result =
+            json_pack("{s:I, s:I}", "items", (json_int_t)r.matched_items, "rows", (json_int_t)r.matched_rows);
+    return dump(json_pack(
+        "{s:{s:s, s:i, s:s, s:s}, s:o, s:o, s:{s:I, s:s, s:s, s:s}, s:o, s:{s:I, s:I}, s:{s:f, s:f, s:f, "
+        "s:f, s:f}, s:s, s:o}",
+        "outcome", "status", tally_status_name(s->outcome.status), "exit_status",
+        tally_exit_status(s->outcome.status), "message", s->outcome.message, "hint", s->outcome.hint, "terms",
+        terms_json(s), "input", input_json(s), "peer", "items", (json_int_t)r.peer_items, "fingerprint",
+        s->peer_pin, "subject", s->peer_subject, "software", s->peer_hello.software, "result", result,
+        "bytes", "sent", (json_int_t)r.bytes_sent, "received", (json_int_t)r.bytes_received, "seconds",
+        "reading", t[PARTY_READING], "waiting", t[PARTY_WAITING], "matching", t[PARTY_MATCHING], "writing",
+        t[PARTY_WRITING], "total", t[PARTY_READING] + t[PARTY_WAITING] + t[PARTY_MATCHING] + t[PARTY_WRITING],
+        "learned", s->learned, "versions", versions()));
+}

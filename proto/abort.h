@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The abort message: one code of a closed list (2 bytes big-endian). After hello 2 only WIRE_ABORT_FAILED is sent. */
+/*
+ * The abort message: one code of a closed list (2 bytes big-endian). After hello 2 only WIRE_ABORT_FAILED
+ * is sent.
+ */
 #ifndef WIRE_ABORT_H
 #define WIRE_ABORT_H
 

@@ -21,21 +21,21 @@ enum wire_type {
     WIRE_HELLO1 = 1,
     WIRE_HELLO2 = 2,
     WIRE_ABORT = 3,
-    WIRE_HEARTBEAT = 4,     /* empty; at any time; carries nothing */
-    WIRE_DONE = 5,          /* empty: this side has all it needs and has told everything */
+    WIRE_HEARTBEAT = 4,      /* empty; at any time; carries nothing */
+    WIRE_DONE = 5,           /* empty: this side has all it needs and has told everything */
     WIRE_ECDH_RECEIVER = 16, /* receiver: masked items a*H(x), 32 bytes each */
-    WIRE_ECDH_REPLY = 17,   /* sender: tags of the receiver's items, in the order received, tag width each */
-    WIRE_ECDH_SENDER = 18,  /* sender: masked items b*H(y), 32 bytes each */
-    WIRE_OPRF_KEY = 24,     /* sender: public key, 32 bytes, before the receiver sends anything */
-    WIRE_OPRF_BLINDED = 25, /* receiver: blinded items, 32 bytes each */
-    WIRE_OPRF_EVALUATED = 26, /* sender: evaluated items, 32 bytes each, then one 64-byte proof for each 256 of the frame */
-    WIRE_OPRF_TAGS = 27,    /* sender: tags of its items, 16 bytes each, shuffled */
-    WIRE_MATCHED = 32,      /* receiver, reveal both: bitmap over the sender's items in the order sent, bit i of byte i/8 */
-    WIRE_CONFIRM = 33       /* receiver, reveal both, malicious: 16 bytes for each set bit of the bitmap, in order */
+    WIRE_ECDH_REPLY = 17,    /* sender: tags of the receiver's items, in the order received, tag width each */
+    WIRE_ECDH_SENDER = 18,   /* sender: masked items b*H(y), 32 bytes each */
+    WIRE_OPRF_KEY = 24,      /* sender: public key, 32 bytes, before the receiver sends anything */
+    WIRE_OPRF_BLINDED = 25,  /* receiver: blinded items, 32 bytes each */
+    WIRE_OPRF_EVALUATED = 26, /* sender: evaluated items, 32 bytes each, then a 64-byte proof for each 256 */
+    WIRE_OPRF_TAGS = 27,      /* sender: tags of its items, 16 bytes each, shuffled */
+    WIRE_MATCHED = 32, /* receiver, reveal both: bitmap over the sender's items as sent, bit i%8 of i/8 */
+    WIRE_CONFIRM = 33  /* receiver, reveal both, malicious: 16 bytes for each set bit, in order */
 };
 
 typedef struct wire_header {
-    uint32_t length;   /* payload bytes, at most wire_frame_limit(type) */
+    uint32_t length; /* payload bytes, at most wire_frame_limit(type) */
     uint32_t sequence;
     uint8_t type;
 } wire_header;
@@ -49,8 +49,8 @@ const char *wire_frame_name(uint8_t type);
 
 void wire_header_build(uint8_t out[WIRE_HEADER], const wire_header *h);
 /*
- * TALLY_ERR_MALFORMED (out untouched) and *why a fixed phrase: unknown type, length above the type's limit, empty where a payload
- * must be, sequence other than expected, reserved bytes not zero.
+ * TALLY_ERR_MALFORMED (out untouched) and *why a fixed phrase: unknown type, length above the type's limit,
+ * empty where a payload must be, sequence other than expected, reserved bytes not zero.
  */
 tally_status wire_header_parse(wire_header *out, const uint8_t in[WIRE_HEADER], uint32_t expected_sequence,
                                const char **why) TALLY_MUST_CHECK;

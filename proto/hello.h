@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hello 1 and hello 2: build and parse, with every limit checked (tally.proto, protobuf-c). Called by party/hello.
- * Strings are checked to be printable ASCII before they reach anybody.
+ * Hello 1 and hello 2: build and parse, with every limit checked (tally.proto, protobuf-c). Called by
+ * party/hello. Strings are checked to be printable ASCII before they reach anybody.
  */
 #ifndef WIRE_HELLO_H
 #define WIRE_HELLO_H
@@ -11,14 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Terms of the run: what both sides have to say alike (role: the opposite). ASCII strings, zero-terminated. */
+/* Terms of the run: what both sides say alike (role: the opposite). ASCII strings, zero-terminated. */
 typedef struct wire_terms {
-    char role[WIRE_NAME_MAX + 1];     /* "receiver" or "sender" */
-    char function[WIRE_NAME_MAX + 1]; /* "match" */
-    char protocol[WIRE_NAME_MAX + 1]; /* "ecdh" */
-    char security[WIRE_NAME_MAX + 1]; /* "semi-honest" or "malicious" */
-    char reveal[WIRE_NAME_MAX + 1];   /* "receiver" or "both" */
-    size_t key_count;                 /* 1..WIRE_KEYS_MAX */
+    char role[WIRE_NAME_MAX + 1];                /* "receiver" or "sender" */
+    char function[WIRE_NAME_MAX + 1];            /* "match" */
+    char protocol[WIRE_NAME_MAX + 1];            /* "ecdh" */
+    char security[WIRE_NAME_MAX + 1];            /* "semi-honest" or "malicious" */
+    char reveal[WIRE_NAME_MAX + 1];              /* "receiver" or "both" */
+    size_t key_count;                            /* 1..WIRE_KEYS_MAX */
     char keys[WIRE_KEYS_MAX][WIRE_NAME_MAX + 1]; /* identifier profiles, in order */
 } wire_terms;
 
@@ -34,12 +34,17 @@ typedef struct wire_hello2 {
     uint8_t commitment[32]; /* psi_list_commit */
 } wire_hello2;
 
-/* *out is allocated with psi_calloc semantics (release with psi_free), *len its bytes. TALLY_ERR_NO_MEMORY. */
+/* *out is allocated (release with psi_free), *len its bytes. TALLY_ERR_NO_MEMORY. */
 tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *len) TALLY_MUST_CHECK;
 tally_status wire_hello2_build(const wire_hello2 *hello, uint8_t **out, size_t *len) TALLY_MUST_CHECK;
-/* TALLY_ERR_MALFORMED with *why a fixed phrase that names the field, TALLY_ERR_NO_MEMORY; *out untouched on failure. */
-tally_status wire_hello1_parse(wire_hello1 *out, const uint8_t *in, size_t len, const char **why) TALLY_MUST_CHECK;
-tally_status wire_hello2_parse(wire_hello2 *out, const uint8_t *in, size_t len, const char **why) TALLY_MUST_CHECK;
+/*
+ * TALLY_ERR_MALFORMED with *why a fixed phrase that names the field, TALLY_ERR_NO_MEMORY; *out untouched on
+ * failure. Fields that are not known are stepped over. At most WIRE_PARSE_MAX bytes are allocated meanwhile.
+ */
+tally_status wire_hello1_parse(wire_hello1 *out, const uint8_t *in, size_t len,
+                               const char **why) TALLY_MUST_CHECK;
+tally_status wire_hello2_parse(wire_hello2 *out, const uint8_t *in, size_t len,
+                               const char **why) TALLY_MUST_CHECK;
 
 /* Highest version both ranges hold, 0 if none. */
 uint32_t wire_version_pick(uint32_t min_a, uint32_t max_a, uint32_t min_b, uint32_t max_b);

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every limit on what a peer may make us read or hold. A length is compared with one of these before memory is taken. */
+/* Every limit on what a peer may make us read or hold. A length is compared with one of these before memory
+ * is taken. */
 #ifndef WIRE_LIMITS_H
 #define WIRE_LIMITS_H
 
 #define WIRE_VERSION_MIN 1 /* protocol versions this code speaks */
 #define WIRE_VERSION_MAX 1
 
-#define WIRE_HELLO1_MAX 16384u        /* bytes of a hello 1 message */
-#define WIRE_HELLO2_MAX 1024u         /* bytes of a hello 2 message */
-#define WIRE_ABORT_MAX 64u            /* bytes of an abort message */
-#define WIRE_BULK_MAX (1u << 20)      /* bytes of a bulk payload: a frame is never larger than 1 MiB and its header */
-#define WIRE_ITEMS_MAX (1ull << 30)   /* items of a list that a peer may declare: indices stay below 2^31 */
-#define WIRE_KEYS_MAX 8u              /* keys of a composite identifier */
-#define WIRE_NAME_MAX 64u             /* bytes of a profile, function or protocol name */
-#define WIRE_SOFTWARE_MAX 64u         /* bytes of the software version string */
+#define WIRE_HELLO1_MAX 16384u /* bytes of a hello 1 message */
+#define WIRE_HELLO2_MAX 1024u  /* bytes of a hello 2 message */
+#define WIRE_PARSE_MAX 65536u  /* bytes of memory that parsing one hello may take */
+#define WIRE_ABORT_MAX 64u     /* bytes of an abort message */
+#define WIRE_BULK_MAX                                                                                        \
+    (1u << 20) /* bytes of a bulk payload: a frame is never larger than 1 MiB and its header */
+#define WIRE_ITEMS_MAX (1ull << 30) /* items of a list that a peer may declare: indices stay below 2^31 */
+#define WIRE_KEYS_MAX 8u            /* keys of a composite identifier */
+#define WIRE_NAME_MAX 64u           /* bytes of a profile, function or protocol name */
+#define WIRE_SOFTWARE_MAX 64u       /* bytes of the software version string */
 
 #endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proto/hello.h"
+
+#include "proto/tally.pb-c.h"
+#include "psi/mem.h"
+#include "psi/verify.h"
+#include <string.h>
+
+#define NONCE 32
+#define COMMITMENT 32
+#define VERSION_LIMIT 65535u
+
+/* ---- Memory of one parse: all of it from psi_calloc, at most WIRE_PARSE_MAX bytes in total
+ * ---------------------- */
+
+typedef struct budget {
+    size_t left;
+    int over;  /* a request went past the limit */
+    int empty; /* psi_calloc gave nothing */
+} budget;
+
+static void *budget_alloc(void *data, size_t size)
+{
+    budget *b = data;
+    if (size > b->left) {
+        b->over = 1;
+        return NULL;
+    }
+    b->left -= size;
+    void *p = psi_calloc(1, size);
+    b->empty |= !p;
+    return p;
+}
+
+static void budget_free(void *data, void *p)
+{
+    (void)data;
+    psi_free(p);
+}
+
+/* Why protobuf-c gave no message. */
+static tally_status no_message(const budget *b, const char **why, const char *too_many, const char *broken)
+{
+    if (b->empty)
+        return TALLY_ERR_NO_MEMORY;
+    *why = b->over ? too_many : broken;
+    return TALLY_ERR_MALFORMED;
+}
+
+/* ---- Texts
+ * ------------------------------------------------------------------------------------------------------ */
+
+static ProtobufCBinaryData text_of(char *text, size_t max)
+{
+    return (ProtobufCBinaryData){.len = strnlen(text, max), .data = (uint8_t *)text};
+}
+
+/* Copies 1..max printable ASCII characters and a zero; 0 if the text is anything else. */
+static int take_text(char *out, size_t max, const ProtobufCBinaryData *in)
+{
+    if (in->len == 0 || in->len > max)
+        return 0;
+    for (size_t i = 0; i < in->len; i++)
+        if (in->data[i] < 0x20 || in->data[i] > 0x7e)
+            return 0;
+    memcpy(out, in->data, in->len);
+    out[in->len] = 0;
+    return 1;
+}
+
+/* ---- Hello 1
+ * ---------------------------------------------------------------------------------------------------- */
+
+tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *len)
+{
+    wire_hello1 h = *hello; /* protobuf-c wants pointers to what may be changed */
+    wire_terms *t = &h.terms;
+    ProtobufCBinaryData keys[WIRE_KEYS_MAX];
+    PSI_CHECK(t->key_count >= 1 && t->key_count <= WIRE_KEYS_MAX);
+    for (size_t i = 0; i < t->key_count; i++)
+        keys[i] = text_of(t->keys[i], WIRE_NAME_MAX);
+
+    Tally__Terms terms = TALLY__TERMS__INIT;
+    terms.role = text_of(t->role, WIRE_NAME_MAX);
+    terms.function = text_of(t->function, WIRE_NAME_MAX);
+    terms.protocol = text_of(t->protocol, WIRE_NAME_MAX);
+    terms.security = text_of(t->security, WIRE_NAME_MAX);
+    terms.reveal = text_of(t->reveal, WIRE_NAME_MAX);
+    terms.n_keys = t->key_count;
+    terms.keys = keys;
+
+    Tally__Hello1 message = TALLY__HELLO1__INIT;
+    message.version_min = h.version_min;
+    message.version_max = h.version_max;
+    message.software = text_of(h.software, WIRE_SOFTWARE_MAX);
+    message.nonce = (ProtobufCBinaryData){.len = NONCE, .data = h.nonce};
+    message.terms = &terms;
+
+    /* At most 14 texts of 64 bytes, a nonce and their tags: far below WIRE_HELLO1_MAX. */
+    size_t size = tally__hello1__get_packed_size(&message);
+    PSI_CHECK(size <= WIRE_HELLO1_MAX);
+    uint8_t *buffer = psi_calloc(size, 1);
+    if (!buffer)
+        return TALLY_ERR_NO_MEMORY;
+    *len = tally__hello1__pack(&message, buffer);
+    *out = buffer;
+    return TALLY_OK;
+}
+
+/* NULL, or what is wrong with the terms. */
+static const char *take_terms(wire_terms *out, const Tally__Terms *in)
+{
+    if (!in)
+        return "hello 1: the terms are missing";
+    if (!take_text(out->role, WIRE_NAME_MAX, &in->role))
+        return "hello 1: role must be 1 to 64 printable ASCII characters";
+    if (!take_text(out->function, WIRE_NAME_MAX, &in->function))
+        return "hello 1: function must be 1 to 64 printable ASCII characters";
+    if (!take_text(out->protocol, WIRE_NAME_MAX, &in->protocol))
+        return "hello 1: protocol must be 1 to 64 printable ASCII characters";
+    if (!take_text(out->security, WIRE_NAME_MAX, &in->security))
+        return "hello 1: security must be 1 to 64 printable ASCII characters";
+    if (!take_text(out->reveal, WIRE_NAME_MAX, &in->reveal))
+        return "hello 1: reveal must be 1 to 64 printable ASCII characters";
+    if (in->n_keys < 1 || in->n_keys > WIRE_KEYS_MAX)
+        return "hello 1: there must be 1 to 8 keys";
+    for (size_t i = 0; i < in->n_keys; i++)
+        if (!take_text(out->keys[i], WIRE_NAME_MAX, &in->keys[i]))
+            return "hello 1: each key must be 1 to 64 printable ASCII characters";
+    out->key_count = in->n_keys;
+    return NULL;
+}
+
+/* NULL, or what is wrong with the message. */
+static const char *take_hello1(wire_hello1 *out, const Tally__Hello1 *in)
+{
+    if (in->version_min < 1 || in->version_min > in->version_max || in->version_max > VERSION_LIMIT)
+        return "hello 1: versions must be 1 <= version_min <= version_max <= 65535";
+    out->version_min = in->version_min;
+    out->version_max = in->version_max;
+    if (!take_text(out->software, WIRE_SOFTWARE_MAX, &in->software))
+        return "hello 1: software must be 1 to 64 printable ASCII characters";
+    if (in->nonce.len != NONCE)
+        return "hello 1: nonce must be 32 bytes";
+    memcpy(out->nonce, in->nonce.data, NONCE);
+    return take_terms(&out->terms, in->terms);
+}
+
+tally_status wire_hello1_parse(wire_hello1 *out, const uint8_t *in, size_t len, const char **why)
+{
+    if (len > WIRE_HELLO1_MAX) {
+        *why = "hello 1: longer than 16384 bytes";
+        return TALLY_ERR_MALFORMED;
+    }
+    budget b = {.left = WIRE_PARSE_MAX};
+    ProtobufCAllocator allocator = {.alloc = budget_alloc, .free = budget_free, .allocator_data = &b};
+    Tally__Hello1 *message = tally__hello1__unpack(&allocator, len, in);
+    if (!message)
+        return no_message(&b, why, "hello 1: too many fields", "hello 1: not a protocol buffer of this kind");
+    wire_hello1 hello = {0};
+    const char *wrong = take_hello1(&hello, message);
+    tally__hello1__free_unpacked(message, &allocator);
+    if (wrong) {
+        *why = wrong;
+        return TALLY_ERR_MALFORMED;
+    }
+    *out = hello;
+    return TALLY_OK;
+}
+
+/* ---- Hello 2
+ * ---------------------------------------------------------------------------------------------------- */
+
+tally_status wire_hello2_build(const wire_hello2 *hello, uint8_t **out, size_t *len)
+{
+    wire_hello2 h = *hello;
+    PSI_CHECK(h.items <= WIRE_ITEMS_MAX);
+    Tally__Hello2 message = TALLY__HELLO2__INIT;
+    message.items = h.items;
+    message.commitment = (ProtobufCBinaryData){.len = COMMITMENT, .data = h.commitment};
+    uint8_t *buffer = psi_calloc(tally__hello2__get_packed_size(&message), 1);
+    if (!buffer)
+        return TALLY_ERR_NO_MEMORY;
+    *len = tally__hello2__pack(&message, buffer);
+    *out = buffer;
+    return TALLY_OK;
+}
+
+tally_status wire_hello2_parse(wire_hello2 *out, const uint8_t *in, size_t len, const char **why)
+{
+    if (len > WIRE_HELLO2_MAX) {
+        *why = "hello 2: longer than 1024 bytes";
+        return TALLY_ERR_MALFORMED;
+    }
+    budget b = {.left = WIRE_PARSE_MAX};
+    ProtobufCAllocator allocator = {.alloc = budget_alloc, .free = budget_free, .allocator_data = &b};
+    Tally__Hello2 *message = tally__hello2__unpack(&allocator, len, in);
+    if (!message)
+        return no_message(&b, why, "hello 2: too many fields", "hello 2: not a protocol buffer of this kind");
+    const char *wrong = NULL;
+    if (message->items > WIRE_ITEMS_MAX)
+        wrong = "hello 2: items is above 2^30";
+    else if (message->commitment.len != COMMITMENT)
+        wrong = "hello 2: commitment must be 32 bytes";
+    else {
+        out->items = message->items;
+        memcpy(out->commitment, message->commitment.data, COMMITMENT);
+    }
+    tally__hello2__free_unpacked(message, &allocator);
+    if (!wrong)
+        return TALLY_OK;
+    *why = wrong;
+    return TALLY_ERR_MALFORMED;
+}
+
+/* ---- Versions
+ * --------------------------------------------------------------------------------------------------- */
+
+uint32_t wire_version_pick(uint32_t min_a, uint32_t max_a, uint32_t min_b, uint32_t max_b)
+{
+    uint32_t low = min_a > min_b ? min_a : min_b, high = max_a < max_b ? max_a : max_b;
+    return low <= high ? high : 0;
+}

@@ -192,8 +192,15 @@ check-long: deps
 	@python3 tests/commands.py --long build/release/tally
 	@tests/total.sh $(RESULTS)
 
-bench: all
-	@benchmarks/match.sh build/release/tally
+# Programs of the benchmarks stand alone.
+$(B)/benchmarks/%: benchmarks/%.c
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(CC) $(WARN) $(DEFS) $(CFLAGS) $(LDFLAGS) -o $@ $<
+
+# N=2^18 rows on both sides unless said otherwise: make bench N=1000000
+N ?= 262144
+bench: all $(B)/benchmarks/lists
+	@benchmarks/match.sh $(B) $(N)
 
 # ---- Installing -------------------------------------------------------------------------------------------------
 

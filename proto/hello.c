@@ -10,8 +10,7 @@
 #define COMMITMENT 32
 #define VERSION_LIMIT 65535u
 
-/* ---- Memory of one parse: all of it from psi_calloc, at most WIRE_PARSE_MAX bytes in total
- * ---------------------- */
+/* ---- Memory of one parse: all of it from psi_calloc, at most WIRE_PARSE_MAX bytes in total ----------- */
 
 typedef struct budget {
     size_t left;
@@ -47,8 +46,7 @@ static tally_status no_message(const budget *b, const char **why, const char *to
     return TALLY_ERR_MALFORMED;
 }
 
-/* ---- Texts
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Texts ------------------------------------------------------------------------------------------- */
 
 static ProtobufCBinaryData text_of(char *text, size_t max)
 {
@@ -68,8 +66,7 @@ static int take_text(char *out, size_t max, const ProtobufCBinaryData *in)
     return 1;
 }
 
-/* ---- Hello 1
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Hello 1 ----------------------------------------------------------------------------------------- */
 
 tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *len)
 {
@@ -168,8 +165,7 @@ tally_status wire_hello1_parse(wire_hello1 *out, const uint8_t *in, size_t len, 
     return TALLY_OK;
 }
 
-/* ---- Hello 2
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Hello 2 ----------------------------------------------------------------------------------------- */
 
 tally_status wire_hello2_build(const wire_hello2 *hello, uint8_t **out, size_t *len)
 {
@@ -213,8 +209,7 @@ tally_status wire_hello2_parse(wire_hello2 *out, const uint8_t *in, size_t len, 
     return TALLY_ERR_MALFORMED;
 }
 
-/* ---- Versions
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Versions ---------------------------------------------------------------------------------------- */
 
 uint32_t wire_version_pick(uint32_t min_a, uint32_t max_a, uint32_t min_b, uint32_t max_b)
 {

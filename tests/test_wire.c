@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Header
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Header ------------------------------------------------------------------------------------------ */
 
 static const struct {
     uint8_t type;
@@ -89,8 +88,7 @@ static void test_header_known(void)
     CU_ASSERT_EQUAL(memcmp(raw, expected, sizeof raw), 0);
 }
 
-/* ---- Abort
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Abort ------------------------------------------------------------------------------------------- */
 
 static void test_abort(void)
 {
@@ -118,8 +116,7 @@ static void test_abort(void)
     CU_ASSERT_STRING_EQUAL(wire_abort_text(WIRE_ABORT_TERMS), "the terms of the run differ");
 }
 
-/* ---- A small encoder of our own, so that messages can be wrong in one place
- * ------------------------------------- */
+/* ---- A small encoder of our own, so that messages can be wrong in one place -------------------------- */
 
 typedef struct bytes {
     size_t len;
@@ -284,8 +281,7 @@ static void test_hello_roundtrip(void)
     }
 }
 
-/* ---- One limit at a time
- * ---------------------------------------------------------------------------------------- */
+/* ---- One limit at a time ----------------------------------------------------------------------------- */
 
 static void refused1(const uint8_t *in, size_t len, const char *part)
 {
@@ -450,8 +446,7 @@ static void test_version_pick(void)
         CU_ASSERT_EQUAL(wire_version_pick(t[i][0], t[i][1], t[i][2], t[i][3]), t[i][4]);
 }
 
-/* ---- Every allocation fails once
- * -------------------------------------------------------------------------------- */
+/* ---- Every allocation fails once --------------------------------------------------------------------- */
 
 static void test_faults(void)
 {

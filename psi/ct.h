@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Constant-time helpers and the marks of the secrecy check: where secrets are born and where they are released. */
+/* Constant-time helpers and the marks of the secrecy check: where secrets are born and where they are
+ * released. */
 #ifndef PSI_CT_H
 #define PSI_CT_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hashing: SHA-256 and SHA-512 by OpenSSL, and the one table of domain tags. Every hash of Tally starts with one
- * tag of this table, so that no two uses can meet. Called by every stage from item to receipt.
+ * Hashing: SHA-256 and SHA-512 by OpenSSL, and the one table of domain tags. Every hash of Tally starts with
+ * one tag of this table, so that no two uses can meet. Called by every stage from item to receipt.
  */
 #ifndef PSI_HASH_H
 #define PSI_HASH_H
@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The table of tags. The ASCII text in hash.c is part of the wire format: frozen with the protocol version. */
+/* The table of tags. The ASCII text in hash.c is part of the wire format: frozen with the protocol version.
+ */
 enum psi_tag {
     PSI_TAG_ITEM,       /* identifier fields -> 32-byte item, before any session exists */
     PSI_TAG_SID,        /* transcript of both hellos -> session id */
@@ -27,11 +28,12 @@ enum psi_tag {
 const char *psi_tag_text(enum psi_tag tag);
 
 /*
- * A SHA-256 handle that is made once and used for many hashes (one per thread; not shared).
+ * A handle that is made once and used for many hashes (one per thread; not shared). It costs two allocations'
+ * time, so batches make one and pass it down; what it absorbed last stays in it until psi_hash_free wipes it.
  * psi_hash_start begins SHA-256 and absorbs: one byte tag length, the tag's ASCII.
  */
 typedef struct psi_hash psi_hash;
-psi_hash *psi_hash_new(void);   /* NULL when memory is short */
+psi_hash *psi_hash_new(void);    /* NULL when memory is short */
 void psi_hash_free(psi_hash *h); /* NULL allowed; state is wiped */
 tally_status psi_hash_start(psi_hash *h, enum psi_tag tag) TALLY_MUST_CHECK;
 tally_status psi_hash_add(psi_hash *h, const void *p, size_t len) TALLY_MUST_CHECK;
@@ -39,18 +41,20 @@ tally_status psi_hash_add(psi_hash *h, const void *p, size_t len) TALLY_MUST_CHE
 tally_status psi_hash_add_sized(psi_hash *h, const void *p, size_t len) TALLY_MUST_CHECK;
 tally_status psi_hash_end(psi_hash *h, uint8_t out32[32]) TALLY_MUST_CHECK;
 
-/* Plain SHA-512 of up to four parts in one go (RFC 9380, RFC 9497). NULL parts of length 0 are allowed. */
+/* Plain SHA-512 of the parts in one go (RFC 9497), also between start and end of h. NULL parts of length 0
+ * are allowed. */
 typedef struct psi_part {
     const void *p;
     size_t len;
 } psi_part;
-tally_status psi_sha512(const psi_part *parts, size_t count, uint8_t out64[64]) TALLY_MUST_CHECK;
+tally_status psi_sha512(psi_hash *h, const psi_part *parts, size_t count, uint8_t out64[64]) TALLY_MUST_CHECK;
 /* Plain SHA-256 in one go: fingerprints of certificates, where the outside world fixes the form. */
 tally_status psi_sha256(const void *p, size_t len, uint8_t out32[32]) TALLY_MUST_CHECK;
 
-/* expand_message_xmd with SHA-512, RFC 9380 section 5.3.1. 1 <= out_len <= 16320, dst_len <= 255. */
-tally_status psi_expand_message_xmd(const psi_part *msg, size_t msg_parts, const uint8_t *dst, size_t dst_len,
-                                    uint8_t *out, size_t out_len) TALLY_MUST_CHECK;
+/* expand_message_xmd with SHA-512, RFC 9380 section 5.3.1. msg_parts <= 8, 1 <= out_len <= 16320, 1 <=
+   dst_len <= 255; anything else is TALLY_ERR_INTERNAL. On failure out is wiped. */
+tally_status psi_expand_message_xmd(psi_hash *h, const psi_part *msg, size_t msg_parts, const uint8_t *dst,
+                                    size_t dst_len, uint8_t *out, size_t out_len) TALLY_MUST_CHECK;
 
 /* Tally's own OpenSSL library context, made at the first call and kept; NULL when it cannot be made. */
 OSSL_LIB_CTX *psi_openssl(void);

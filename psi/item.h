@@ -17,15 +17,25 @@ typedef struct psi_sid {
 } psi_sid;
 
 /*
- * item = SHA-256(tag ITEM, number of fields (1 byte), for each field its length (4 bytes big-endian) and bytes).
- * fields: 1..8 canonical fields, each at most 4096 bytes (the profile module's limits).
- * It is unkeyed: an item is as secret as the identifier and never leaves the process unmasked.
+ * The public bytes that stand before an item in every hash to the group: one byte tag length, the ASCII of
+ * ECDH_INPUT, the session id. Returns their number, at most PSI_ITEM_PREFIX.
+ */
+#define PSI_ITEM_PREFIX (1 + 15 + 32)
+size_t psi_item_prefix(uint8_t out[PSI_ITEM_PREFIX], const psi_sid *sid);
+
+/*
+ * item = SHA-256(tag ITEM, number of fields (1 byte), for each field its length (4 bytes big-endian) and
+ * bytes). fields: 1..8 canonical fields, each at most 4096 bytes (the profile module's limits); else
+ * TALLY_ERR_INTERNAL. It is unkeyed: an item is as secret as the identifier and never leaves the process
+ * unmasked.
  */
 tally_status psi_item_from_fields(psi_hash *h, const psi_part *fields, size_t count,
                                   psi_item *out) TALLY_MUST_CHECK;
 
-/* Digest of a list: SHA-256(tag LIST, count (8 bytes BE), items in ascending byte order). items must be sorted. */
-tally_status psi_list_digest(psi_hash *h, const psi_item *sorted, size_t count, uint8_t out32[32]) TALLY_MUST_CHECK;
+/* Digest of a list: SHA-256(tag LIST, count (8 bytes BE), items in ascending byte order). items must be
+ * sorted. */
+tally_status psi_list_digest(psi_hash *h, const psi_item *sorted, size_t count,
+                             uint8_t out32[32]) TALLY_MUST_CHECK;
 
 /* Hiding commitment: SHA-256(tag COMMIT, opening (32 secret random bytes), list digest). */
 tally_status psi_list_commit(psi_hash *h, const uint8_t opening32[32], const uint8_t digest32[32],

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Step "match": takes tags of our own items, then tags from the peer in any order, gives which own items are met. */
+/* Step "match": takes tags of our own items, then tags from the peer in any order, gives which own items are
+ * met. */
 #ifndef PSI_JOIN_H
 #define PSI_JOIN_H
 
@@ -14,8 +15,9 @@ typedef struct psi_join psi_join;
 /* tags: n*width bytes, kept by reference until psi_join_free; n <= 2^31. NULL when memory is short. */
 psi_join *psi_join_new(const uint8_t *tags, size_t n, size_t width);
 /*
- * Looks up count peer tags of the same width. For each hit, hit(user, own index, peer index = first + i) is called,
- * once for every own item with that tag. Variable time: the result is what this side is entitled to learn.
+ * Looks up count peer tags of the same width. For each hit, hit(user, own index, peer index = first + i) is
+ * called, once for every own item with that tag. Variable time: the result is what this side is entitled to
+ * learn.
  */
 void psi_join_probe(const psi_join *j, const uint8_t *peer, size_t count, size_t first,
                     void (*hit)(void *user, size_t own, size_t peer_index), void *user);

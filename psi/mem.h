@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Memory: one allocate/free pair for everything in psi/, one that wipes for secrets. No step of the data path. */
+/* Memory: one allocate/free pair for everything in psi/, one that wipes for secrets. No step of the data
+ * path. */
 #ifndef PSI_MEM_H
 #define PSI_MEM_H
 

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PSI_STAT_BITS 40       /* lambda: a run errs with probability below 2^-40 */
-#define PSI_TAG_MAX 16         /* bytes of the widest tag */
-#define PSI_MALICIOUS_TAG 16   /* bytes; protocols against active peers never truncate further */
+#define PSI_STAT_BITS 40     /* lambda: a run errs with probability below 2^-40 */
+#define PSI_TAG_MAX 16       /* bytes of the widest tag */
+#define PSI_MALICIOUS_TAG 16 /* bytes; protocols against active peers never truncate further */
 
 /* ceil(log2 n), 0 for n <= 1. */
 unsigned psi_log2_ceil(uint64_t n);

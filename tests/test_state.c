@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state table, exhaustively: at every state of every conversation, every frame type and the lengths
+ * around the right one. */
+#include "party/state.h"
+#include "tests/unit.h"
+
+#include <string.h>
+
+/* One frame that may come, and what it has to count as. The conversations below are written from
+ * docs/wire-format.md, not from the table. */
+typedef struct want {
+    uint8_t type;
+    uint32_t unit; /* bytes of an entry; 0: the frame counts as one whatever its length */
+    uint64_t entries;
+} want;
+
+#define WIDTH 11u /* tag width of the tests: odd, so that no other unit divides by it */
+
+static size_t conversation(want out[8], enum tally_role role, enum tally_security security, int both,
+                           uint64_t own, uint64_t peer, uint64_t confirmed)
+{
+    size_t n = 0;
+    int malicious = security == TALLY_MALICIOUS;
+    if (role == TALLY_RECEIVER && malicious) {
+        out[n++] = (want){WIRE_OPRF_KEY, 32, 1};
+        out[n++] = (want){WIRE_OPRF_EVALUATED, 32, own};
+        out[n++] = (want){WIRE_OPRF_TAGS, 16, peer};
+    } else if (role == TALLY_RECEIVER) {
+        out[n++] = (want){WIRE_ECDH_REPLY, WIDTH, own};
+        out[n++] = (want){WIRE_ECDH_SENDER, 32, peer};
+    } else {
+        out[n++] = (want){malicious ? WIRE_OPRF_BLINDED : WIRE_ECDH_RECEIVER, 32, peer};
+        if (both)
+            out[n++] = (want){WIRE_MATCHED, 1, (own + 7) / 8};
+        if (both && malicious)
+            out[n++] = (want){WIRE_CONFIRM, 16, confirmed};
+    }
+    out[n++] = (want){WIRE_DONE, 0, 1};
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++)
+        if (out[i].entries)
+            out[kept++] = out[i];
+    return kept;
+}
+
+static tally_status take(party_state *s, uint8_t type, uint32_t length, uint64_t *first, uint64_t *units)
+{
+    uint8_t none = 0;
+    party_frame frame = {.type = type, .length = length, .payload = &none};
+    return party_state_take(s, &frame, first, units, NULL);
+}
+
+/* Bytes of n entries. */
+static uint32_t bytes_of(const want *w, uint64_t n)
+{
+    uint64_t proofs = w->type == WIRE_OPRF_EVALUATED ? 64 * ((n + 255) / 256) : 0;
+    return (uint32_t)(w->unit * n + proofs);
+}
+
+/* A refused frame must leave the state as it was: the right one is still taken afterwards. */
+static int refuses(const party_state *s, uint8_t type, uint32_t length)
+{
+    party_state copy = *s;
+    uint64_t first = 77, units = 78;
+    uint8_t expected = party_state_expects(&copy);
+    tally_status st = take(&copy, type, length, &first, &units);
+    return st == TALLY_ERR_MALFORMED && first == 77 && units == 78 && copy.taken == s->taken &&
+           party_state_expects(&copy) == expected;
+}
+
+static void refuse_everything_but(const party_state *s, uint8_t right)
+{
+    static const uint32_t lengths[] = {0, 1, 16, 32, 96, WIDTH, 352};
+    unsigned wrong = 0;
+    for (unsigned type = 0; type < 256; type++)
+        for (size_t i = 0; type != right && i < sizeof lengths / sizeof *lengths; i++)
+            wrong += !refuses(s, (uint8_t)type, lengths[i]);
+    CU_ASSERT_EQUAL(wrong, 0);
+}
+
+static void walk(party_state *s, const want *wants, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const want *w = &wants[i];
+        /* In two frames where there is more than one entry, so that a state in the middle of a step is seen
+         * too. */
+        uint64_t parts[2] = {w->entries / 2, w->entries - w->entries / 2}, at = 0;
+        for (int p = 0; p < 2; p++) {
+            uint64_t first = 0, units = 0;
+            if (!parts[p])
+                continue;
+            CU_ASSERT_EQUAL(party_state_expects(s), w->type);
+            refuse_everything_but(s, w->type);
+            if (w->unit) {
+                CU_ASSERT(refuses(s, w->type, bytes_of(w, w->entries - at + 1)));
+                CU_ASSERT(refuses(s, w->type, 0));
+                if (w->unit > 1) {
+                    CU_ASSERT(refuses(s, w->type, bytes_of(w, parts[p]) + 1));
+                    CU_ASSERT(refuses(s, w->type, bytes_of(w, parts[p]) - 1));
+                }
+            }
+            CU_ASSERT_EQUAL(take(s, w->type, bytes_of(w, parts[p]), &first, &units), TALLY_OK);
+            CU_ASSERT_EQUAL(first, at);
+            CU_ASSERT_EQUAL(units, parts[p]);
+            at += units;
+        }
+    }
+    CU_ASSERT_EQUAL(party_state_expects(s), 0);
+    refuse_everything_but(s, 0);
+}
+
+static void test_hellos(void)
+{
+    party_state s;
+    static const want wants[] = {{WIRE_HELLO1, 0, 1}, {WIRE_HELLO2, 0, 1}};
+    party_state_init(&s);
+    walk(&s, wants, 2);
+}
+
+static void test_conversations(void)
+{
+    static const uint64_t sizes[][2] = {{1, 1}, {0, 5}, {5, 0}, {0, 0}, {5, 7}, {8, 3}, {9, 600}, {600, 9}};
+    unsigned walked = 0;
+    for (size_t z = 0; z < sizeof sizes / sizeof *sizes; z++)
+        for (int c = 0; c < 8; c++) {
+            enum tally_role role = c & 1 ? TALLY_RECEIVER : TALLY_SENDER;
+            enum tally_security security = c & 2 ? TALLY_MALICIOUS : TALLY_SEMI_HONEST;
+            int both = c >> 2;
+            uint64_t own = sizes[z][0], peer = sizes[z][1], confirmed = own < peer ? own / 2 : peer / 2;
+            want wants[8];
+            party_state s;
+            size_t count = conversation(wants, role, security, both, own, peer, confirmed);
+            party_state_sizes(&s, role, security, both, own, peer, WIDTH);
+            party_state_confirmed(&s, confirmed);
+            walk(&s, wants, count);
+            walked++;
+        }
+    CU_ASSERT_EQUAL(walked, 64);
+}
+
+/* The number of confirmations is known only after the bitmap; before that none is expected. */
+static void test_confirmations_wait_for_the_bitmap(void)
+{
+    party_state s;
+    uint64_t first, units;
+    party_state_sizes(&s, TALLY_SENDER, TALLY_MALICIOUS, 1, 16, 1, WIDTH);
+    CU_ASSERT_EQUAL(take(&s, WIRE_OPRF_BLINDED, 32, &first, &units), TALLY_OK);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_MATCHED);
+    CU_ASSERT_EQUAL(take(&s, WIRE_MATCHED, 2, &first, &units), TALLY_OK);
+    party_state_confirmed(&s, 1);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_CONFIRM);
+    CU_ASSERT(refuses(&s, WIRE_CONFIRM, 32));
+    CU_ASSERT_EQUAL(take(&s, WIRE_CONFIRM, 16, &first, &units), TALLY_OK);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_DONE);
+}
+
+static void test_messages_name_the_frames(void)
+{
+    party_state s;
+    tally_error error = {.status = TALLY_OK};
+    uint64_t first, units;
+    party_frame frame = {.type = WIRE_OPRF_TAGS, .length = 16};
+    party_state_init(&s);
+    CU_ASSERT_EQUAL(party_state_take(&s, &frame, &first, &units, &error), TALLY_ERR_MALFORMED);
+    CU_ASSERT_EQUAL(error.status, TALLY_ERR_MALFORMED);
+    CU_ASSERT(strstr(error.message, "sender's tags") && strstr(error.message, "hello 1"));
+    party_state_sizes(&s, TALLY_SENDER, TALLY_SEMI_HONEST, 0, 1, 2, WIDTH);
+    frame = (party_frame){.type = WIRE_ECDH_RECEIVER, .length = 96};
+    CU_ASSERT_EQUAL(party_state_take(&s, &frame, &first, &units, &error), TALLY_ERR_MALFORMED);
+    CU_ASSERT(strstr(error.message, "more entries") && strstr(error.message, "receiver's masked items"));
+}
+
+static void test_evaluated_items(void)
+{
+    enum { MOST = 10000 };
+    static uint8_t valid[32 * MOST + 64 * (MOST / 256 + 1) + 1];
+    unsigned wrong = 0;
+    memset(valid, 0, sizeof valid);
+    for (uint64_t n = 1; n <= MOST; n++) {
+        uint32_t length = (uint32_t)(32 * n + 64 * ((n + 255) / 256));
+        valid[length] = 1;
+        wrong += party_evaluated_items(length) != n;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    /* No other length stands for a number of items. */
+    uint32_t largest = 32 * MOST + 64 * ((MOST + 255) / 256);
+    for (uint32_t length = 0; length <= largest; length++)
+        wrong += !valid[length] && party_evaluated_items(length) != 0;
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_EQUAL(party_evaluated_items(64), 0);
+    CU_ASSERT_EQUAL(party_evaluated_items(96), 1);
+}
+
+int main(int argc, char **argv)
+{
+    static const unit_test tests[] = {
+        {"hellos", test_hellos},
+        {"conversations", test_conversations},
+        {"confirmations_wait_for_the_bitmap", test_confirmations_wait_for_the_bitmap},
+        {"messages_name_the_frames", test_messages_name_the_frames},
+        {"evaluated_items", test_evaluated_items}};
+    return unit_main(argc, argv, "state", tests, sizeof tests / sizeof *tests);
+}

@@ -533,6 +533,7 @@ void party_link_abort(party_link *link, enum wire_abort_code code)
 {
     int64_t until = party_now_ms() + ABORT_MS;
     pthread_mutex_lock(&link->lock);
+    notice_cancel(link);
     if (!link->aborting && !link->peer_aborted) {
         fail(link, TALLY_ERR_INTERNAL, "this side has ended the run", NULL);
         link->aborting = link->discard = 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The identity's inside, for party/tls: key and certificate. */
+/* The identity's inside, for party/tls: key and certificate. Made by identity_new.c, read by identity.c. */
 #ifndef PARTY_IDENTITY_H
 #define PARTY_IDENTITY_H
 
@@ -10,6 +10,8 @@
 struct tally_identity {
     EVP_PKEY *key;
     X509 *cert;
+    STACK_OF(X509) *
+        chain; /* further certificates of cert.pem (a CA's intermediates), sent along; may be empty */
     uint8_t fingerprint32[32];
     char fingerprint[TALLY_FINGERPRINT_TEXT];
     char subject[256];
@@ -19,7 +21,14 @@ struct tally_identity {
 
 /* SHA-256 of the certificate's DER SubjectPublicKeyInfo. */
 tally_status party_spki_fingerprint(X509 *cert, uint8_t out32[32]) TALLY_MUST_CHECK;
-/* Subject in RFC 2253 form, UTF-8 (XN_FLAG_RFC2253 without ASN1_STRFLGS_ESC_MSB), control characters escaped. Empty when it does not fit. */
+/* Subject in RFC 2253 form, UTF-8 (XN_FLAG_RFC2253 without ASN1_STRFLGS_ESC_MSB), control characters escaped.
+   Empty when it does not fit, or is not valid. */
 void party_subject_text(X509 *cert, char *out, size_t size);
+/* Seconds since 1970 UTC. 0 when the certificate's time is not a time. */
+int party_asn1_seconds(const ASN1_TIME *t, int64_t *out);
+/* "2026-08-25 10:00 UTC". */
+void party_time_text(char out[32], int64_t seconds);
+/* TALLY_ERR_AUTH when our own certificate is not valid now: said before anything is sent. */
+tally_status party_identity_usable(const tally_identity *identity, tally_error *error) TALLY_MUST_CHECK;
 
 #endif

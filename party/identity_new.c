@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Making an identity: Ed25519 key, self-signed certificate, two files that appear whole or not at all. */
+#include "party/error.h"
+#include "party/identity.h"
+#include "psi/hash.h"
+#include "psi/rng.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+#include <utf8proc.h>
+
+#define NAME_CHARACTERS 64 /* upper bound of organizationName and commonName, RFC 5280 appendix A.1 */
+#define VALID_DAYS 730
+#define BACKDATE_S 3600 /* the peer's clock may be slow */
+
+/* ---- The certificate ---- */
+
+/* UTF-8, 1..64 characters, none of them a control character. */
+static int name_ok(const char *text, size_t len)
+{
+    size_t characters = 0;
+    for (size_t at = 0; at < len; characters++) {
+        utf8proc_int32_t c;
+        utf8proc_ssize_t n =
+            utf8proc_iterate((const utf8proc_uint8_t *)text + at, (utf8proc_ssize_t)(len - at), &c);
+        if (n <= 0 || utf8proc_category(c) == UTF8PROC_CATEGORY_CC)
+            return 0;
+        at += (size_t)n;
+    }
+    return characters >= 1 && characters <= NAME_CHARACTERS;
+}
+
+static int add_name(X509_NAME *name, int nid, const char *text, size_t len)
+{
+    return X509_NAME_add_entry_by_NID(name, nid, V_ASN1_UTF8STRING, (const unsigned char *)text, (int)len, -1,
+                                      0);
+}
+
+static int add_extension(X509 *cert, int nid, const char *value)
+{
+    X509V3_CTX context;
+    X509V3_set_ctx(&context, cert, cert, NULL, NULL, 0);
+    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, &context, nid, value);
+    int ok = e && X509_add_ext(cert, e, -1);
+    X509_EXTENSION_free(e);
+    return ok;
+}
+
+static int set_serial(X509 *cert, const uint8_t serial20[20])
+{
+    BIGNUM *n = BN_bin2bn(serial20, 20, NULL);
+    int ok = n && BN_to_ASN1_INTEGER(n, X509_get_serialNumber(cert));
+    BN_free(n);
+    return ok;
+}
+
+static X509 *make_cert(EVP_PKEY *key, const char *organisation, const char *common, size_t common_len,
+                       const uint8_t serial20[20])
+{
+    X509 *cert = X509_new_ex(psi_openssl(), NULL);
+    X509_NAME *name = X509_NAME_new();
+    int ok = cert && name && X509_set_version(cert, X509_VERSION_3) && set_serial(cert, serial20) &&
+             add_name(name, NID_organizationName, organisation, strlen(organisation)) &&
+             add_name(name, NID_commonName, common, common_len) && X509_set_subject_name(cert, name) &&
+             X509_set_issuer_name(cert, name) && X509_gmtime_adj(X509_getm_notBefore(cert), -BACKDATE_S) &&
+             X509_gmtime_adj(X509_getm_notAfter(cert), VALID_DAYS * 86400L) && X509_set_pubkey(cert, key) &&
+             add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
+             add_extension(cert, NID_key_usage, "critical,digitalSignature") &&
+             add_extension(cert, NID_ext_key_usage, "serverAuth,clientAuth") &&
+             add_extension(cert, NID_subject_key_identifier, "hash") && X509_sign(cert, key, NULL) > 0;
+    X509_NAME_free(name);
+    if (!ok) {
+        X509_free(cert);
+        cert = NULL;
+    }
+    return cert;
+}
+
+/* ---- The folder ---- */
+
+/* The last component of a path without trailing slashes; *len 0 when it names no folder of its own. */
+static const char *last_component(const char *dir, size_t *len)
+{
+    size_t end = strlen(dir);
+    while (end && dir[end - 1] == '/')
+        end--;
+    size_t start = end;
+    while (start && dir[start - 1] != '/')
+        start--;
+    *len = end - start;
+    if ((*len == 1 && dir[start] == '.') || (*len == 2 && dir[start] == '.' && dir[start + 1] == '.'))
+        *len = 0;
+    return dir + start;
+}
+
+static tally_status folder_error(tally_error *error, const char *dir, const char *what)
+{
+    return party_fail(error, TALLY_ERR_FILE, "%s: %s", dir, what);
+}
+
+static int holds_identity(int fd)
+{
+    struct stat info;
+    return fstatat(fd, "key.pem", &info, AT_SYMLINK_NOFOLLOW) == 0 ||
+           fstatat(fd, "cert.pem", &info, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+static tally_status check_empty(int fd, const char *dir, tally_error *error)
+{
+    if (holds_identity(fd)) {
+        folder_error(error, dir, "already holds an identity");
+        party_hint(error, "use it, or choose another folder; nothing was changed");
+        return TALLY_ERR_FILE;
+    }
+    int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = copy < 0 ? NULL : fdopendir(copy);
+    if (!d) {
+        folder_error(error, dir, strerror(errno));
+        if (copy >= 0)
+            close(copy);
+        return TALLY_ERR_FILE;
+    }
+    int entries = 0;
+    for (struct dirent *e; (e = readdir(d)) != NULL;)
+        entries += strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0;
+    closedir(d);
+    if (!entries)
+        return TALLY_OK;
+    folder_error(error, dir, "is not empty");
+    party_hint(error, "an identity has a folder of its own; choose another name");
+    return TALLY_ERR_FILE;
+}
+
+/* The whole of bio into a new file, synced. */
+static int write_file(int dir_fd, const char *name, mode_t mode, BIO *bio)
+{
+    char *bytes = NULL;
+    long len = BIO_get_mem_data(bio, &bytes);
+    int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+    if (fd < 0)
+        return 0;
+    int ok = fchmod(fd, mode) == 0;
+    for (long at = 0; ok && at < len;) {
+        ssize_t n = write(fd, bytes + at, (size_t)(len - at));
+        at += n > 0 ? n : 0;
+        ok = n > 0 || (n < 0 && errno == EINTR);
+    }
+    ok = ok && fsync(fd) == 0;
+    int saved = errno;
+    if (close(fd) && ok) {
+        saved = errno;
+        ok = 0;
+    }
+    if (!ok)
+        unlinkat(dir_fd, name, 0);
+    errno = saved;
+    return ok;
+}
+
+/* Both files by temporary names. The first temporary file, made exclusively, also keeps a second process out:
+   it either fails to make it, or sees the first one's key.pem afterwards. On failure only our own files are
+   removed. */
+static int put_files(int fd, BIO *key, BIO *cert)
+{
+    static const char *const tmp[2] = {".key.pem.new", ".cert.pem.new"}, *const name[2] = {"key.pem",
+                                                                                           "cert.pem"};
+    const char *ours[2] = {NULL, NULL};
+    int ok = write_file(fd, tmp[0], 0600, key);
+    if (ok)
+        ours[0] = tmp[0];
+    ok = ok && write_file(fd, tmp[1], 0644, cert);
+    if (ok)
+        ours[1] = tmp[1];
+    if (ok && holds_identity(fd)) {
+        errno = EEXIST;
+        ok = 0;
+    }
+    for (int i = 0; ok && i < 2; i++) {
+        ok = renameat(fd, tmp[i], fd, name[i]) == 0;
+        if (ok)
+            ours[i] = name[i];
+    }
+    ok = ok && fsync(fd) == 0;
+    int saved = errno;
+    for (int i = 0; !ok && i < 2; i++)
+        if (ours[i])
+            unlinkat(fd, ours[i], 0);
+    errno = saved;
+    return ok;
+}
+
+static tally_status store(const char *dir, BIO *key, BIO *cert, tally_error *error)
+{
+    int made = mkdir(dir, 0700) == 0, failed = made ? 0 : errno;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        int opening = errno;
+        folder_error(error, dir, strerror(failed && failed != EEXIST ? failed : opening));
+        if (failed == ENOENT)
+            party_hint(error, "the folder above it does not exist; make it first");
+        if (made)
+            rmdir(dir);
+        return TALLY_ERR_FILE;
+    }
+    tally_status st = made ? TALLY_OK : check_empty(fd, dir, error);
+    if (!st && (fchmod(fd, 0700) || !put_files(fd, key, cert)))
+        st = folder_error(error, dir, strerror(errno));
+    close(fd);
+    if (st && made)
+        rmdir(dir);
+    return st;
+}
+
+tally_status tally_identity_create(const char *dir, const char *organisation, tally_error *error)
+{
+    tally_status st;
+    uint8_t serial20[20];
+    size_t common_len;
+    const char *common = last_component(dir, &common_len);
+    EVP_PKEY *key = NULL;
+    X509 *cert = NULL;
+    BIO *key_pem = NULL, *cert_pem = NULL;
+    if (!name_ok(organisation, strlen(organisation))) {
+        party_fail(error, TALLY_ERR_USAGE,
+                   "the organisation's name has to be 1 to %d characters of UTF-8 without "
+                   "control characters",
+                   NAME_CHARACTERS);
+        return TALLY_ERR_USAGE;
+    }
+    if (!name_ok(common, common_len)) {
+        party_fail(error, TALLY_ERR_USAGE,
+                   "the folder's name becomes part of the certificate: 1 to %d characters of "
+                   "UTF-8 without control characters, and not . or ..",
+                   NAME_CHARACTERS);
+        return TALLY_ERR_USAGE;
+    }
+    st = psi_random(serial20, sizeof serial20);
+    if (st)
+        return party_fail(error, st, "the random generator failed");
+    serial20[0] =
+        (uint8_t)((serial20[0] & 0x7f) | 0x40); /* positive, 158 random bits, always 20 bytes of DER */
+    st = TALLY_ERR_INTERNAL;
+    if (!psi_openssl() || !(key = EVP_PKEY_Q_keygen(psi_openssl(), NULL, "ED25519"))) {
+        party_fail(error, st, "cannot make an Ed25519 key");
+        goto done;
+    }
+    cert = make_cert(key, organisation, common, common_len, serial20);
+    key_pem = BIO_new(BIO_s_secmem());
+    cert_pem = BIO_new(BIO_s_mem());
+    if (!cert || !key_pem || !cert_pem ||
+        !PEM_write_bio_PKCS8PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL) ||
+        !PEM_write_bio_X509(cert_pem, cert)) {
+        party_fail(error, st, "cannot make a certificate");
+        goto done;
+    }
+    st = store(dir, key_pem, cert_pem, error);
+done:
+    BIO_free(cert_pem);
+    BIO_free(key_pem);
+    X509_free(cert);
+    EVP_PKEY_free(key);
+    ERR_clear_error();
+    return st;
+}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Step "peer": from addresses to an authenticated stream. A connecting side retries until the deadline; a listening side drops strangers and
- * keeps waiting. Called once by party/session.
+ * Step "peer": from addresses to an authenticated stream. A connecting side retries until the deadline
+ * (connect.c); a listening side drops strangers and keeps waiting (listen.c). Called once by party/session.
  */
 #ifndef PARTY_CONNECT_H
 #define PARTY_CONNECT_H
@@ -10,12 +10,12 @@
 #include "party/transport.h"
 
 typedef struct party_channel {
-    tally_transport io;      /* what the link reads and writes: plaintext */
-    party_tls *tls;          /* NULL when the caller vouches for its transport */
-    tally_transport raw;     /* what lies below; counted */
-    int owns_raw;            /* 1: a TCP socket of ours */
+    tally_transport io;                                /* what the link reads and writes: plaintext */
+    party_tls *tls;                                    /* NULL when the caller vouches for its transport */
+    tally_transport raw;                               /* what lies below; counted */
+    int owns_raw;                                      /* 1: a TCP socket of ours */
     uint8_t own_fingerprint[32], peer_fingerprint[32]; /* zero without TLS */
-    uint8_t binding[32];     /* TLS exporter; zero without TLS */
+    uint8_t binding[32];                               /* TLS exporter; zero without TLS */
     char peer_subject[256];
     struct party_counted *counted; /* the counting transport between tls and raw */
 } party_channel;
@@ -23,7 +23,7 @@ typedef struct party_channel {
 typedef void (*party_log_line)(void *user, int level, const char *line);
 
 typedef struct party_connect_options {
-    const party_address *listen;   /* one of listen, connect, transport */
+    const party_address *listen; /* one of listen, connect, transport */
     const party_address *connect;
     const tally_transport *transport;
     int transport_tls, transport_tls_server;
@@ -31,21 +31,41 @@ typedef struct party_connect_options {
     const party_peer_rule *rule;
     int64_t deadline_ms; /* monotonic */
     party_cancel *cancel;
-    party_log_line log; /* "dropped a connection from 127.0.0.1:5050: ..." level 0; may be NULL */
+    party_log_line log; /* "dropped a connection from 127.0.0.1:5050: ..." level 0; from the calling thread;
+                           may be NULL */
     void *log_user;
 } party_connect_options;
 
 /*
- * Listening: handshakes of several connections run side by side (at most 32, each at most 10 s), so that a silent stranger delays nobody; the first
- * peer that authenticates is taken, the listening sockets are closed, the others dropped. A stranger is logged by address and reason and
- * never ends the wait. At the deadline TALLY_ERR_AUTH if anyone was refused for its certificate (message: how many, the last reason), else
- * TALLY_ERR_TIMEOUT.
- * Connecting: refused or unreachable is tried again every 250 ms up to 2 s apart until the deadline, then TALLY_ERR_TIMEOUT with the last reason; a
- * server that authenticates as somebody else is TALLY_ERR_AUTH at once; an unknown host or a usage error is at once too.
+ * Our own certificate, the rule and the CA's file are checked before anything is sent (see
+ * party_tls_context_new). Listening: handshakes of several connections run side by side (at most 32, each at
+ * most 10 s), so that a silent stranger delays nobody; the first peer that authenticates is taken, the
+ * listening sockets are closed, the others dropped. A stranger is logged by address and reason and never ends
+ * the wait. At the deadline TALLY_ERR_AUTH if anyone was refused for its certificate or refused ours
+ * (message: how many, the last reason), else TALLY_ERR_TIMEOUT. Connecting: refused, unreachable, and a
+ * connection that ends during the handshake are tried again after 250 ms, rising to 2 s, until the deadline,
+ * then TALLY_ERR_TIMEOUT with the last reason; a server that authenticates as somebody else, or refuses our
+ * certificate, is TALLY_ERR_AUTH at once; an unknown host, and a server that does not speak our TLS, are at
+ * once too. A caller's transport: one handshake until the deadline; its shutdown is called when that fails.
  */
 tally_status party_channel_open(party_channel *out, const party_connect_options *options,
                                 tally_error *error) TALLY_MUST_CHECK;
+/* Shuts down what is still open; a TCP peer gets up to 500 ms to read our last bytes. Nothing on a zeroed
+ * channel. */
 void party_channel_close(party_channel *channel);
+/* Bytes on the transport so far, TLS included. */
 void party_channel_bytes(const party_channel *channel, uint64_t *sent, uint64_t *received);
+
+/* ---- Between connect.c and listen.c ---- */
+
+/* TLS over channel->raw, which is already there. On failure the channel is as before; raw is shut down. */
+tally_status party_channel_secure(party_channel *channel, const party_tls_context *context,
+                                  const tally_identity *identity, const char *where, int64_t deadline_ms,
+                                  party_cancel *cancel, tally_error *error) TALLY_MUST_CHECK;
+tally_status party_channel_listen(party_channel *out, const party_connect_options *options,
+                                  const party_tls_context *context, tally_error *error) TALLY_MUST_CHECK;
+/* One log line (printf form), if options has a listener. */
+void party_channel_log(const party_connect_options *options, int level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 #endif

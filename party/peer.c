@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "party/peer.h"
+
+#include "party/error.h"
+#include "party/identity.h"
+#include "psi/hash.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define STRENGTH_BITS 112 /* RSA 2048 and P-224 upwards, NIST SP 800-57 part 1 table 2 */
+
+/* ---- Pins ---- */
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+tally_status party_pin_parse(uint8_t pin32[32], const char *text, tally_error *error)
+{
+    static const char prefix[] = "sha256:";
+    const size_t skip = sizeof prefix - 1;
+    uint8_t pin[32];
+    int ok = strncmp(text, prefix, skip) == 0 && strlen(text) == skip + 64;
+    for (size_t i = 0; ok && i < 32; i++) {
+        int hi = hex_digit(text[skip + 2 * i]), lo = hex_digit(text[skip + 2 * i + 1]);
+        ok = hi >= 0 && lo >= 0;
+        if (ok)
+            pin[i] = (uint8_t)(hi << 4 | lo);
+    }
+    if (ok) {
+        memcpy(pin32, pin, sizeof pin);
+        return TALLY_OK;
+    }
+    char shown[96];
+    party_printable(shown, sizeof shown, text);
+    party_fail(error, TALLY_ERR_USAGE, "fingerprint \"%s\" is not sha256: and 64 hexadecimal digits", shown);
+    party_hint(error, "copy the fingerprint line of the peer's `tally identity show`");
+    return TALLY_ERR_USAGE;
+}
+
+void party_pin_text(char out[TALLY_FINGERPRINT_TEXT], const uint8_t pin32[32])
+{
+    int n = snprintf(out, TALLY_FINGERPRINT_TEXT, "sha256:");
+    for (size_t i = 0; i < 32; i++)
+        n += snprintf(out + n, TALLY_FINGERPRINT_TEXT - (size_t)n, "%02x", pin32[i]);
+}
+
+/* ---- The certificate ---- */
+
+/* X509_V_OK, or the code of a certificate that is out of its time by more than the tolerance. */
+static int judge_time(const X509 *cert, int64_t now, int64_t *limit)
+{
+    int64_t from, to;
+    if (!party_asn1_seconds(X509_get0_notBefore(cert), &from) ||
+        !party_asn1_seconds(X509_get0_notAfter(cert), &to))
+        return X509_V_ERR_ERROR_IN_CERT_NOT_AFTER_FIELD;
+    *limit = to;
+    if (now - PARTY_CLOCK_TOLERANCE_S > to)
+        return X509_V_ERR_CERT_HAS_EXPIRED;
+    *limit = from;
+    return now + PARTY_CLOCK_TOLERANCE_S < from ? X509_V_ERR_CERT_NOT_YET_VALID : X509_V_OK;
+}
+
+static int refuse_time(int code, int64_t limit, const char *who, const party_verdict *v, tally_error *why)
+{
+    char when[32], pin[TALLY_FINGERPRINT_TEXT];
+    party_time_text(when, limit);
+    party_pin_text(pin, v->fingerprint32);
+    if (code == X509_V_ERR_CERT_HAS_EXPIRED) {
+        party_fail(why, TALLY_ERR_AUTH, "%s showed a certificate that expired on %s (%s)", who, when, pin);
+        party_hint(
+            why,
+            "the peer has to renew its certificate; with the same key its fingerprint stays. If the date "
+            "is in the future, check this machine's clock");
+    } else if (code == X509_V_ERR_CERT_NOT_YET_VALID) {
+        party_fail(why, TALLY_ERR_AUTH, "%s showed a certificate that is not valid before %s (%s)", who, when,
+                   pin);
+        party_hint(why, "check the clocks of both machines");
+    } else {
+        party_fail(why, TALLY_ERR_AUTH, "%s showed a certificate without a readable validity (%s)", who, pin);
+    }
+    return code;
+}
+
+static int pin_known(const party_peer_rule *rule, const uint8_t pin32[32])
+{
+    for (size_t i = 0; i < rule->pin_count; i++)
+        if (memcmp(rule->pins[i], pin32, 32) == 0)
+            return 1;
+    return 0;
+}
+
+struct chain_clock {
+    int64_t now;
+};
+
+/* The chain's own clock is ours: the CA's certificates get the same tolerance as the leaf. */
+static int chain_step(int ok, X509_STORE_CTX *ctx)
+{
+    int code = X509_STORE_CTX_get_error(ctx);
+    int64_t limit;
+    const struct chain_clock *clock = X509_STORE_CTX_get_app_data(ctx);
+    if (ok || (code != X509_V_ERR_CERT_HAS_EXPIRED && code != X509_V_ERR_CERT_NOT_YET_VALID))
+        return ok;
+    const X509 *cert = X509_STORE_CTX_get_current_cert(ctx);
+    return cert && judge_time(cert, clock->now, &limit) == X509_V_OK;
+}
+
+/* NULL when the chain holds, else what is wrong with it. */
+static const char *judge_chain(X509_STORE *store, X509 *leaf, STACK_OF(X509) * untrusted, int64_t now,
+                               int peer_is_server)
+{
+    struct chain_clock clock = {now};
+    const char *wrong = "out of memory";
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(psi_openssl(), NULL);
+    if (ctx && X509_STORE_CTX_init(ctx, store, leaf, untrusted)) {
+        X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
+        X509_VERIFY_PARAM_set_time(param, (time_t)now);
+        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+        X509_VERIFY_PARAM_set_auth_level(param, 2); /* 112 bits */
+        X509_VERIFY_PARAM_set_purpose(param,
+                                      peer_is_server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT);
+        X509_STORE_CTX_set_app_data(ctx, &clock);
+        X509_STORE_CTX_set_verify_cb(ctx, chain_step);
+        wrong =
+            X509_verify_cert(ctx) == 1 ? NULL : X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
+    }
+    X509_STORE_CTX_free(ctx);
+    ERR_clear_error();
+    return wrong;
+}
+
+int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf, STACK_OF(X509) * untrusted,
+                     int64_t now, int peer_is_server, const char *who, party_verdict *out)
+{
+    char pin[TALLY_FINGERPRINT_TEXT];
+    int64_t limit = 0;
+    tally_error *why = &out->why;
+    memset(out, 0, sizeof *out);
+    EVP_PKEY *key = X509_get0_pubkey(leaf);
+    if (!key || party_spki_fingerprint(leaf, out->fingerprint32)) {
+        party_fail(why, TALLY_ERR_AUTH, "%s showed a certificate whose public key cannot be read", who);
+        return X509_V_ERR_UNABLE_TO_DECODE_ISSUER_PUBLIC_KEY;
+    }
+    party_subject_text(leaf, out->subject, sizeof out->subject);
+    party_pin_text(pin, out->fingerprint32);
+
+    if (rule->pin_count && !pin_known(rule, out->fingerprint32)) {
+        party_fail(why, TALLY_ERR_AUTH, "%s has fingerprint %s, not %s given with --peer", who, pin,
+                   rule->pin_count == 1 ? "the one" : "one of those");
+        party_hint(
+            why, "ask the peer for the output of `tally identity show`; if its key was replaced, use the new "
+                 "fingerprint");
+        return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+    }
+    int code = judge_time(leaf, now, &limit);
+    if (code)
+        return refuse_time(code, limit, who, out, why);
+    if (EVP_PKEY_get_security_bits(key) < STRENGTH_BITS) {
+        party_fail(why, TALLY_ERR_AUTH, "%s has a key that is too weak (%s)", who, pin);
+        party_hint(why, "the peer needs a new key: Ed25519, RSA from 2048 bits, or EC from P-256");
+        return X509_V_ERR_EE_KEY_TOO_SMALL;
+    }
+    if (!store)
+        return X509_V_OK;
+    const char *wrong = judge_chain(store, leaf, untrusted, now, peer_is_server);
+    if (wrong) {
+        party_fail(why, TALLY_ERR_AUTH,
+                   "the certificate of %s is not signed by the given CA: %s (subject \"%s\")", who, wrong,
+                   out->subject);
+        party_hint(why,
+                   "ask the peer which CA signed its certificate, and give that CA's file with --peer-ca");
+        return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+    }
+    if (!*out->subject || strcmp(out->subject, rule->name) != 0) {
+        party_fail(why, TALLY_ERR_AUTH, "%s has subject \"%s\", not the name given with --peer-name", who,
+                   *out->subject ? out->subject : "(longer than 255 bytes)");
+        party_hint(why,
+                   "the name is compared exactly; copy the subject line of the peer's `tally identity show`");
+        return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+    }
+    return X509_V_OK;
+}
+
+/* ---- The CA's file ---- */
+
+tally_status party_peer_store(X509_STORE **out, const char *ca_file, tally_error *error)
+{
+    tally_status st = TALLY_ERR_FILE;
+    int count = 0;
+    struct stat info;
+    X509_STORE *store = X509_STORE_new();
+    BIO *bio = NULL;
+    if (!store) {
+        st = party_no_memory(error, "the CA's certificates");
+        goto done;
+    }
+    errno = 0;
+    if (stat(ca_file, &info) || !S_ISREG(info.st_mode) || !(bio = BIO_new_file(ca_file, "r"))) {
+        party_fail(error, st, "%s: %s", ca_file, errno ? strerror(errno) : "cannot be read");
+        goto done;
+    }
+    for (;; count++) {
+        X509 *x = X509_new_ex(psi_openssl(), NULL);
+        if (!x || !PEM_read_bio_X509(bio, &x, NULL, NULL)) {
+            X509_free(x);
+            break;
+        }
+        int added = X509_STORE_add_cert(store, x);
+        X509_free(x);
+        if (!added) {
+            st = party_no_memory(error, "the CA's certificates");
+            goto done;
+        }
+    }
+    if (!count || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
+        party_fail(error, st, "%s: %s", ca_file,
+                   count ? "a certificate is damaged" : "no certificate in PEM form");
+        goto done;
+    }
+    *out = store;
+    store = NULL;
+    st = TALLY_OK;
+done:
+    BIO_free(bio);
+    X509_STORE_free(store);
+    ERR_clear_error();
+    return st;
+}
+
+/* ---- Alerts ---- */
+
+tally_status party_peer_alert(int alert, const char *who, tally_error *error)
+{
+    static const char show[] =
+        "give the peer the output of `tally identity show`: it has to use our fingerprint, or "
+        "our CA and subject";
+    static const char renew[] =
+        "check `tally identity show` and both clocks; if the certificate has expired, renew it";
+    static const struct {
+        int alert;
+        const char *words, *hint;
+    } ours[] = {
+        {SSL3_AD_NO_CERTIFICATE, "it saw none", show},
+        {TLS13_AD_CERTIFICATE_REQUIRED, "it saw none", show},
+        {SSL_AD_BAD_CERTIFICATE, "not valid yet by its clock, or not usable", renew},
+        {SSL_AD_UNSUPPORTED_CERTIFICATE, "its kind is not supported", show},
+        {SSL_AD_CERTIFICATE_REVOKED, "it is revoked", renew},
+        {SSL_AD_CERTIFICATE_EXPIRED, "it has expired by the peer's clock", renew},
+        {SSL_AD_CERTIFICATE_UNKNOWN, "it is not acceptable", show},
+        {SSL_AD_UNKNOWN_CA, "it is not the one the peer expects", show},
+        {SSL_AD_ACCESS_DENIED, "access is denied", show},
+    };
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
+        if (ours[i].alert != alert)
+            continue;
+        party_fail(error, TALLY_ERR_AUTH, "%s refused our certificate: %s", who, ours[i].words);
+        party_hint(error, "%s", ours[i].hint);
+        return TALLY_ERR_AUTH;
+    }
+    if (alert == SSL_AD_NO_APPLICATION_PROTOCOL)
+        party_fail(error, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", who);
+    else if (alert == SSL_AD_PROTOCOL_VERSION || alert == SSL_AD_HANDSHAKE_FAILURE)
+        party_fail(error, TALLY_ERR_MALFORMED, "%s does not accept our TLS 1.3: %s", who,
+                   SSL_alert_desc_string_long(alert));
+    else
+        party_fail(error, TALLY_ERR_MALFORMED, "%s ended the connection with the TLS alert \"%s\"", who,
+                   SSL_alert_desc_string_long(alert));
+    party_hint(error,
+               "check host and port: is that the peer's tally, and is nothing in between that opens TLS?");
+    return TALLY_ERR_MALFORMED;
+}

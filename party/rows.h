@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The input's inside: accepted rows and distinct items. Takes a file or rows from memory, gives items to the protocol and, at the end, the rows of
- * matched items. One numbering: row index r counts accepted rows in input order from 0; item index i counts distinct items.
+ * The input's inside: accepted rows and distinct items. Takes a file or rows from memory, gives items to the
+ * protocol and, at the end, the rows of matched items. One numbering: row index r counts accepted rows in
+ * input order from 0; item index i counts distinct items.
  */
 #ifndef PARTY_ROWS_H
 #define PARTY_ROWS_H
@@ -28,17 +29,18 @@ typedef void (*party_rows_progress)(void *user, uint64_t done, uint64_t total);
 size_t party_input_keys(const tally_input *input);
 const char *party_input_key_profile(const tally_input *input, size_t k);
 
-/* tally_input_load with cancel and progress. Loads once; a second call returns TALLY_OK at once. Duplicates are folded. Fails before any work if
-   no key was added or neither file nor rows were given. */
-tally_status party_input_load(tally_input *input, party_cancel *cancel, party_rows_progress progress, void *user,
-                              tally_error *error) TALLY_MUST_CHECK;
+/* tally_input_load with cancel and progress. Loads once; a second call returns TALLY_OK at once. Duplicates
+   are folded. Fails before any work if no key was added or neither file nor rows were given. */
+tally_status party_input_load(tally_input *input, party_cancel *cancel, party_rows_progress progress,
+                              void *user, tally_error *error) TALLY_MUST_CHECK;
 
 /* After loading. Items are in ascending byte order. */
 const psi_item *party_input_items(const tally_input *input, size_t *count);
 const party_row *party_input_rows(const tally_input *input, size_t *count);
 /*
- * Checks that the file is still what was read: same device, inode, size, modification time, and path still leads to it.
- * TALLY_ERR_INPUT_CHANGED otherwise. TALLY_OK for standard input (spooled to an unnamed file) and for rows from memory.
+ * Checks that the file is still what was read: same device, inode, size, modification time, and path still
+ * leads to it. TALLY_ERR_INPUT_CHANGED otherwise. TALLY_OK for standard input (spooled to an unnamed file)
+ * and for rows from memory.
  */
 tally_status party_input_unchanged(const tally_input *input, tally_error *error) TALLY_MUST_CHECK;
 

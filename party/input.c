@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tally_input_*: settings, and rows from memory. Reading a file is party/rows. */
+#include "party/input.h"
+
+#include "party/derive.h"
+#include "party/error.h"
+#include "party/io.h"
+#include "psi/mem.h"
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+tally_status tally_input_new(tally_input **out, tally_error *error)
+{
+    tally_input *input = psi_calloc(1, sizeof *input);
+    if (!input)
+        return party_no_memory(error, "an input");
+    input->fd = -1;
+    input->header = 1;
+    input->format = (party_csv_format){',', PARTY_UTF8};
+    input->max_rejects = input->max_rejects_ppm = UINT64_MAX;
+    *out = input;
+    return TALLY_OK;
+}
+
+void party_input_reset(tally_input *input)
+{
+    if (input->fd >= 0)
+        close(input->fd);
+    input->fd = -1;
+    input->spooled = 0;
+    input->bom = input->header_bytes = input->columns = 0;
+    input->header_at = 0;
+    input->line_end[0] = 0;
+    psi_free(input->rows);
+    psi_free(input->items);
+    psi_free(input->rejects);
+    input->rows = NULL;
+    input->items = NULL;
+    input->rejects = NULL;
+    input->row_count = input->row_room = input->item_count = input->item_room = 0;
+    input->reject_count = input->reject_room = 0;
+    input->stats = (tally_input_stats){.rows = 0};
+    input->counted = input->loaded = 0;
+}
+
+void tally_input_free(tally_input *input)
+{
+    if (!input)
+        return;
+    party_input_reset(input);
+    party_derive_free(input->derive);
+    psi_free(input->rejects_path);
+    psi_free(input->path);
+    for (size_t k = 0; k < input->key_count; k++)
+        psi_free(input->keys[k].column);
+    psi_free(input);
+}
+
+static char *copy(const char *text)
+{
+    size_t len = strlen(text);
+    char *p = psi_calloc(len + 1, 1);
+    if (p)
+        memcpy(p, text, len);
+    return p;
+}
+
+/* Replaces *slot by a copy of text. */
+static tally_status set_text(char **slot, const char *text, tally_error *error)
+{
+    char *p = copy(text);
+    if (!p)
+        return party_no_memory(error, "a setting of the input");
+    psi_free(*slot);
+    *slot = p;
+    return TALLY_OK;
+}
+
+static tally_status too_late(const tally_input *input, const char *what, tally_error *error)
+{
+    if (input->loaded)
+        return party_fail(error, TALLY_ERR_USAGE, "%s cannot change after the input was loaded", what);
+    if (!input->path && input->stats.rows)
+        return party_fail(error, TALLY_ERR_USAGE, "%s cannot change after rows were added", what);
+    return TALLY_OK;
+}
+
+tally_status tally_input_add_key(tally_input *input, const char *column, const char *profile,
+                                 tally_error *error)
+{
+    tally_status st = too_late(input, "keys", error);
+    if (st)
+        return st;
+    if (!column || !*column)
+        return party_fail(error, TALLY_ERR_USAGE, "a key needs the name of a column");
+    if (input->key_count == PARTY_KEYS_MAX)
+        return party_fail(error, TALLY_ERR_USAGE, "more than %u keys", PARTY_KEYS_MAX);
+    party_key key = {.index = 0};
+    key.profile = party_profile_find(profile ? profile : "exact", key.parameter);
+    if (!key.profile) {
+        char shown[64];
+        party_printable(shown, sizeof shown, profile);
+        party_fail(error, TALLY_ERR_USAGE, "unknown profile \"%s\"", shown);
+        party_hint(
+            error,
+            "profiles: exact, cn-resident-id, cn-uscc, phone-e164, phone-e164+CC with a country code such as "
+            "+86");
+        return TALLY_ERR_USAGE;
+    }
+    st = set_text(&key.column, column, error);
+    if (!st)
+        input->keys[input->key_count++] = key;
+    return st;
+}
+
+tally_status tally_input_set_file(tally_input *input, const char *path, tally_error *error)
+{
+    tally_status st = too_late(input, "the file", error);
+    if (!st && (!path || !*path))
+        st = party_fail(error, TALLY_ERR_USAGE, "the path of the input is empty");
+    return st ? st : set_text(&input->path, path, error);
+}
+
+tally_status tally_input_set_encoding(tally_input *input, const char *encoding, tally_error *error)
+{
+    tally_status st = too_late(input, "the encoding", error);
+    if (st)
+        return st;
+    if (encoding && strcasecmp(encoding, "utf-8") == 0)
+        input->format.encoding = PARTY_UTF8;
+    else if (encoding && strcasecmp(encoding, "gb18030") == 0)
+        input->format.encoding = PARTY_GB18030;
+    else {
+        char shown[64];
+        party_printable(shown, sizeof shown, encoding ? encoding : "");
+        st = party_fail(error, TALLY_ERR_USAGE, "unknown encoding \"%s\"", shown);
+        party_hint(error, "encodings: utf-8, gb18030 (which includes GBK and GB 2312)");
+    }
+    return st;
+}
+
+tally_status tally_input_set_delimiter(tally_input *input, char delimiter, tally_error *error)
+{
+    tally_status st = too_late(input, "the delimiter", error);
+    unsigned char c = (unsigned char)delimiter;
+    int letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (st)
+        return st;
+    if (c == 0 || c >= 0x7f || c == '"' || c == '\r' || c == '\n' || c == 0x1a || letter) {
+        st = party_fail(error, TALLY_ERR_USAGE, "the delimiter must be one ASCII character");
+        party_hint(error, "not a quote, a letter, a digit or a line end; often , or ; or | or a tab");
+        return st;
+    }
+    input->format.delimiter = delimiter;
+    return TALLY_OK;
+}
+
+void tally_input_set_header(tally_input *input, int has_header)
+{
+    if (!input->loaded)
+        input->header = has_header != 0;
+}
+
+tally_status tally_input_set_rejects_file(tally_input *input, const char *path, tally_error *error)
+{
+    if (input->loaded)
+        return too_late(input, "the file of rejects", error);
+    if (!path || !*path)
+        return party_fail(error, TALLY_ERR_USAGE, "the path of the file of rejects is empty");
+    return set_text(&input->rejects_path, path, error);
+}
+
+void tally_input_set_max_rejects(tally_input *input, uint64_t rows, uint64_t ppm)
+{
+    input->max_rejects = rows;
+    input->max_rejects_ppm = ppm;
+}
+
+tally_status tally_input_add_row(tally_input *input, const tally_text *keys, size_t count, tally_error *error)
+{
+    if (input->loaded)
+        return too_late(input, "rows", error);
+    if (input->path)
+        return party_fail(error, TALLY_ERR_USAGE, "rows cannot be added to an input that reads a file");
+    if (!count || count != input->key_count)
+        return party_fail(error, TALLY_ERR_USAGE, "a row of %zu texts for an input with %zu keys", count,
+                          input->key_count);
+    if (!input->derive) {
+        tally_status made = party_derive_new(&input->derive, PARTY_UTF8, error);
+        if (made)
+            return made;
+    }
+    psi_item item;
+    enum party_reject reject;
+    party_row row = {.row = (uint32_t)(input->stats.rows + 1), .line = (uint32_t)(input->stats.rows + 1)};
+    if (input->stats.rows >= UINT32_MAX)
+        return party_fail(error, TALLY_ERR_INPUT, "more than 2^32 - 1 rows");
+    tally_status st = party_derive_texts(input->derive, input, keys, &item, &reject, error);
+    return st ? st : party_input_take(input, &row, &item, reject, error);
+}
+
+const char *tally_reject_name(size_t i)
+{
+    return i < PARTY_REJECT_COUNT ? party_reject_name((int)i) : NULL;
+}
+
+tally_status tally_input_load(tally_input *input, tally_error *error)
+{
+    return party_input_load(input, NULL, NULL, NULL, error);
+}
+
+void tally_input_get_stats(const tally_input *input, tally_input_stats *out)
+{
+    *out = input->counted ? input->stats : (tally_input_stats){.rows = 0};
+}
+
+/* ---- Taking rows
+ * ------------------------------------------------------------------------------------------------- */
+
+/* Makes room for one more entry of `size` bytes: doubles. */
+static int grow(void **list, size_t count, size_t *room, size_t size)
+{
+    if (count < *room)
+        return 1;
+    size_t wanted = *room ? 2 * *room : 1024;
+    void *p = psi_calloc(wanted, size);
+    if (!p)
+        return 0;
+    if (count)
+        memcpy(p, *list, count * size);
+    psi_free(*list);
+    *list = p;
+    *room = wanted;
+    return 1;
+}
+
+tally_status party_input_take(tally_input *input, const party_row *row, const psi_item *item,
+                              enum party_reject reject, tally_error *error)
+{
+    void *rows = input->rows, *items = input->items, *rejects = input->rejects;
+    int room = reject == PARTY_ACCEPTED
+                   ? grow(&items, input->row_count, &input->item_room, sizeof *item) &&
+                         grow(&rows, input->row_count, &input->row_room, sizeof *row)
+                   : grow(&rejects, input->reject_count, &input->reject_room, sizeof *input->rejects);
+    input->rows = rows;
+    input->items = items;
+    input->rejects = rejects;
+    if (!room)
+        return party_no_memory(error, "the rows of the input");
+    input->stats.rows++;
+    if (reject == PARTY_ACCEPTED) {
+        input->items[input->row_count] = *item;
+        input->rows[input->row_count++] = *row;
+        input->stats.accepted++;
+        return TALLY_OK;
+    }
+    input->rejects[input->reject_count++] = (party_reject_row){row->line, (uint8_t)reject};
+    input->stats.rejected++;
+    if (input->stats.by_reason[reject]++ == 0)
+        input->stats.first_line[reject] = row->line;
+    return TALLY_OK;
+}
+
+/* ---- Questions
+ * ---------------------------------------------------------------------------------------------------- */
+
+size_t party_input_keys(const tally_input *input)
+{
+    return input->key_count;
+}
+
+const char *party_input_key_profile(const tally_input *input, size_t k)
+{
+    return party_profile_name(input->keys[k].profile);
+}
+
+const psi_item *party_input_items(const tally_input *input, size_t *count)
+{
+    *count = input->item_count;
+    return input->items;
+}
+
+const party_row *party_input_rows(const tally_input *input, size_t *count)
+{
+    *count = input->loaded ? input->row_count : 0;
+    return input->rows;
+}
+
+void party_input_name(const tally_input *input, char *out, size_t size)
+{
+    if (!input->path)
+        party_printable(out, size, "the rows");
+    else
+        party_printable(out, size, strcmp(input->path, "-") == 0 ? "standard input" : input->path);
+}
+
+int party_input_is(const tally_input *input, const char *path)
+{
+    struct stat st;
+    return input->fd >= 0 && !input->spooled && stat(path, &st) == 0 && st.st_dev == input->seen.st_dev &&
+           st.st_ino == input->seen.st_ino;
+}
+
+tally_status party_input_unchanged(const tally_input *input, tally_error *error)
+{
+    struct stat now, there;
+    const struct stat *seen = &input->seen;
+    if (input->fd < 0 || input->spooled)
+        return TALLY_OK;
+    if (fstat(input->fd, &now) == 0 && stat(input->path, &there) == 0 && there.st_dev == seen->st_dev &&
+        there.st_ino == seen->st_ino && now.st_size == seen->st_size &&
+        now.st_mtim.tv_sec == seen->st_mtim.tv_sec && now.st_mtim.tv_nsec == seen->st_mtim.tv_nsec)
+        return TALLY_OK;
+    char name[PARTY_PATH_SHOWN];
+    party_input_name(input, name, sizeof name);
+    party_fail(error, TALLY_ERR_INPUT_CHANGED, "%s changed while it was in use", name);
+    party_hint(error, "run again when nothing writes to the file; export to a new file and rename it");
+    return TALLY_ERR_INPUT_CHANGED;
+}

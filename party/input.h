@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The input's inside. Shared by party/input (settings), party/rows (reading), party/derive and party/output.
+ */
+#ifndef PARTY_INPUT_H
+#define PARTY_INPUT_H
+
+#include "party/rows.h"
+#include <sys/stat.h>
+
+typedef struct party_key {
+    char *column;
+    const party_profile *profile;
+    char parameter[8];
+    uint32_t index; /* column, from 0; set by loading */
+} party_key;
+
+typedef struct party_reject_row {
+    uint32_t line;
+    uint8_t reason;
+} party_reject_row;
+
+struct tally_input {
+    /* settings */
+    party_key keys[PARTY_KEYS_MAX];
+    size_t key_count;
+    char *path; /* NULL: rows from memory */
+    char *rejects_path;
+    party_csv_format format;
+    int header;
+    uint64_t max_rejects, max_rejects_ppm;
+
+    /* the file */
+    int fd;      /* -1: none */
+    int spooled; /* fd is an unnamed copy, nobody else can change it */
+    struct stat seen;
+    uint32_t bom;          /* bytes of the byte order mark */
+    uint64_t header_at;    /* offset of the header record, if header */
+    uint32_t header_bytes; /* its length; 0 when there is none */
+    uint32_t columns;      /* of the first record; 0 before it was read */
+    char line_end[3];      /* the first one of the file; "" if there is none */
+
+    /* rows; before folding items[r] belongs to rows[r] */
+    struct party_derive *derive; /* of rows from memory */
+    party_row *rows;
+    size_t row_count, row_room;
+    psi_item *items;
+    size_t item_count, item_room;
+    party_reject_row *rejects;
+    size_t reject_count, reject_room;
+    tally_input_stats stats;
+    int counted; /* stats are complete */
+    int loaded;
+};
+
+/* Takes one accepted (item) or rejected (item NULL) row into the lists and the statistics. */
+tally_status party_input_take(tally_input *input, const party_row *row, const psi_item *item,
+                              enum party_reject reject, tally_error *error) TALLY_MUST_CHECK;
+/* Drops rows, statistics and the open file; settings stay. */
+void party_input_reset(tally_input *input);
+/* The file's name as messages show it. */
+void party_input_name(const tally_input *input, char *out, size_t size);
+/* 1 if path leads to the input file. */
+int party_input_is(const tally_input *input, const char *path);
+
+#ifdef TALLY_TEST
+/* Test builds only: bytes of one read (default 4 MiB), and the highest row and line number (default 2^32 -
+ * 1). */
+void party_input_limits(size_t chunk, uint32_t highest);
+#endif
+
+#endif

@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reading the input: records out of the file, one pass; then duplicates are folded. */
+#include "party/rows.h"
+
+#include "party/derive.h"
+#include "party/error.h"
+#include "party/file.h"
+#include "party/input.h"
+#include "party/io.h"
+#include "psi/mem.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static size_t chunk = 4u << 20;
+static uint32_t highest = UINT32_MAX; /* row and line numbers are 32 bits in party_row */
+
+#ifdef TALLY_TEST
+void party_input_limits(size_t chunk_bytes, uint32_t highest_number)
+{
+    chunk = chunk_bytes;
+    highest = highest_number;
+}
+#endif
+
+typedef struct watch {
+    party_cancel *cancel;
+    party_rows_progress progress;
+    void *user;
+} watch;
+
+/* A window of the file; buf[begin..end) is not consumed yet and begins a record. */
+typedef struct reader {
+    tally_input *input;
+    const watch *watch;
+    uint8_t *buf;
+    size_t room, begin, end;
+    uint64_t size; /* of the file */
+    uint64_t read; /* offset in the file of buf[end] */
+    uint64_t line; /* physical line of buf[begin] */
+    party_csv_field *fields;
+    /* the current record */
+    party_csv_record record;
+    const uint8_t *p;
+    uint64_t at, at_line;
+} reader;
+
+static tally_status look_up(const watch *w, const tally_input *input, uint64_t done, uint64_t total,
+                            tally_error *error)
+{
+    if (w->progress)
+        w->progress(w->user, done, total);
+    if (!w->cancel || !party_cancelled(w->cancel))
+        return TALLY_OK;
+    char name[PARTY_PATH_SHOWN];
+    party_input_name(input, name, sizeof name);
+    return party_fail(error, TALLY_ERR_INTERRUPTED, "interrupted while reading %s", name);
+}
+
+/* ---- Opening
+ * ------------------------------------------------------------------------------------------------------ */
+
+/* Waits for bytes of a pipe, or for the cancel flag. */
+static void wait_readable(int fd, const party_cancel *cancel)
+{
+    struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = cancel ? cancel->fd : -1, .events = POLLIN}};
+    while (poll(p, 2, -1) < 0 && errno == EINTR && !(cancel && party_cancelled(cancel)))
+        ;
+}
+
+/* Copies what comes from fd into an unnamed file, which becomes the input's. */
+static tally_status spool(tally_input *input, int fd, const watch *w, tally_error *error)
+{
+    uint64_t done = 0;
+    ssize_t n = -1;
+    uint8_t *buf = psi_calloc(chunk, 1);
+    tally_status st = buf ? TALLY_OK : party_no_memory(error, "reading the input");
+    if (!st) {
+        input->spooled = 1;
+        input->fd = party_io_spool();
+        if (input->fd < 0)
+            st = party_io_failed(error, "open a temporary file for", input->path, errno);
+    }
+    while (!st && n) {
+        wait_readable(fd, w->cancel);
+        st = look_up(w, input, done, 0, error);
+        n = st ? 0 : party_io_read(fd, buf, chunk);
+        if (n < 0)
+            st = party_io_failed(error, "read", input->path, errno);
+        else if (n && party_io_write(input->fd, buf, (size_t)n))
+            st = party_io_failed(error, "write a temporary file for", input->path, errno);
+        done += n > 0 ? (uint64_t)n : 0;
+    }
+    psi_free(buf);
+    return st;
+}
+
+static tally_status open_file(tally_input *input, const watch *w, tally_error *error)
+{
+    tally_status st = TALLY_OK;
+    if (strcmp(input->path, "-") == 0) {
+        st = spool(input, STDIN_FILENO, w, error);
+    } else {
+        int fd = party_io_open(input->path, O_RDONLY);
+        if (fd < 0 || fstat(fd, &input->seen))
+            st = party_io_failed(error, "open", input->path, errno);
+        else if (S_ISFIFO(input->seen.st_mode))
+            st = spool(input, fd, w, error);
+        else if (!S_ISREG(input->seen.st_mode))
+            st = party_io_failed(error, "read", input->path, S_ISDIR(input->seen.st_mode) ? EISDIR : EINVAL);
+        if (!st && !input->spooled)
+            input->fd = fd;
+        else if (fd >= 0)
+            close(fd);
+    }
+    if (!st && fstat(input->fd, &input->seen))
+        st = party_io_failed(error, "open", input->path, errno);
+    return st;
+}
+
+/* ---- Records
+ * ------------------------------------------------------------------------------------------------------ */
+
+static tally_status changed(const tally_input *input, tally_error *error)
+{
+    char name[PARTY_PATH_SHOWN];
+    party_input_name(input, name, sizeof name);
+    party_fail(error, TALLY_ERR_INPUT_CHANGED, "%s became shorter while it was read", name);
+    party_hint(error, "run again when nothing writes to the file");
+    return TALLY_ERR_INPUT_CHANGED;
+}
+
+/* Reads on: moves what is not consumed to the front, and doubles the window when a record fills it. */
+static tally_status fill(reader *r, tally_error *error)
+{
+    tally_status st = look_up(r->watch, r->input, r->read, r->size, error);
+    if (st)
+        return st;
+    size_t rest = r->end - r->begin;
+    if (!r->buf || rest == r->room) {
+        size_t room = r->room ? 2 * r->room : chunk;
+        uint8_t *buf = psi_calloc(room, 1);
+        if (!buf)
+            return party_no_memory(error, "reading the input");
+        if (rest)
+            memcpy(buf, r->buf + r->begin, rest);
+        psi_free(r->buf);
+        r->buf = buf;
+        r->room = room;
+    } else {
+        memmove(r->buf, r->buf + r->begin, rest);
+    }
+    r->begin = 0;
+    r->end = rest;
+    while (r->end < r->room && r->read < r->size) {
+        uint64_t left = r->size - r->read;
+        size_t wanted = left < r->room - r->end ? (size_t)left : r->room - r->end;
+        ssize_t n = party_io_pread(r->input->fd, r->buf + r->end, wanted, r->read);
+        if (n < 0)
+            return party_io_failed(error, "read", r->input->path, errno);
+        if (n == 0)
+            return changed(r->input, error);
+        r->end += (size_t)n;
+        r->read += (uint64_t)n;
+    }
+    return TALLY_OK;
+}
+
+static tally_status broken(const reader *r, enum party_csv_result result, tally_error *error)
+{
+    char name[PARTY_PATH_SHOWN];
+    party_input_name(r->input, name, sizeof name);
+    party_fail(error, TALLY_ERR_INPUT, "%s, line %" PRIu64 ": %s", name, r->line,
+               party_csv_result_text(result));
+    if (result == PARTY_CSV_NUL)
+        party_hint(error, "if this is UTF-16 or a spreadsheet file, save it as \"CSV UTF-8\"");
+    else if (result == PARTY_CSV_TOO_MANY)
+        party_hint(error, "is another --delimiter needed?");
+    else
+        party_hint(error, "the record starts at this line: a quote inside a quoted field is written twice, "
+                          "and a field that "
+                          "begins with one must end with one");
+    return TALLY_ERR_INPUT;
+}
+
+/* Next record that is neither blank nor the end-of-file mark of old systems, 1A alone at the very end. *found
+ * = 0: no more. */
+static tally_status next_record(reader *r, int *found, tally_error *error)
+{
+    for (;;) {
+        int last = r->read == r->size;
+        enum party_csv_result result = party_csv_next(&r->input->format, r->buf + r->begin, r->end - r->begin,
+                                                      last, &r->record, r->fields);
+        if (result == PARTY_CSV_MORE) {
+            tally_status st = fill(r, error);
+            if (st)
+                return st;
+            continue;
+        }
+        *found = result == PARTY_CSV_RECORD;
+        if (result == PARTY_CSV_END)
+            return TALLY_OK;
+        if (result != PARTY_CSV_RECORD)
+            return broken(r, result, error);
+        r->p = r->buf + r->begin;
+        r->at = r->read - (r->end - r->begin);
+        r->at_line = r->line;
+        r->begin += r->record.length;
+        r->line += r->record.lines;
+        if (!r->input->line_end[0])
+            memcpy(r->input->line_end, r->p + r->record.content, r->record.length - r->record.content);
+        if (r->record.content == 1 && r->p[0] == 0x1a && r->at + r->record.length == r->size)
+            *found = 0;
+        if (!r->record.blank)
+            return TALLY_OK;
+    }
+}
+
+/* What the first bytes say: byte order marks, and files that are no text. */
+static tally_status begin(reader *r, tally_error *error)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *what, *hint;
+    } not_text[] = {
+        {"\xff\xfe", 2, "UTF-16 text",
+         "save it as \"CSV UTF-8\", or convert it with iconv -f UTF-16 -t UTF-8"},
+        {"\xfe\xff", 2, "UTF-16 text",
+         "save it as \"CSV UTF-8\", or convert it with iconv -f UTF-16 -t UTF-8"},
+        {"PK\3\4", 4, "an .xlsx workbook or a zip archive", "export the sheet as CSV (\"CSV UTF-8\")"},
+        {"\xd0\xcf\x11\xe0", 4, "an .xls workbook", "export the sheet as CSV (\"CSV UTF-8\")"},
+    };
+    tally_status st = fill(r, error);
+    if (st)
+        return st;
+    size_t have = r->end;
+    for (size_t i = 0; i < sizeof not_text / sizeof *not_text; i++)
+        if (have >= not_text[i].len && memcmp(r->buf, not_text[i].bytes, not_text[i].len) == 0) {
+            char name[PARTY_PATH_SHOWN];
+            party_input_name(r->input, name, sizeof name);
+            party_fail(error, TALLY_ERR_INPUT, "%s looks like %s, not like CSV", name, not_text[i].what);
+            party_hint(error, "%s", not_text[i].hint);
+            return TALLY_ERR_INPUT;
+        }
+    int gb = r->input->format.encoding == PARTY_GB18030;
+    const char *bom = gb ? "\x84\x31\x95\x33" : "\xef\xbb\xbf";
+    if (have >= strlen(bom) && memcmp(r->buf, bom, strlen(bom)) == 0)
+        r->begin = r->input->bom = (uint32_t)strlen(bom);
+    return TALLY_OK;
+}
+
+static tally_status too_many(const tally_input *input, tally_error *error)
+{
+    char name[PARTY_PATH_SHOWN];
+    party_input_name(input, name, sizeof name);
+    party_fail(error, TALLY_ERR_INPUT, "%s has more than %" PRIu32 " lines", name, highest);
+    party_hint(error, "split the list into several files and run them one by one");
+    return TALLY_ERR_INPUT;
+}
+
+/* The first record: number of columns, header if there is one, and where the keys are. */
+static tally_status first_record(reader *r, party_derive *d, int found, tally_error *error)
+{
+    tally_input *input = r->input;
+    if (!found && input->header) {
+        char name[PARTY_PATH_SHOWN];
+        party_input_name(input, name, sizeof name);
+        party_fail(error, TALLY_ERR_INPUT, "%s is empty: there is no header", name);
+        party_hint(error, "an empty list has a header and no rows; for files without header use --no-header");
+        return TALLY_ERR_INPUT;
+    }
+    input->columns = found ? r->record.fields : 0;
+    if (input->header) {
+        input->header_at = r->at;
+        input->header_bytes = (uint32_t)r->record.length;
+    }
+    tally_status st = TALLY_OK;
+    for (size_t k = 0; !st && k < input->key_count; k++)
+        st = party_derive_column(d, input, r->p, &r->record, input->keys[k].column, &input->keys[k].index,
+                                 error);
+    return st;
+}
+
+static tally_status one_row(reader *r, party_derive *d, tally_error *error)
+{
+    psi_item item;
+    enum party_reject reject;
+    if (r->input->stats.rows >= highest || r->at_line > highest)
+        return too_many(r->input, error);
+    party_row row = {.offset = r->at,
+                     .length = (uint32_t)r->record.length,
+                     .row = (uint32_t)(r->input->stats.rows + 1),
+                     .line = (uint32_t)r->at_line};
+    tally_status st = party_derive_record(d, r->input, r->p, &r->record, &item, &reject, error);
+    return st ? st : party_input_take(r->input, &row, &item, reject, error);
+}
+
+static tally_status read_file(tally_input *input, const watch *w, tally_error *error)
+{
+    reader r = {.input = input, .watch = w, .line = 1};
+    party_derive *d = NULL;
+    int found = 0;
+    tally_status st = open_file(input, w, error);
+    if (!st)
+        st = party_derive_new(&d, input->format.encoding, error);
+    if (!st) {
+        r.size = (uint64_t)input->seen.st_size;
+        r.fields = party_derive_fields(d);
+        st = begin(&r, error);
+    }
+    if (!st)
+        st = next_record(&r, &found, error);
+    if (!st)
+        st = first_record(&r, d, found, error);
+    if (!st && found && input->header)
+        st = next_record(&r, &found, error);
+    while (!st && found) {
+        st = one_row(&r, d, error);
+        if (!st)
+            st = next_record(&r, &found, error);
+    }
+    if (!st)
+        st = look_up(w, input, r.size, r.size, error);
+    if (!st)
+        st = party_input_unchanged(input, error);
+    party_derive_free(d);
+    psi_free(r.buf);
+    return st;
+}
+
+/* ---- Rejects
+ * ------------------------------------------------------------------------------------------------------ */
+
+static tally_status write_rejects(const tally_input *input, tally_error *error)
+{
+    static const char head[] = "line,reason\n";
+    party_file *f = NULL;
+    if (party_input_is(input, input->rejects_path))
+        return party_fail(error, TALLY_ERR_FILE, "the file of rejects is the input itself");
+    tally_status st = party_file_open(&f, input->rejects_path, 1, error);
+    if (!st)
+        st = party_file_add(f, head, sizeof head - 1, error);
+    for (size_t i = 0; !st && i < input->reject_count; i++) {
+        char line[64];
+        int n = snprintf(line, sizeof line, "%" PRIu32 ",%s\n", input->rejects[i].line,
+                         party_reject_name(input->rejects[i].reason));
+        st = party_file_add(f, line, (size_t)n, error);
+    }
+    if (!st)
+        st = party_file_commit(f, error);
+    party_file_free(f);
+    return st;
+}
+
+static tally_status judge_rejects(const tally_input *input, tally_error *error)
+{
+    const tally_input_stats *s = &input->stats;
+    char name[PARTY_PATH_SHOWN], list[240] = "";
+    size_t used = 0, most = 0;
+    /* rejected < 2^32, so that times 10^6 fits; a share of 100 % or more allows everything. */
+    int too_many_rows = s->rejected > input->max_rejects;
+    int too_large_share =
+        input->max_rejects_ppm < 1000000 && s->rejected * 1000000 > input->max_rejects_ppm * s->rows;
+    int all = s->rows && !s->accepted;
+    if (!too_many_rows && !too_large_share && !all)
+        return TALLY_OK;
+    for (size_t i = 0; i < PARTY_REJECT_COUNT; i++) {
+        most = s->by_reason[i] > s->by_reason[most] ? i : most;
+        if (s->by_reason[i] && used < sizeof list - 1) {
+            int n = snprintf(list + used, sizeof list - used, "%s%" PRIu64 " %s (first on line %" PRIu64 ")",
+                             used ? ", " : "", s->by_reason[i], party_reject_name((int)i), s->first_line[i]);
+            used += (size_t)n;
+        }
+    }
+    party_input_name(input, name, sizeof name);
+    if (all) {
+        party_fail(error, TALLY_ERR_INPUT,
+                   "every row of %s is rejected (%" PRIu64 "), most for: %s, first on line %" PRIu64, name,
+                   s->rows, party_reject_name((int)most), s->first_line[most]);
+        party_hint(
+            error,
+            "check that --key names the right column and profile, and --encoding and --delimiter the file's");
+        return TALLY_ERR_INPUT;
+    }
+    party_fail(error, TALLY_ERR_INPUT,
+               "%s: %" PRIu64 " of %" PRIu64 " rows are rejected, more than allowed: %s", name, s->rejected,
+               s->rows, list);
+    party_hint(error, "correct the list (--rejects FILE writes the lines), or allow more with --max-rejects");
+    return TALLY_ERR_INPUT;
+}
+
+/* ---- Folding duplicates
+ * ------------------------------------------------------------------------------------------ */
+
+/* First 64 bits of an item, and its row. Items are hashes, so these bits nearly decide the order. */
+typedef struct entry {
+    uint64_t prefix;
+    uint32_t row;
+} entry;
+
+#define DIGIT 12 /* bits; 4 passes sort the upper 48 bits */
+#define PASSES 4
+
+/* Stable radix sort by bits 16..63. Leaves the result in a; b is scratch (an even number of passes). */
+static void sort_prefixes(entry *a, entry *b, size_t n)
+{
+    for (unsigned pass = 0; pass < PASSES; pass++) {
+        size_t at[1u << DIGIT] = {0}, sum = 0;
+        unsigned shift = 16 + pass * DIGIT;
+        for (size_t i = 0; i < n; i++)
+            at[a[i].prefix >> shift & ((1u << DIGIT) - 1)]++;
+        for (size_t v = 0; v < 1u << DIGIT; v++) {
+            size_t count = at[v];
+            at[v] = sum;
+            sum += count;
+        }
+        for (size_t i = 0; i < n; i++)
+            b[at[a[i].prefix >> shift & ((1u << DIGIT) - 1)]++] = a[i];
+        entry *other = a;
+        a = b;
+        b = other;
+    }
+}
+
+static int by_item(const void *x, const void *y, void *items)
+{
+    const entry *a = x, *b = y;
+    const psi_item *it = items;
+    return memcmp(it[a->row].b, it[b->row].b, sizeof it->b);
+}
+
+static int same_item(const psi_item *items, const entry *a, const entry *b)
+{
+    return memcmp(items[a->row].b, items[b->row].b, sizeof items->b) == 0;
+}
+
+/* Sorts the few neighbours whose upper 48 bits agree while they are not the same item. */
+static void settle_ties(entry *a, size_t n, psi_item *items)
+{
+    for (size_t i = 0; i < n;) {
+        size_t j = i + 1;
+        int differ = 0;
+        for (; j < n && a[j].prefix >> 16 == a[i].prefix >> 16; j++)
+            differ |= !same_item(items, &a[i], &a[j]);
+        if (differ)
+            qsort_r(a + i, j - i, sizeof *a, by_item, items);
+        i = j;
+    }
+}
+
+/*
+ * items[r] of each row becomes the ascending list of distinct items, rows[r].item their index. At most 104
+ * bytes per row are alive: rows 24, items 32, two lists of entries 16 each; then one of them less and the new
+ * items.
+ */
+static tally_status fold(tally_input *input, tally_error *error)
+{
+    size_t n = input->row_count, distinct = 0;
+    entry *a = psi_calloc(n, sizeof *a), *b = psi_calloc(n, sizeof *b);
+    psi_item *folded = NULL;
+    tally_status st = TALLY_OK;
+    if (!a || !b) {
+        st = party_no_memory(error, "sorting the identifiers");
+        goto done;
+    }
+    for (size_t r = 0; r < n; r++) {
+        uint64_t prefix = 0;
+        for (unsigned i = 0; i < 8; i++)
+            prefix = prefix << 8 | input->items[r].b[i];
+        a[r] = (entry){prefix, (uint32_t)r};
+    }
+    sort_prefixes(a, b, n);
+    psi_free(b);
+    b = NULL;
+    settle_ties(a, n, input->items);
+    for (size_t i = 0; i < n; i++) {
+        distinct += !(i && same_item(input->items, &a[i - 1], &a[i]));
+        input->rows[a[i].row].item = (uint32_t)(distinct - 1);
+    }
+    folded = psi_calloc(distinct, sizeof *folded);
+    if (!folded) {
+        st = party_no_memory(error, "sorting the identifiers");
+        goto done;
+    }
+    for (size_t i = 0; i < n; i++)
+        folded[input->rows[a[i].row].item] = input->items[a[i].row];
+    psi_free(input->items);
+    input->items = folded;
+    input->item_room = input->item_count = distinct;
+    input->stats.items = distinct;
+done:
+    psi_free(b);
+    psi_free(a);
+    return st;
+}
+
+tally_status party_input_load(tally_input *input, party_cancel *cancel, party_rows_progress progress,
+                              void *user, tally_error *error)
+{
+    const watch w = {cancel, progress, user};
+    tally_status st = TALLY_OK;
+    if (input->loaded)
+        return TALLY_OK;
+    if (!input->key_count)
+        return party_fail(error, TALLY_ERR_USAGE, "the input has no key: which column identifies a row?");
+    if (!input->path && !input->stats.rows)
+        return party_fail(error, TALLY_ERR_USAGE, "the input has neither a file nor rows");
+    if (input->path) {
+        party_input_reset(input);
+        st = read_file(input, &w, error);
+    }
+    int complete = !st;
+    if (!st && input->rejects_path)
+        st = write_rejects(input, error);
+    if (!st)
+        st = judge_rejects(input, error);
+    if (!st)
+        st = fold(input, error);
+    input->counted = complete;
+    input->loaded = !st;
+    if (st && input->path) {
+        tally_input_stats stats = input->stats;
+        party_input_reset(input);
+        input->counted = complete;
+        input->stats = complete ? stats : input->stats;
+    }
+    return st;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "psi/ct.h"
+#include "psi/mem.h"
+#include "tests/unit.h"
+#include <stdalign.h>
+#include <string.h>
+
+static int all_zero(const uint8_t *p, size_t n)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < n; i++)
+        any |= p[i];
+    return any == 0;
+}
+
+static void test_zeroed(void)
+{
+    for (size_t n = 1; n < 5000; n = n * 3 + 1) {
+        uint8_t *p = psi_calloc(n, 3), *q = psi_secret_calloc(n, 3);
+        CU_ASSERT_FATAL(p && q);
+        CU_ASSERT(all_zero(p, 3 * n) && all_zero(q, 3 * n));
+        CU_ASSERT_EQUAL((uintptr_t)q % alignof(max_align_t), 0);
+        memset(p, 0xa5, 3 * n);
+        memset(q, 0xa5, 3 * n);
+        psi_free(p);
+        psi_secret_free(q);
+    }
+}
+
+static void test_sizes(void)
+{
+    void *p = psi_calloc(0, 16), *q = psi_secret_calloc(16, 0);
+    CU_ASSERT(p && q);
+    psi_free(p);
+    psi_secret_free(q);
+    CU_ASSERT_PTR_NULL(psi_calloc(SIZE_MAX / 2 + 1, 2));
+    CU_ASSERT_PTR_NULL(psi_secret_calloc(SIZE_MAX / 2 + 1, 2));
+    CU_ASSERT_PTR_NULL(psi_secret_calloc(SIZE_MAX, 1)); /* no room for the head */
+    CU_ASSERT_PTR_NULL(psi_calloc((size_t)1 << 33, (size_t)1 << 31));
+    psi_free(NULL);
+    psi_secret_free(NULL);
+}
+
+static void test_fail_at(void)
+{
+    for (unsigned long n = 1; n <= 4; n++) {
+        void *p[4];
+        psi_mem_fail_at(n);
+        for (unsigned i = 0; i < 4; i++) {
+            p[i] = i % 2 ? psi_calloc(1, 8) : psi_secret_calloc(1, 8);
+            CU_ASSERT_EQUAL(p[i] == NULL, i + 1 == n);
+        }
+        CU_ASSERT_EQUAL(psi_mem_count(), 4);
+        for (unsigned i = 0; i < 4; i++)
+            (i % 2 ? psi_free : psi_secret_free)(p[i]);
+    }
+    psi_mem_fail_at(0);
+    CU_ASSERT_EQUAL(psi_mem_count(), 0);
+}
+
+static void test_wipe(void)
+{
+    uint8_t b[66];
+    memset(b, 0xa5, sizeof b);
+    psi_wipe(b + 1, 64);
+    CU_ASSERT(all_zero(b + 1, 64));
+    CU_ASSERT(b[0] == 0xa5 && b[65] == 0xa5);
+    psi_wipe(NULL, 0);
+}
+
+static void test_equal(void)
+{
+    uint8_t a[40], b[40];
+    unit_random(a, sizeof a);
+    memcpy(b, a, sizeof a);
+    CU_ASSERT_EQUAL(psi_ct_equal(a, b, sizeof a), UINT64_MAX);
+    CU_ASSERT_EQUAL(psi_ct_equal(a, b, 0), UINT64_MAX);
+    for (unsigned i = 0; i < 8 * sizeof a; i++) { /* every single bit counts */
+        b[i / 8] ^= (uint8_t)(1u << i % 8);
+        CU_ASSERT_EQUAL(psi_ct_equal(a, b, sizeof a), 0);
+        b[i / 8] ^= (uint8_t)(1u << i % 8);
+    }
+    b[39] ^= 0xff;
+    CU_ASSERT_EQUAL(psi_ct_equal(a, b, 39), UINT64_MAX);
+}
+
+int main(int argc, char **argv)
+{
+    static const unit_test tests[] = {{"zeroed", test_zeroed},
+                                      {"sizes", test_sizes},
+                                      {"fail_at", test_fail_at},
+                                      {"wipe", test_wipe},
+                                      {"equal", test_equal}};
+    return unit_main(argc, argv, "psi_mem", tests, sizeof tests / sizeof *tests);
+}

@@ -1,0 +1,446 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the installed command as two organisations would: own homes, own processes, loopback between them."""
+import concurrent.futures
+import contextlib
+import inspect
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import people
+
+HARD_S = 60  # no child lives longer
+TESTS = []   # (name, function, long)
+PARTS = ("sender", "receiver")
+
+
+class Skip(Exception):
+    pass
+
+
+class Stop(Exception):
+    """A failure after which the rest of the test has no meaning."""
+
+
+def test(function=None, long=False):
+    def add(f):
+        TESTS.append((f"{f.__module__}.{f.__name__}", f, long))
+        return f
+    return add(function) if function else add
+
+
+_ports = set()
+_ports_lock = threading.Lock()
+
+
+def free_port(family=socket.AF_INET):
+    while True:
+        with socket.socket(family) as s:
+            s.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
+            port = s.getsockname()[1]
+        with _ports_lock:
+            if port not in _ports:
+                _ports.add(port)
+                return port
+
+
+def listeners():
+    """Ports somebody listens on, without connecting to them (a connection would be a stranger)."""
+    out = set()
+    for name in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError), open(name) as f:
+            for line in f.readlines()[1:]:
+                part = line.split()
+                if part[3] == "0A":
+                    out.add(int(part[1].rsplit(":", 1)[1], 16))
+    return out
+
+
+def wait_until(condition, seconds, step=0.02):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(step)
+    return True
+
+
+class Party:
+    """One run of the command. Its standard streams go to files, so nothing can block on us."""
+
+    def __init__(self, t, *args, name="tally", home=None, stdin=None, stdout=None, wrap=(), env=None):
+        t.count += 1
+        base = os.path.join(t.logs, f"{t.count:03d}-{name}")
+        self.t, self.name, self.args = t, name, [str(a) for a in args]
+        self.out_path, self.err_path = base + ".out", base + ".err"
+        self.deadline = time.monotonic() + HARD_S
+        self.status = None
+        self.usage = None
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("TALLY", "XDG", "LC_", "LANG"))}
+        environment.update({"HOME": t.home, "LC_ALL": "C.UTF-8"} | ({} if home == "" else {"TALLY_HOME": home or t.home}) | (env or {}))
+        if stdin is not None:
+            with open(base + ".in", "wb") as f:
+                f.write(stdin)
+        with open(base + ".in" if stdin is not None else os.devnull, "rb") as i, \
+                open(stdout or self.out_path, "wb") as o, open(self.err_path, "wb") as e:
+            self.began = time.monotonic()
+            self.process = subprocess.Popen([*wrap, t.tally, *self.args], stdin=i, stdout=o, stderr=e, cwd=t.dir,
+                                            env=environment, start_new_session=True)
+        self.pid = self.process.pid
+        t.parties.append(self)
+
+    @property
+    def err(self):
+        with open(self.err_path, errors="surrogateescape") as f:
+            return f.read()
+
+    @property
+    def out(self):
+        with open(self.out_path, "rb") as f:
+            return f.read()
+
+    def poll(self):
+        """Status if it has ended. Reaped by wait4, which also gives what it used."""
+        if self.status is None:
+            pid, status, used = os.wait4(self.pid, os.WNOHANG)
+            if pid:
+                self.seconds = time.monotonic() - self.began
+                self.status = self.process.returncode = os.waitstatus_to_exitcode(status)
+                self.usage = used
+        return self.status
+
+    def wait(self, seconds=None):
+        limit = min(self.deadline - time.monotonic(), seconds if seconds is not None else HARD_S)
+        if not wait_until(lambda: self.poll() is not None, max(limit, 0.1), 0.01):
+            if seconds is None or time.monotonic() > self.deadline:
+                self.kill()
+                self.t.stop(f"{self.name} still ran after {HARD_S} s: {self.args}; {self.last()}")
+            return None
+        return self.status
+
+    def signal(self, number):
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self):
+        self.signal(signal.SIGKILL)
+        while self.poll() is None:
+            time.sleep(0.01)
+
+    def wait_for(self, text, seconds=10):
+        ok = wait_until(lambda: re.search(text, self.err) or self.poll() is not None, seconds)
+        return bool(ok and re.search(text, self.err))
+
+    def last(self):
+        return repr(self.err[-400:])
+
+
+class T:
+    """One test: its folder, its processes, its failures."""
+
+    def __init__(self, name, tally, root, identities):
+        self.name, self.tally = name, tally
+        self.dir = tempfile.mkdtemp(prefix="test-", dir=root)
+        self.home = os.path.join(self.dir, "home")
+        self.logs = os.path.join(self.dir, "logs")
+        os.mkdir(self.logs)
+        shutil.copytree(identities.home, self.home)
+        self.pins = identities.pins
+        self.count = 0
+        self.parties, self.closing, self.failures, self.notes, self.secrets = [], [], [], [], set()
+
+    # -- checking ----------------------------------------------------------------------------------------------
+
+    def check(self, ok, what):
+        if not ok:
+            lines = [f"{os.path.basename(f.filename)}:{f.lineno}" for f in inspect.stack()[1:]
+                     if os.path.basename(f.filename) not in ("harness.py", "thread.py", "threading.py", "_base.py")]
+            self.failures.append(f"{self.name} ({' < '.join(lines[:2])}): {what}")
+        return bool(ok)
+
+    def equal(self, got, want, what):
+        if got != want:
+            g, w = repr(got), repr(want)
+            if len(g) + len(w) > 600:
+                at = next((i for i, (a, b) in enumerate(zip(got, want)) if a != b), min(len(got), len(want)))
+                g = f"{len(got)} long, at {at}: {got[max(at - 40, 0):at + 60]!r}"
+                w = f"{len(want)} long: {want[max(at - 40, 0):at + 60]!r}"
+            return self.check(False, f"{what}: got {g}, want {w}")
+        return True
+
+    def stop(self, what):
+        self.check(False, what)
+        raise Stop
+
+    def note(self, text):
+        self.notes.append(text)
+
+    # -- files -------------------------------------------------------------------------------------------------
+
+    def path(self, name):
+        return os.path.join(self.dir, name)
+
+    def write(self, name, data, secrets=()):
+        if isinstance(data, str):
+            data = data.encode()
+        with open(self.path(name), "wb") as f:
+            f.write(data)
+        self.secrets.update(secrets)
+        return data
+
+    def read(self, name):
+        with open(self.path(name), "rb") as f:
+            return f.read()
+
+    def exists(self, name):
+        return os.path.lexists(self.path(name))
+
+    def ids(self, name, persons, column="id_number", seed=1):
+        """Writes a list of resident ids; returns its bytes. No id may show up in anything a run reports."""
+        ids = [people.resident(i) for i in persons]
+        return self.write(name, people.table(ids, column, seed=seed), ids)
+
+    def files(self):
+        return {os.path.relpath(os.path.join(d, f), self.dir) for d, _, names in os.walk(self.dir) for f in names
+                if not d.startswith(self.logs)}
+
+    # -- running -----------------------------------------------------------------------------------------------
+
+    def run(self, *args, **more):
+        p = Party(self, *args, **more)
+        p.wait()
+        return p
+
+    def spawn(self, role, where, port, *more, peer=None, input=None, key="id_number:cn-resident-id", identity=None,
+              timeout="5s", host="127.0.0.1", **party):
+        """One side of a match. where: listen or connect. Keyword None leaves an option out."""
+        own = {"sender": "agency", "receiver": "bank"}[role]
+        other = {"sender": "bank", "receiver": "agency"}[role]
+        args = ["match", "--role", role, "--" + where, f"{host}:{port}", "--identity", identity or own]
+        if peer is not False:
+            args += ["--peer", peer or self.pins[other]]
+        args += ["--input", input or f"{role}.csv"]
+        for k in [key] if isinstance(key, str) else key:
+            args += ["--key", k]
+        if timeout:
+            args += ["--timeout", timeout]
+        return Party(self, *args, *more, name=role, **party)
+
+    def pair(self, sender=(), receiver=(), both=(), listen="sender", first=None, port=None, gap=0.0, s={}, r={}, **more):
+        """Both sides, to their ends. s and r are keywords of spawn for one side."""
+        port = port or free_port(socket.AF_INET6 if more.get("host") == "[::1]" else socket.AF_INET)
+        made = {}
+        for role in ([first] if first else []) + [x for x in PARTS if x != first]:
+            options, words = (sender, s) if role == "sender" else (receiver, r)
+            made[role] = self.spawn(role, "listen" if role == listen else "connect", port, *options, *both,
+                                    **{**more, **words})
+            if gap and len(made) == 1:
+                time.sleep(gap)
+        for p in made.values():
+            p.wait()
+        return made["sender"], made["receiver"]
+
+    def good(self, sender, receiver):
+        for p in (sender, receiver):
+            if p.status != 0:
+                self.check(False, f"{p.name} ended with {p.status}: {p.last()}")
+        return sender.status == 0 and receiver.status == 0
+
+    def failed(self, p, status, text=None, hint=False):
+        """The party ended with this status (or one of them), said so on stderr, and gave a hint where asked."""
+        wanted = status if isinstance(status, (tuple, set)) else (status,)
+        ok = self.check(p.status in wanted, f"{p.name} ended with {p.status}, want {status}: {p.last()}")
+        said = re.findall(r"^tally: (.+)$", p.err, re.M)
+        ok &= self.check(said, f"{p.name} gave no message: {p.last()}")
+        for line in said:
+            ok &= self.check(line[0] == line[0].lower(), f"{p.name}: message does not begin in lower case: {line!r}")
+        if text:
+            ok &= self.check(re.search(text, p.err), f"{p.name}: no {text!r} in {p.last()}")
+        if hint:
+            ok &= self.check(re.search(r"^\s*(tally: )?hint: \S", p.err, re.M), f"{p.name}: no hint in {p.last()}")
+        return ok
+
+    def clean(self, before, allowed=()):
+        """Nothing was left beside the files of before."""
+        extra = self.files() - set(before) - set(allowed)
+        self.check(not extra, f"files left: {sorted(extra)}")
+
+    # -- end ---------------------------------------------------------------------------------------------------
+
+    def close(self):
+        for c in self.closing:
+            with contextlib.suppress(Exception):
+                c()
+        for p in self.parties:
+            if p.poll() is None:
+                p.kill()
+                self.check(False, f"{p.name} was still running at the end of the test: {p.args}")
+        for p in self.parties:
+            self.look_for_secrets(f"stderr of {p.name}", p.err)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def look_for_secrets(self, where, text):
+        words = set(re.findall(r"[0-9A-Za-z+]{6,}", text))
+        hit = words & self.secrets or [s for s in list(self.secrets)[:2000] if s in text]
+        self.check(not hit, f"an identifier of a list is in {where}")
+
+
+class Proxy:
+    """A TCP relay that counts, cuts, holds or flips at a byte. Directions: 'up' from the connecting party, 'down' to it."""
+
+    def __init__(self, t, to, cut=None, hold=None, flip=None, reset=False):
+        """cut, hold, flip: (direction, byte number from 0). Cut and hold happen before that byte is passed on."""
+        self.to, self.cut, self.hold, self.flip, self.reset = to, cut, hold, flip, reset
+        self.bytes = {"up": 0, "down": 0}
+        self.acted = threading.Event()
+        self.sockets = []
+        self.server = socket.socket()
+        self.server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.server.bind(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.server.listen(8)
+        t.closing.append(self.close)
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.server.accept()
+                upstream = None
+                for _ in range(100):
+                    try:
+                        upstream = socket.create_connection(("127.0.0.1", self.to))
+                        break
+                    except OSError:
+                        time.sleep(0.05)
+                if not upstream:
+                    client.close()
+                    continue
+                self.sockets += [client, upstream]
+                for s in (client, upstream):
+                    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                threading.Thread(target=self.pump, args=("up", client, upstream), daemon=True).start()
+                threading.Thread(target=self.pump, args=("down", upstream, client), daemon=True).start()
+
+    def pump(self, way, source, sink):
+        held = False
+        try:
+            while data := source.recv(65536):
+                at = self.bytes[way]
+                self.bytes[way] += len(data)
+                if held:
+                    continue
+                for what in (self.cut, self.hold, self.flip):
+                    if not what or what[0] != way or not at <= what[1] < at + len(data) or self.acted.is_set():
+                        continue
+                    n = what[1] - at
+                    if what is self.flip:
+                        data = data[:n] + bytes([data[n] ^ 0x40]) + data[n + 1:]
+                        self.acted.set()
+                        continue
+                    sink.sendall(data[:n])
+                    self.acted.set()
+                    if what is self.cut:
+                        return self.close()
+                    held = True
+                if not held:
+                    sink.sendall(data)
+            if not held:
+                sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            with contextlib.suppress(OSError):
+                sink.shutdown(socket.SHUT_RDWR)
+
+    def wait_bytes(self, n, seconds=20):
+        return wait_until(lambda: sum(self.bytes.values()) >= n, seconds, 0.005)
+
+    def close(self):
+        with contextlib.suppress(OSError):
+            self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+        for s in self.sockets:
+            with contextlib.suppress(OSError):
+                if self.reset:
+                    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+                else:
+                    s.shutdown(socket.SHUT_RDWR)
+            s.close()
+
+
+class Identities:
+    """Two organisations and a stranger, made once by the command; every test gets copies."""
+
+    def __init__(self, tally, root):
+        self.home = os.path.join(root, "identities")
+        self.pins = {}
+        os.mkdir(self.home, 0o700)
+        env = dict(os.environ, TALLY_HOME=self.home)
+        for name in ("agency", "bank", "stranger"):
+            done = subprocess.run([tally, "identity", "new", name, "--organisation", f"Example {name.title()}"],
+                                  env=env, capture_output=True, timeout=HARD_S)
+            shown = subprocess.run([tally, "identity", "show", name], env=env, capture_output=True, timeout=HARD_S)
+            pin = re.search(rb"^fingerprint: (sha256:[0-9a-f]{64})$", shown.stdout, re.M)
+            if done.returncode or not pin:
+                raise SystemExit(f"commands: identity new {name} ended with {done.returncode}: {done.stderr!r} {shown.stdout!r}")
+            self.pins[name] = pin[1].decode()
+
+
+def run_one(name, function, tally, root, identities):
+    t = T(name, tally, root, identities)
+    began = time.monotonic()
+    skipped = None
+    try:
+        function(t)
+    except Skip as e:
+        skipped = str(e)
+    except Stop:
+        pass
+    except Exception as e:  # a fault of the test is a failure with its place
+        at = e.__traceback__
+        while at.tb_next and "commands" in (at.tb_next.tb_frame.f_code.co_filename or ""):
+            at = at.tb_next
+        t.failures.append(f"{name} ({os.path.basename(at.tb_frame.f_code.co_filename)}:{at.tb_lineno}): {type(e).__name__}: {e}")
+    finally:
+        t.close()
+    return name, t.failures, t.notes, skipped, time.monotonic() - began
+
+
+def run_all(tally, only=None, with_long=False, at_once=2, verbose=False):
+    """Returns (tests run, tests failed)."""
+    wanted = [(n, f) for n, f, long in TESTS if (with_long or not long) and (not only or only in n)]
+    # Those with the machine to themselves come last, one at a time.
+    alone = [(n, f) for n, f in wanted if getattr(f, "alone", False)]
+    root = tempfile.mkdtemp(prefix="tally-commands-")
+    passed = failed = 0
+    try:
+        identities = Identities(tally, root)
+
+        def tell(result):
+            nonlocal passed, failed
+            name, failures, notes, skipped, seconds = result
+            for line in dict.fromkeys(failures):
+                print(line, flush=True)
+            for line in notes:
+                print(f"{name}: {line}", flush=True)
+            if skipped:
+                print(f"{name}: skipped, {skipped}", flush=True)
+            elif verbose:
+                print(f"{name}: {'FAILED' if failures else 'ok'} in {seconds:.1f} s", flush=True)
+            passed += not failures and not skipped
+            failed += bool(failures)
+
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+            waiting = [pool.submit(run_one, n, f, tally, root, identities) for n, f in wanted if (n, f) not in alone]
+            for w in concurrent.futures.as_completed(waiting):
+                tell(w.result())
+        for n, f in alone:
+            tell(run_one(n, f, tally, root, identities))
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    return passed, failed

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""--long: scale with its figures, and a minute of kills at random."""
+import json
+import os
+import random
+import time
+
+import harness
+import people
+from breaks import start
+from harness import PARTS, test
+
+
+def base_memory(t):
+    """Peak of a run with one row, in bytes: what the program costs before any list."""
+    t.ids("sender.csv", range(1))
+    t.ids("receiver.csv", range(1))
+    s, r = t.pair()
+    t.good(s, r)
+    return {"sender": s.usage.ru_maxrss * 1024, "receiver": r.usage.ru_maxrss * 1024}
+
+
+@test(long=True)
+def scale(t):
+    n = 1 << int(os.environ.get("TALLY_SCALE", "18"))
+    base = base_memory(t)
+    own = t.ids("receiver.csv", range(n))
+    other = t.ids("sender.csv", range(n // 2, n + n // 2), seed=2)
+    want = people.join(own, other)
+    for security in ("semi-honest", "malicious"):
+        harness.HARD_S = 900
+        s, r = t.pair(sender=["--summary", "s.json"], receiver=["-o", "out.csv", "--summary", "r.json", "--force"],
+                      both=["--security", security], timeout="60s")
+        harness.HARD_S = 60
+        if not t.good(s, r):
+            continue
+        t.equal(t.read("out.csv"), want, f"{n} x {n}, {security}")
+        for p in (s, r):
+            peak = p.usage.ru_maxrss * 1024
+            per_row = (peak - base[p.name]) / n
+            cpu = p.usage.ru_utime + p.usage.ru_stime
+            summary = json.loads(t.read(p.name[0] + ".json"))
+            t.note(f"{n} x {n} {security}, {p.name}: wall {p.seconds:.1f} s, CPU {cpu:.1f} s ({cpu / p.seconds:.2f} cores), peak {peak / 1e6:.1f} MB "
+                   f"= {peak / n:.0f} B/row, {per_row:.0f} B/row above {base[p.name] / 1e6:.1f} MB of a run with one row; "
+                   f"sent {summary['bytes']['sent']}, received {summary['bytes']['received']}")
+            t.check(per_row <= 400, f"{p.name}, {security}: {per_row:.0f} bytes of peak memory per row, at most 400")
+
+
+@test(long=True)
+def kills_at_random(t):
+    rng = random.Random()
+    seed = int(os.environ.get("TALLY_SEED", rng.randrange(1 << 30)))
+    rng.seed(seed)
+    t.note(f"TALLY_SEED={seed}")
+    t.ids("sender.csv", range(8000))
+    want = people.join(t.ids("receiver.csv", range(4000, 12000)), t.read("sender.csv"))
+    end, runs, finished = time.monotonic() + 60, 0, 0
+    while time.monotonic() < end and not t.failures:
+        runs += 1
+        security, how, role = rng.choice(["semi-honest", "malicious"]), rng.choice([2, 9, 15]), rng.choice(PARTS)
+        s, r, relay = start(t, rng.choice(PARTS), f"k{runs}", "10s", ["--security", security])
+        victim, other = (s, r) if role == "sender" else (r, s)
+        victim.wait(rng.random() * 4)
+        victim.signal(how)
+        victim.wait(5)
+        if other.wait(15) is None:
+            t.check(False, f"run {runs}: the other side of a {role} with signal {how} did not end: {other.last()}")
+        out = f"r-k{runs}.csv"
+        t.check(t.exists(out) == (r.status == 0), f"run {runs}: receiver's status {r.status}, output {t.exists(out)}")
+        if r.status == 0:
+            finished += 1
+            t.equal(t.read(out), want, f"run {runs}")
+        t.check(victim.status in (0, -9 if how == 9 else 9), f"run {runs}: the victim of {how} ended with {victim.status}: {victim.last()}")
+        t.check(other.status in (0, 6), f"run {runs}: the other side ended with {other.status}: {other.last()}")
+        relay.close()
+        for p in (s, r):
+            p.kill()
+    t.note(f"{runs} runs, {finished} of them finished before the signal")

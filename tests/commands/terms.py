@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Terms that differ: status 2 on both sides, the field named with both values, nothing of a list sent."""
+from harness import test
+
+
+def differ(t, field, values, **more):
+    s, r = t.pair(timeout="8s", **more)
+    for p in (s, r):
+        t.failed(p, 2, field, hint=True)
+        for v in values:
+            t.check(v in p.err, f"{p.name} does not name {v!r} for {field}: {p.last()}")
+        t.check(p.seconds < 5, f"{field}: {p.name} took {p.seconds:.1f} s")
+
+
+@test
+def every_field(t):
+    t.ids("sender.csv", range(20))
+    t.ids("receiver.csv", range(10, 30))
+    before = t.files()
+    out = ["-o", "out.csv"]
+    for listen in ("sender", "receiver"):
+        differ(t, "security", ("semi-honest", "malicious"), receiver=out + ["--security", "malicious"], listen=listen)
+        differ(t, "reveal-to", ("receiver", "both"), sender=["--reveal-to", "both"], receiver=out, listen=listen)
+        differ(t, "key 1", ("cn-resident-id", "exact"), receiver=out, s={"key": "id_number:exact"}, listen=listen)
+        differ(t, "key 2", ("exact", "none"), receiver=out, r={"key": ["id_number:cn-resident-id", "name"]}, listen=listen)
+    # Two differences at once are both named.
+    s, r = t.pair(sender=["--security", "malicious", "--reveal-to", "both"], receiver=out)
+    for p in (s, r):
+        t.failed(p, 2, "(?s)security.*reveal-to|reveal-to.*security")
+    t.clean(before)
+
+
+@test
+def same_role(t):
+    t.ids("sender.csv", range(20))
+    t.ids("receiver.csv", range(10, 30))
+    before = t.files()
+    for role in ("sender", "receiver"):
+        more = ["-o", "out.csv"] if role == "receiver" else []
+        differ(t, "role", (role,), s={"input": "sender.csv"}, sender=["--role", role, *more], receiver=["--role", role])
+    t.clean(before)

@@ -175,8 +175,6 @@ static enum wire_abort_code abort_code(const tally_session *s, tally_status stat
     if (s->greeted)
         return WIRE_ABORT_FAILED;
     switch (tally_exit_status(status)) {
-    case -TALLY_ERR_INCOMPATIBLE: /* both sides have seen the difference already */
-        return WIRE_ABORT_TERMS;
     case -TALLY_ERR_INPUT:
         return WIRE_ABORT_INPUT;
     case -TALLY_ERR_POLICY:
@@ -297,9 +295,12 @@ static tally_status run_session(tally_session *s, tally_error *error)
     st = party_greet(s, &state, error);
     if (!st)
         st = match(s, &state, error);
-    if (st)
+    /* A difference in versions or terms is seen by both sides in the other's hello 1, which names the fields:
+       an abort could only overtake it. */
+    int seen_by_both = tally_exit_status(st) == -TALLY_ERR_INCOMPATIBLE;
+    if (st && !seen_by_both)
         party_link_abort(s->link, abort_code(s, st));
-    close_link(s, !st);
+    close_link(s, !st || seen_by_both);
     if (!st && s->output)
         st = party_output_commit(s->output, error);
     if (!st && party_learns_matches(s))

@@ -125,8 +125,10 @@ tally_status psi_oprf_prove(psi_proof *proof, const psi_scalar *k, const psi_poi
     const psi_group_backend *g = psi_group();
     psi_point a[4]; /* M, Z = k*M, t2 = r*generator, t3 = r*M */
     psi_scalar ck = {{0}};
-    if (n == 0 || n > PSI_OPRF_BATCH_MAX)
+    if (n == 0 || n > PSI_OPRF_BATCH_MAX) {
+        psi_wipe(proof, sizeof *proof);
         return TALLY_ERR_INTERNAL;
+    }
     psi_hash *h = psi_hash_new();
     psi_scalar *weights = psi_calloc(n, sizeof *weights);
     tally_status st = h && weights ? TALLY_OK : TALLY_ERR_NO_MEMORY;

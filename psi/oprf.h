@@ -30,7 +30,8 @@ tally_status psi_oprf_public(psi_point *pk, const psi_scalar *k) TALLY_MUST_CHEC
 tally_status psi_oprf_evaluate(psi_point *evaluated, const psi_point *blinded, size_t n, const psi_scalar *k,
                                size_t *bad) TALLY_MUST_CHECK;
 
-/* GenerateProof of RFC 9497 section 2.2.1 over n <= 65535 pairs; r is the proof's fresh random scalar. */
+/* GenerateProof of RFC 9497 section 2.2.1 over 1..65535 pairs; r is the proof's fresh random scalar. On
+   failure proof is wiped. */
 tally_status psi_oprf_prove(psi_proof *proof, const psi_scalar *k, const psi_point *pk,
                             const psi_point *blinded, const psi_point *evaluated, size_t n,
                             const psi_scalar *r, enum psi_oprf_mode mode) TALLY_MUST_CHECK;

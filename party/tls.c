@@ -50,6 +50,7 @@ struct party_tls {
     BIO *in, *out;     /* owned by ssl */
     uint8_t *incoming; /* the reader's */
     int alert;         /* fatal alert that came, or -1 */
+    int established;   /* the handshake is over; SSL forgets it after an error */
     int broken;        /* no further SSL call */
     tally_error failure;
     party_verdict verdict;
@@ -196,7 +197,7 @@ static void break_down(party_tls *t)
     } else if (reason == SSL_R_NO_APPLICATION_PROTOCOL) {
         party_fail(e, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", t->who);
         party_hint(e, "check host and port: is that the peer's tally?");
-    } else if (!SSL_is_init_finished(t->ssl)) {
+    } else if (!t->established) {
         party_fail(e, TALLY_ERR_MALFORMED, "%s does not speak TLS 1.3: %s", t->who,
                    text ? text : "unknown error");
         party_hint(
@@ -313,15 +314,16 @@ static int step(party_tls *t)
 {
     unsigned char byte = READY;
     size_t n = 0;
-    int ok = 1, rc = 1;
+    int rc = 1;
     pthread_mutex_lock(&t->lock);
     ERR_clear_error();
-    if (!SSL_is_init_finished(t->ssl))
-        ok = rc = SSL_do_handshake(t->ssl);
-    if (ok == 1)
-        ok = rc =
-            SSL_is_server(t->ssl) ? SSL_write_ex(t->ssl, &byte, 1, &n) : SSL_read_ex(t->ssl, &byte, 1, &n);
-    int why = ok == 1 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, rc);
+    if (!t->established) {
+        rc = SSL_do_handshake(t->ssl);
+        t->established = rc == 1;
+    }
+    if (rc == 1)
+        rc = SSL_is_server(t->ssl) ? SSL_write_ex(t->ssl, &byte, 1, &n) : SSL_read_ex(t->ssl, &byte, 1, &n);
+    int why = rc == 1 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, rc);
     int result = why == SSL_ERROR_NONE          ? 1
                  : why == SSL_ERROR_WANT_READ   ? 0
                  : why == SSL_ERROR_ZERO_RETURN ? -2

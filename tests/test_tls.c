@@ -1,0 +1,900 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* TLS over the in-memory pipe: who is accepted, what is said when not, and the stream after the handshake. */
+#include "party/identity.h"
+#include "party/peer.h"
+#include "party/tls.h"
+#include "party/transport.h"
+#include "psi/hash.h"
+#include "psi/mem.h"
+#include "tests/support_cert.h"
+#include "tests/unit.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CLIENT 0
+#define SERVER 1
+
+/* One end of a handshake. */
+struct side {
+    const tally_identity *identity;
+    party_peer_rule rule;
+    int64_t timeout_ms;
+    party_cancel cancel;
+    tally_transport below;
+    party_tls_context *context;
+    party_tls *tls;
+    tally_transport io;
+    tally_status status;
+    tally_error error;
+    int server;
+};
+
+static tally_identity *bank, *court, *stranger;
+
+static party_peer_rule pin(const tally_identity *id)
+{
+    party_peer_rule rule = {.pin_count = 1};
+    memcpy(rule.pins[0], id->fingerprint32, 32);
+    return rule;
+}
+
+static void *handshake(void *arg)
+{
+    struct side *s = arg;
+    s->status = party_tls_context_new(&s->context, s->server, s->identity, &s->rule, &s->error);
+    if (!s->status)
+        s->status = party_tls_open(&s->tls, s->context, &s->below, s->server ? NULL : "127.0.0.1:7440",
+                                   party_now_ms() + s->timeout_ms, &s->cancel, &s->error);
+    if (!s->status)
+        party_tls_io(s->tls, &s->io);
+    else
+        s->below.shutdown(s->below.user);
+    return NULL;
+}
+
+static void prepare(struct side s[2], const tally_identity *client, const tally_identity *server)
+{
+    memset(s, 0, 2 * sizeof *s);
+    CU_ASSERT_EQUAL_FATAL(tally_pipe_new(&s[CLIENT].below, &s[SERVER].below, NULL), TALLY_OK);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL_FATAL(party_cancel_init(&s[i].cancel, NULL), TALLY_OK);
+        s[i].server = i;
+        s[i].timeout_ms = 5000;
+        s[i].identity = i ? server : client;
+        s[i].rule = pin(i ? client : server);
+    }
+}
+
+static void run(struct side s[2])
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, handshake, &s[SERVER]);
+    handshake(&s[CLIENT]);
+    pthread_join(thread, NULL);
+}
+
+static void finish(struct side s[2])
+{
+    for (int i = 0; i < 2; i++) {
+        if (s[i].tls)
+            s[i].io.shutdown(s[i].io.user);
+        party_tls_free(s[i].tls);
+        party_tls_context_free(s[i].context);
+        party_cancel_close(&s[i].cancel);
+    }
+    tally_pipe_free(&s[0].below);
+    tally_pipe_free(&s[1].below);
+}
+
+static int says(const struct side *s, const char *text)
+{
+    int found = strstr(s->error.message, text) != NULL;
+    if (!found)
+        printf("expected \"%s\" in \"%s\"\n", text, s->error.message);
+    return found;
+}
+
+/* ---- Who is accepted ---- */
+
+static void test_right_pins(void)
+{
+    struct side s[2];
+    uint8_t fingerprint[32], binding[2][32];
+    char subject[256];
+    prepare(s, bank, court);
+    run(s);
+    CU_ASSERT_EQUAL_FATAL(s[CLIENT].status, TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(s[SERVER].status, TALLY_OK);
+    party_tls_peer(s[CLIENT].tls, fingerprint, subject, sizeof subject);
+    CU_ASSERT(memcmp(fingerprint, court->fingerprint32, 32) == 0);
+    CU_ASSERT_STRING_EQUAL(subject, "CN=court,O=Example Court");
+    party_tls_peer(s[SERVER].tls, fingerprint, subject, sizeof subject);
+    CU_ASSERT(memcmp(fingerprint, bank->fingerprint32, 32) == 0);
+    CU_ASSERT_STRING_EQUAL(subject, "CN=bank,O=示例银行");
+    CU_ASSERT_EQUAL(party_tls_binding(s[CLIENT].tls, binding[0]), TALLY_OK);
+    CU_ASSERT_EQUAL(party_tls_binding(s[SERVER].tls, binding[1]), TALLY_OK);
+    CU_ASSERT(memcmp(binding[0], binding[1], 32) == 0);
+    finish(s);
+    prepare(s, bank, court);
+    run(s);
+    CU_ASSERT_EQUAL_FATAL(s[SERVER].status, TALLY_OK);
+    CU_ASSERT_EQUAL(party_tls_binding(s[SERVER].tls, binding[0]), TALLY_OK);
+    CU_ASSERT(memcmp(binding[0], binding[1], 32) != 0); /* another connection, another binding */
+    finish(s);
+}
+
+static void test_several_pins(void)
+{
+    struct side s[2];
+    prepare(s, bank, court);
+    memcpy(s[CLIENT].rule.pins[0], stranger->fingerprint32, 32);
+    memcpy(s[CLIENT].rule.pins[1], court->fingerprint32, 32);
+    s[CLIENT].rule.pin_count = 2;
+    run(s);
+    CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_OK);
+    CU_ASSERT_EQUAL(s[SERVER].status, TALLY_OK);
+    finish(s);
+}
+
+static void test_wrong_server(void)
+{
+    struct side s[2];
+    prepare(s, bank, stranger);
+    s[CLIENT].rule = pin(court);
+    run(s);
+    CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_ERR_AUTH);
+    CU_ASSERT_EQUAL(s[CLIENT].error.status, TALLY_ERR_AUTH);
+    CU_ASSERT(says(&s[CLIENT], "the peer at 127.0.0.1:7440 has fingerprint sha256:"));
+    CU_ASSERT(says(&s[CLIENT], tally_identity_fingerprint(stranger)));
+    CU_ASSERT_PTR_NOT_NULL(strstr(s[CLIENT].error.hint, "tally identity show"));
+    CU_ASSERT_EQUAL(s[SERVER].status, TALLY_ERR_AUTH);
+    CU_ASSERT(says(&s[SERVER], "the peer refused our certificate: it is not the one the peer expects"));
+    CU_ASSERT_PTR_NULL(s[CLIENT].tls);
+    finish(s);
+}
+
+static void test_wrong_client(void)
+{
+    struct side s[2];
+    prepare(s, stranger, court);
+    s[SERVER].rule = pin(bank);
+    run(s);
+    CU_ASSERT_EQUAL(s[SERVER].status, TALLY_ERR_AUTH);
+    CU_ASSERT(says(&s[SERVER], tally_identity_fingerprint(stranger)));
+    CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_ERR_AUTH);
+    CU_ASSERT(says(&s[CLIENT], "refused our certificate: it is not the one the peer expects"));
+    finish(s);
+}
+
+/* The certificate was fine when the identity was loaded; by the peer's clock it is over. */
+static void check_expired(int who, long from, long to, const char *there, const char *here)
+{
+    struct side s[2];
+    tally_identity *old = cert_identity(&(cert_spec){.common = "old", .from_s = from, .to_s = to});
+    prepare(s, who == CLIENT ? old : bank, who == SERVER ? old : court);
+    old->not_before = 0;
+    old->not_after = INT64_MAX; /* past our own check */
+    run(s);
+    CU_ASSERT_EQUAL(s[!who].status, TALLY_ERR_AUTH);
+    CU_ASSERT(says(&s[!who], there));
+    CU_ASSERT(says(&s[!who], tally_identity_fingerprint(old)));
+    CU_ASSERT_EQUAL(s[who].status, TALLY_ERR_AUTH);
+    CU_ASSERT(says(&s[who], here));
+    finish(s);
+    tally_identity_free(old);
+}
+
+static void test_expired(void)
+{
+    check_expired(CLIENT, -7200, -400, "showed a certificate that expired on 2",
+                  "it has expired by the peer's clock");
+    check_expired(SERVER, -7200, -400, "showed a certificate that expired on 2",
+                  "it has expired by the peer's clock");
+    check_expired(CLIENT, 400, 7200, "not valid before 2", "not valid yet by its clock");
+    check_expired(SERVER, 400, 7200, "not valid before 2", "not valid yet by its clock");
+}
+
+static void test_clock_tolerance(void)
+{
+    struct side s[2];
+    tally_identity *old = cert_identity(&(cert_spec){.common = "old", .from_s = -7200, .to_s = -200});
+    tally_identity *young = cert_identity(&(cert_spec){.common = "young", .from_s = 200, .to_s = 7200});
+    prepare(s, old, young);
+    old->not_after = INT64_MAX;
+    young->not_before = 0;
+    run(s);
+    CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_OK);
+    CU_ASSERT_EQUAL(s[SERVER].status, TALLY_OK);
+    finish(s);
+    tally_identity_free(old);
+    tally_identity_free(young);
+}
+
+static void test_own_checks(void)
+{
+    party_tls_context *c = NULL;
+    tally_error error;
+    party_peer_rule rule = pin(bank), none = {.pin_count = 0}, nameless = {.ca_file = "ca.pem"};
+    party_peer_rule missing = {.ca_file = "/nonexistent/ca.pem", .name = "CN=x"};
+    tally_identity *old = cert_identity(&(cert_spec){.common = "old", .from_s = -7200, .to_s = -10});
+    CU_ASSERT_EQUAL(party_tls_context_new(&c, 0, old, &rule, &error), TALLY_ERR_AUTH);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "our own certificate expired on 2"));
+    CU_ASSERT_EQUAL(party_tls_context_new(&c, 0, bank, &none, &error), TALLY_ERR_USAGE);
+    CU_ASSERT_EQUAL(party_tls_context_new(&c, 0, bank, &nameless, &error), TALLY_ERR_USAGE);
+    CU_ASSERT_EQUAL(party_tls_context_new(&c, 0, bank, &missing, &error), TALLY_ERR_FILE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "/nonexistent/ca.pem"));
+    CU_ASSERT_PTR_NULL(c);
+    tally_identity_free(old);
+}
+
+static void test_renewal_keeps_pin(void)
+{
+    struct side s[2];
+    cert_made first = cert_make(&(cert_spec){.common = "a"});
+    tally_identity *renewed = cert_identity(&(cert_spec){.common = "b", .with_key = first.key});
+    prepare(s, renewed, court);
+    s[SERVER].rule.pin_count = 1;
+    CU_ASSERT_EQUAL(party_spki_fingerprint(first.cert, s[SERVER].rule.pins[0]), TALLY_OK);
+    run(s);
+    CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_OK);
+    CU_ASSERT_EQUAL(s[SERVER].status, TALLY_OK);
+    finish(s);
+    cert_free(&first);
+    tally_identity_free(renewed);
+}
+
+static void test_other_keys(void)
+{
+    static const char *const keys[] = {"RSA2048", "RSA3072", "P-256", "P-384"};
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        struct side s[2];
+        tally_identity *id = cert_identity(&(cert_spec){.key = keys[i], .common = "k"});
+        prepare(s, i & 1 ? bank : id, i & 1 ? id : court);
+        run(s);
+        CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_OK);
+        CU_ASSERT_EQUAL(s[SERVER].status, TALLY_OK);
+        finish(s);
+        tally_identity_free(id);
+    }
+}
+
+/* ---- CA mode ---- */
+
+static tally_identity *signed_identity(const cert_made *issuer, X509 *extra, const char *common)
+{
+    tally_identity *id = NULL;
+    const char *dir = unit_tmp();
+    cert_made made =
+        cert_make(&(cert_spec){.organisation = "Example Court", .common = common, .issuer = issuer});
+    cert_write_identity(&made, extra, dir);
+    cert_free(&made);
+    CU_ASSERT_EQUAL_FATAL(tally_identity_load(dir, &id, NULL), TALLY_OK);
+    return id;
+}
+
+static void test_ca(void)
+{
+    char ca_file[256], other_file[256];
+    const char *name = "CN=psi,O=Example Court";
+    cert_made ca = cert_make(&(cert_spec){.common = "CA", .ca = 1});
+    cert_made middle = cert_make(&(cert_spec){.common = "middle", .ca = 1, .issuer = &ca});
+    cert_made other = cert_make(&(cert_spec){.common = "CA", .ca = 1, .key = "P-256"});
+    const char *dir = unit_tmp();
+    snprintf(ca_file, sizeof ca_file, "%s/ca.pem", dir);
+    snprintf(other_file, sizeof other_file, "%s/other.pem", dir);
+    cert_write_pem(ca.cert, ca_file);
+    cert_write_pem(other.cert, other_file);
+    tally_identity *direct = signed_identity(&ca, NULL, "psi"),
+                   *chained = signed_identity(&middle, middle.cert, "psi");
+    tally_identity *unchained = signed_identity(&middle, NULL, "psi"),
+                   *namesake = signed_identity(&ca, NULL, "psi2");
+    tally_identity *forged = signed_identity(&(cert_made){bank->key, bank->cert}, NULL, "psi");
+    tally_identity *self = cert_identity(&(cert_spec){.organisation = "Example Court", .common = "psi"});
+    const struct {
+        const tally_identity *id;
+        const char *file, *name, *says; /* says NULL: accepted */
+        const tally_identity *pinned;
+    } rows[] = {
+        {direct, ca_file, name, NULL, NULL},
+        {chained, ca_file, name, NULL, NULL},
+        {direct, ca_file, name, NULL, direct},
+        {direct, ca_file, name, "has fingerprint", chained},
+        {unchained, ca_file, name, "not signed by the given CA", NULL},
+        {namesake, ca_file, name, "has subject \"CN=psi2,O=Example Court\", not the name", NULL},
+        {direct, ca_file, "CN=psi", "not the name given with --peer-name", NULL},
+        {direct, ca_file, "cn=psi,o=example court", "not the name given with --peer-name", NULL},
+        {direct, other_file, name, "not signed by the given CA", NULL},
+        {self, ca_file, name, "not signed by the given CA", NULL},
+        {forged, ca_file, name, "not signed by the given CA", NULL},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct side s[2];
+        int who = i & 1 ? CLIENT : SERVER; /* the one with the CA's certificate */
+        prepare(s, who == CLIENT ? rows[i].id : bank, who == SERVER ? rows[i].id : court);
+        s[!who].rule = rows[i].pinned ? pin(rows[i].pinned) : (party_peer_rule){.pin_count = 0};
+        s[!who].rule.ca_file = rows[i].file;
+        s[!who].rule.name = rows[i].name;
+        run(s);
+        CU_ASSERT_EQUAL(s[!who].status, rows[i].says ? TALLY_ERR_AUTH : TALLY_OK);
+        CU_ASSERT_EQUAL(s[who].status, rows[i].says ? TALLY_ERR_AUTH : TALLY_OK);
+        if (rows[i].says)
+            CU_ASSERT(says(&s[!who], rows[i].says));
+        finish(s);
+    }
+    tally_identity *const all[] = {direct, chained, unchained, namesake, forged, self};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        tally_identity_free(all[i]);
+    cert_free(&ca);
+    cert_free(&middle);
+    cert_free(&other);
+}
+
+/* The rule on its own: what needs no handshake. */
+static void test_judge(void)
+{
+    party_verdict v;
+    int64_t now = (int64_t)time(NULL);
+    party_peer_rule rule = pin(bank);
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, now, 0, "x", &v), X509_V_OK);
+    CU_ASSERT_EQUAL(v.why.status, TALLY_OK);
+    CU_ASSERT_STRING_EQUAL(v.subject, "CN=bank,O=示例银行");
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, court->cert, NULL, now, 0, "x", &v),
+                    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+    CU_ASSERT_EQUAL(v.why.status, TALLY_ERR_AUTH);
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, bank->not_after + 300, 0, "x", &v),
+                    X509_V_OK);
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, bank->not_after + 301, 0, "x", &v),
+                    X509_V_ERR_CERT_HAS_EXPIRED);
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, bank->not_before - 300, 0, "x", &v),
+                    X509_V_OK);
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, bank->not_before - 301, 0, "x", &v),
+                    X509_V_ERR_CERT_NOT_YET_VALID);
+    /* A pinned key that is too weak all the same. */
+    cert_made weak = cert_make(&(cert_spec){.key = "RSA1024", .common = "weak"});
+    CU_ASSERT_EQUAL(party_spki_fingerprint(weak.cert, rule.pins[0]), TALLY_OK);
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, weak.cert, NULL, now, 0, "x", &v),
+                    X509_V_ERR_EE_KEY_TOO_SMALL);
+    cert_free(&weak);
+    /* With a CA: an expired CA, and a signature over other contents. */
+    cert_made ca = cert_make(&(cert_spec){.common = "CA", .ca = 1, .from_s = -9000, .to_s = -4000});
+    cert_made leaf = cert_make(&(cert_spec){.common = "leaf", .issuer = &ca});
+    X509_STORE *store = X509_STORE_new();
+    CU_ASSERT_EQUAL_FATAL(X509_STORE_add_cert(store, ca.cert), 1);
+    party_peer_rule by_ca = {.ca_file = "given", .name = "CN=leaf"};
+    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, store, leaf.cert, NULL, now, 0, "x", &v),
+                    X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
+    CU_ASSERT_PTR_NOT_NULL(strstr(v.why.message, "expired"));
+    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, store, leaf.cert, NULL, now - 3800, 0, "x", &v), X509_V_OK);
+    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, store, leaf.cert, NULL, now - 3800, 1, "x", &v), X509_V_OK);
+    X509_STORE_free(store);
+    cert_free(&leaf);
+    cert_free(&ca);
+}
+
+static void test_pin_text(void)
+{
+    static const char good[] = "sha256:00112233445566778899aabbccddeeffFFEEDDCCBBAA99887766554433221100";
+    static const char *const bad[] = {
+        "",
+        "sha256:",
+        "sha256",
+        "00112233445566778899aabbccddeeffFFEEDDCCBBAA99887766554433221100",
+        "sha256:00112233445566778899aabbccddeeffFFEEDDCCBBAA998877665544332211",
+        "sha256:00112233445566778899aabbccddeeffFFEEDDCCBBAA9988776655443322110000",
+        "sha256:0g112233445566778899aabbccddeeffFFEEDDCCBBAA99887766554433221100",
+        "SHA256:00112233445566778899aabbccddeeffFFEEDDCCBBAA99887766554433221100",
+        "sha256: 0112233445566778899aabbccddeeffFFEEDDCCBBAA99887766554433221100",
+    };
+    uint8_t got[32], want[32];
+    char text[TALLY_FINGERPRINT_TEXT];
+    tally_error error;
+    unit_hex(want, 32, good + 7);
+    CU_ASSERT_EQUAL(party_pin_parse(got, good, NULL), TALLY_OK);
+    CU_ASSERT(memcmp(got, want, 32) == 0);
+    party_pin_text(text, got);
+    CU_ASSERT_STRING_EQUAL(text, "sha256:00112233445566778899aabbccddeeffffeeddccbbaa99887766554433221100");
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        CU_ASSERT_EQUAL(party_pin_parse(got, bad[i], &error), TALLY_ERR_USAGE);
+        CU_ASSERT(memcmp(got, want, 32) == 0);
+    }
+}
+
+/* ---- Others who knock ---- */
+
+/* A plain OpenSSL client over our pipe: what a program that is not Tally would do. */
+struct raw {
+    tally_transport io;
+    SSL_CTX *ctx;
+    int handshake; /* SSL_do_handshake's last result */
+    int alert;     /* fatal alert that came */
+};
+
+static void raw_alert(const SSL *ssl, int where, int value)
+{
+    struct raw *r = SSL_get_app_data(ssl);
+    if ((where & SSL_CB_READ_ALERT) == SSL_CB_READ_ALERT)
+        r->alert = value & 0xff;
+}
+
+static int accept_any(X509_STORE_CTX *ctx, void *user)
+{
+    (void)ctx, (void)user;
+    return 1;
+}
+
+static void *raw_client(void *arg)
+{
+    struct raw *r = arg;
+    uint8_t buf[32768], byte;
+    SSL *ssl = SSL_new(r->ctx);
+    BIO *in = BIO_new(BIO_s_mem()), *out = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl, in, out);
+    SSL_set_connect_state(ssl);
+    SSL_set_app_data(ssl, r);
+    SSL_set_info_callback(ssl, raw_alert);
+    for (int over = 0; !over;) {
+        r->handshake = SSL_do_handshake(ssl);
+        if (r->handshake == 1)
+            over = SSL_read(ssl, &byte, 1) > 0 || SSL_get_error(ssl, 0) == SSL_ERROR_SSL;
+        else
+            over = SSL_get_error(ssl, r->handshake) != SSL_ERROR_WANT_READ;
+        for (int n; (n = BIO_read(out, buf, sizeof buf)) > 0;)
+            for (long at = 0, w; at < n; at += w)
+                if ((w = r->io.write(r->io.user, buf + at, (size_t)(n - at), 2000)) <= 0)
+                    goto done;
+        long n = over ? 0 : r->io.read(r->io.user, buf, sizeof buf, 2000);
+        if (n <= 0)
+            break;
+        BIO_write(in, buf, (int)n);
+    }
+done:
+    SSL_free(ssl);
+    ERR_clear_error();
+    r->io.shutdown(r->io.user);
+    return NULL;
+}
+
+static struct raw raw_new(int version, const char *protocol)
+{
+    struct raw r = {.alert = -1, .ctx = SSL_CTX_new_ex(psi_openssl(), NULL, TLS_client_method())};
+    SSL_CTX_set_min_proto_version(r.ctx, version);
+    SSL_CTX_set_max_proto_version(r.ctx, version);
+    SSL_CTX_set_cert_verify_callback(r.ctx, accept_any, NULL);
+    if (protocol)
+        SSL_CTX_set_alpn_protos(r.ctx, (const unsigned char *)protocol, (unsigned)strlen(protocol));
+    return r;
+}
+
+static void against_server(struct raw *r, struct side *server)
+{
+    struct side s[2];
+    pthread_t thread;
+    prepare(s, bank, court);
+    r->io = s[CLIENT].below;
+    pthread_create(&thread, NULL, raw_client, r);
+    handshake(&s[SERVER]);
+    pthread_join(thread, NULL);
+    *server = s[SERVER];
+    finish(s);
+    SSL_CTX_free(r->ctx);
+}
+
+static void test_no_certificate(void)
+{
+    struct side server;
+    struct raw r = raw_new(TLS1_3_VERSION, "\007tally/1");
+    against_server(&r, &server);
+    CU_ASSERT_EQUAL(server.status, TALLY_ERR_AUTH);
+    CU_ASSERT(says(&server, "showed no certificate"));
+    CU_ASSERT_EQUAL(r.handshake, 1); /* a TLS 1.3 client believes it is done */
+    CU_ASSERT_EQUAL(r.alert, TLS13_AD_CERTIFICATE_REQUIRED);
+}
+
+static void test_old_tls(void)
+{
+    struct side server;
+    struct raw r = raw_new(TLS1_2_VERSION, "\007tally/1");
+    against_server(&r, &server);
+    CU_ASSERT_EQUAL(server.status, TALLY_ERR_MALFORMED);
+    CU_ASSERT(says(&server, "does not speak TLS 1.3"));
+    CU_ASSERT_EQUAL(r.alert, SSL_AD_PROTOCOL_VERSION);
+}
+
+static void test_wrong_alpn(void)
+{
+    static const char *const protocols[] = {"\002h2\010http/1.1", "\007tally/2", NULL};
+    for (size_t i = 0; i < 3; i++) {
+        struct side server;
+        struct raw r = raw_new(TLS1_3_VERSION, protocols[i]);
+        against_server(&r, &server);
+        CU_ASSERT_EQUAL(server.status, TALLY_ERR_MALFORMED);
+        CU_ASSERT(says(&server, "speaks TLS, but not tally/1"));
+        CU_ASSERT_EQUAL(r.alert, SSL_AD_NO_APPLICATION_PROTOCOL);
+    }
+}
+
+static void test_garbage(void)
+{
+    static const char *const texts[] = {"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n",
+                                        "\x16\x03\x01\xff\xff\x01\x02\x03\x04",
+                                        "\x15\x03\x03\x00\x02\x02\x28"};
+    for (size_t i = 0; i < 2 * sizeof texts / sizeof *texts; i++) {
+        struct side s[2];
+        int who = (int)(i & 1); /* the side that hears it */
+        const char *text = texts[i / 2];
+        size_t len = text[0] == 0x15 ? 7 : strlen(text);
+        prepare(s, bank, court);
+        s[who].timeout_ms = 300;
+        CU_ASSERT_EQUAL(s[!who].below.write(s[!who].below.user, text, len, 1000), (long)len);
+        handshake(&s[who]);
+        CU_ASSERT_EQUAL(s[who].status, TALLY_ERR_MALFORMED);
+        CU_ASSERT(s[who].error.hint[0] != 0);
+        finish(s);
+    }
+}
+
+static void test_closed_and_silent(void)
+{
+    for (int who = 0; who < 2; who++) {
+        struct side s[2];
+        prepare(s, bank, court);
+        s[!who].below.shutdown(s[!who].below.user);
+        handshake(&s[who]);
+        CU_ASSERT_EQUAL(s[who].status, TALLY_ERR_NETWORK);
+        finish(s);
+        prepare(s, bank, court);
+        s[who].timeout_ms = 150;
+        int64_t began = party_now_ms();
+        handshake(&s[who]);
+        CU_ASSERT_EQUAL(s[who].status, TALLY_ERR_TIMEOUT);
+        CU_ASSERT(party_now_ms() - began >= 145 && party_now_ms() - began < 1500);
+        finish(s);
+    }
+}
+
+struct raiser {
+    party_cancel *cancel;
+    int64_t at;
+};
+
+static void *raise_soon(void *arg)
+{
+    struct raiser *r = arg;
+    usleep(100000);
+    r->at = party_now_ms();
+    party_cancel_raise(r->cancel);
+    return NULL;
+}
+
+static void test_cancel_handshake(void)
+{
+    for (int who = 0; who < 2; who++) {
+        struct side s[2];
+        pthread_t thread;
+        prepare(s, bank, court);
+        struct raiser r = {.cancel = &s[who].cancel};
+        pthread_create(&thread, NULL, raise_soon, &r);
+        handshake(&s[who]);
+        int64_t ended = party_now_ms();
+        pthread_join(thread, NULL);
+        CU_ASSERT_EQUAL(s[who].status, TALLY_ERR_INTERRUPTED);
+        CU_ASSERT(ended - r.at < 300);
+        finish(s);
+    }
+}
+
+/* ---- The stream ---- */
+
+struct flow {
+    const tally_transport *io;
+    uint8_t *bytes;
+    size_t len;
+    int ok;
+};
+
+static void *flow_out(void *arg)
+{
+    struct flow *f = arg;
+    for (size_t at = 0; at < f->len;) {
+        size_t part = f->len - at < 50000 ? f->len - at : 50000;
+        long n = f->io->write(f->io->user, f->bytes + at, part, 50);
+        if (n <= 0 && n != TALLY_IO_TIMEOUT)
+            return NULL;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    f->ok = 1;
+    return NULL;
+}
+
+static void *flow_in(void *arg)
+{
+    struct flow *f = arg;
+    for (size_t at = 0; at < f->len;) {
+        long n = f->io->read(f->io->user, f->bytes + at, f->len - at, 50);
+        if (n <= 0 && n != TALLY_IO_TIMEOUT)
+            return NULL;
+        at += n > 0 ? (size_t)n : 0;
+    }
+    f->ok = 1;
+    return NULL;
+}
+
+/* Both sides send at once, and nobody reads more than the other side's buffers let through. */
+static void duplex(const tally_transport *a, const tally_transport *b, size_t len)
+{
+    struct flow f[4] = {{.io = a}, {.io = b}, {.io = b}, {.io = a}};
+    pthread_t thread[4];
+    for (int i = 0; i < 4; i++) {
+        f[i].len = len;
+        f[i].bytes = malloc(len);
+        if (i < 2)
+            unit_random(f[i].bytes, len);
+    }
+    for (int i = 0; i < 4; i++)
+        pthread_create(&thread[i], NULL, i < 2 ? flow_out : flow_in, &f[i]);
+    for (int i = 0; i < 4; i++) {
+        pthread_join(thread[i], NULL);
+        CU_ASSERT(f[i].ok);
+    }
+    CU_ASSERT(memcmp(f[0].bytes, f[2].bytes, len) == 0);
+    CU_ASSERT(memcmp(f[1].bytes, f[3].bytes, len) == 0);
+    for (int i = 0; i < 4; i++)
+        free(f[i].bytes);
+}
+
+static void test_duplex(void)
+{
+    struct side s[2];
+    prepare(s, bank, court);
+    run(s);
+    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
+    duplex(&s[CLIENT].io, &s[SERVER].io, 32u << 20);
+    finish(s);
+}
+
+/* A transport that takes and gives a few bytes at a time, and now and then nothing. */
+struct drip {
+    tally_transport below;
+    unsigned reads, writes;
+};
+
+static long drip_read(void *user, void *buf, size_t cap, int timeout_ms)
+{
+    struct drip *d = user;
+    return ++d->reads % 5 ? d->below.read(d->below.user, buf, cap < 977 ? cap : 977, timeout_ms)
+                          : TALLY_IO_TIMEOUT;
+}
+
+static long drip_write(void *user, const void *buf, size_t len, int timeout_ms)
+{
+    struct drip *d = user;
+    return ++d->writes % 5 ? d->below.write(d->below.user, buf, len < 613 ? len : 613, timeout_ms)
+                           : TALLY_IO_TIMEOUT;
+}
+
+static void drip_shutdown(void *user)
+{
+    struct drip *d = user;
+    d->below.shutdown(d->below.user);
+}
+
+static void test_dripping_transport(void)
+{
+    struct side s[2];
+    struct drip d[2] = {{.reads = 0}, {.reads = 0}};
+    prepare(s, bank, court);
+    tally_transport pipe[2] = {s[0].below, s[1].below};
+    for (int i = 0; i < 2; i++) {
+        d[i].below = pipe[i];
+        s[i].below = (tally_transport){
+            .user = &d[i], .read = drip_read, .write = drip_write, .shutdown = drip_shutdown};
+    }
+    run(s);
+    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
+    duplex(&s[CLIENT].io, &s[SERVER].io, 1u << 20);
+    for (int i = 0; i < 2; i++) {
+        s[i].io.shutdown(s[i].io.user);
+        s[i].below = pipe[i];
+    }
+    finish(s);
+}
+
+static void test_end_and_truncation(void)
+{
+    struct side s[2];
+    char got[8] = "";
+    tally_error error;
+    prepare(s, bank, court);
+    run(s);
+    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
+    CU_ASSERT_EQUAL(s[CLIENT].io.write(s[CLIENT].io.user, "bye", 3, 1000), 3);
+    s[CLIENT].io.shutdown(s[CLIENT].io.user);
+    s[CLIENT].io.shutdown(s[CLIENT].io.user);
+    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), 3);
+    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), TALLY_IO_END);
+    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), TALLY_IO_END);
+    CU_ASSERT_EQUAL(s[CLIENT].io.read(s[CLIENT].io.user, got, sizeof got, 1000), TALLY_IO_FAILED);
+    CU_ASSERT_EQUAL(s[CLIENT].io.write(s[CLIENT].io.user, got, 1, 1000), TALLY_IO_FAILED);
+    finish(s);
+    /* The stream below ends without close_notify. */
+    prepare(s, bank, court);
+    run(s);
+    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
+    CU_ASSERT_EQUAL(s[CLIENT].io.write(s[CLIENT].io.user, "bye", 3, 1000), 3);
+    s[CLIENT].below.shutdown(s[CLIENT].below.user);
+    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), 3);
+    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), TALLY_IO_FAILED);
+    CU_ASSERT_EQUAL(party_tls_failure(s[SERVER].tls, &error), TALLY_OK);
+    finish(s);
+}
+
+static void test_damaged_record(void)
+{
+    struct side s[2];
+    char got[8];
+    tally_error error = {.status = TALLY_OK};
+    static const uint8_t record[] = {0x17, 3,  3,  0,  20, 1,  2,  3,  4,  5,  6,  7, 8,
+                                     9,    10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
+    prepare(s, bank, court);
+    run(s);
+    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
+    CU_ASSERT_EQUAL(s[CLIENT].below.write(s[CLIENT].below.user, record, sizeof record, 1000),
+                    (long)sizeof record);
+    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), TALLY_IO_FAILED);
+    CU_ASSERT_EQUAL(party_tls_failure(s[SERVER].tls, &error), TALLY_ERR_MALFORMED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "damaged TLS record"));
+    CU_ASSERT_EQUAL(s[SERVER].io.write(s[SERVER].io.user, got, 1, 1000), TALLY_IO_FAILED);
+    /* The other side is told by an alert. */
+    CU_ASSERT_EQUAL(s[CLIENT].io.read(s[CLIENT].io.user, got, sizeof got, 1000), TALLY_IO_FAILED);
+    CU_ASSERT_EQUAL(party_tls_failure(s[CLIENT].tls, &error), TALLY_ERR_MALFORMED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "TLS alert"));
+    finish(s);
+}
+
+struct blocked {
+    const tally_transport *io;
+    int writes;
+    long result;
+    int64_t ended;
+};
+
+static void *blocked_call(void *arg)
+{
+    struct blocked *b = arg;
+    static uint8_t block[65536];
+    char got[8];
+    do
+        b->result = b->writes ? b->io->write(b->io->user, block, sizeof block, 20000)
+                              : b->io->read(b->io->user, got, sizeof got, 20000);
+    while (b->result > 0);
+    b->ended = party_now_ms();
+    return NULL;
+}
+
+/* The session's cancel ends in a shutdown: a blocked read and a blocked write return soon. */
+static void test_shutdown_unblocks(void)
+{
+    struct side s[2];
+    pthread_t thread[2];
+    struct blocked b[2];
+    prepare(s, bank, court);
+    run(s);
+    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
+    for (int i = 0; i < 2; i++) {
+        b[i] = (struct blocked){.io = &s[CLIENT].io, .writes = i};
+        pthread_create(&thread[i], NULL, blocked_call, &b[i]);
+    }
+    usleep(50000);
+    int64_t at = party_now_ms();
+    s[CLIENT].io.shutdown(s[CLIENT].io.user);
+    for (int i = 0; i < 2; i++) {
+        pthread_join(thread[i], NULL);
+        CU_ASSERT(b[i].result < 0);
+        CU_ASSERT(b[i].ended - at < 1500);
+    }
+    finish(s);
+}
+
+static void test_read_timeout(void)
+{
+    struct side s[2];
+    char got[8];
+    prepare(s, bank, court);
+    run(s);
+    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
+    int64_t began = party_now_ms();
+    CU_ASSERT_EQUAL(s[CLIENT].io.read(s[CLIENT].io.user, got, sizeof got, 0), TALLY_IO_TIMEOUT);
+    CU_ASSERT_EQUAL(s[CLIENT].io.read(s[CLIENT].io.user, got, sizeof got, 60), TALLY_IO_TIMEOUT);
+    CU_ASSERT(party_now_ms() - began >= 55 && party_now_ms() - began < 1000);
+    /* Writes that nobody reads: TIMEOUT in the end, and what was taken arrives whole once somebody reads. */
+    static uint8_t block[16384];
+    size_t sent = 0, arrived = 0;
+    memset(block, 7, sizeof block);
+    long n;
+    while ((n = s[CLIENT].io.write(s[CLIENT].io.user, block, sizeof block, 20)) > 0)
+        sent += (size_t)n;
+    CU_ASSERT_EQUAL(n, TALLY_IO_TIMEOUT);
+    CU_ASSERT(sent >= 65536);
+    /* The client's reader alone pushes the rest on. */
+    while (arrived < sent) {
+        n = s[SERVER].io.read(s[SERVER].io.user, block, sizeof block, 20);
+        if (n == TALLY_IO_TIMEOUT)
+            n = s[CLIENT].io.read(s[CLIENT].io.user, got, sizeof got, 0) == TALLY_IO_TIMEOUT ? 0 : -1;
+        if (n < 0)
+            break;
+        arrived += (size_t)n;
+    }
+    CU_ASSERT_EQUAL(arrived, sent);
+    finish(s);
+}
+
+static void test_faults(void)
+{
+    tally_error error;
+    party_peer_rule rule = pin(bank);
+    party_tls_context *c = NULL;
+    psi_mem_fail_at(1);
+    CU_ASSERT_EQUAL(party_tls_context_new(&c, 0, bank, &rule, &error), TALLY_ERR_NO_MEMORY);
+    psi_mem_fail_at(0);
+    CU_ASSERT_PTR_NULL(c);
+    CU_ASSERT_EQUAL_FATAL(party_tls_context_new(&c, 0, bank, &rule, &error), TALLY_OK);
+    struct side s[2];
+    prepare(s, bank, court);
+    for (unsigned long n = 1; n <= 3; n++) {
+        party_tls *tls = NULL;
+        psi_mem_fail_at(n);
+        CU_ASSERT_EQUAL(
+            party_tls_open(&tls, c, &s[0].below, NULL, party_now_ms() + 1000, &s[0].cancel, &error),
+            TALLY_ERR_NO_MEMORY);
+        CU_ASSERT_PTR_NULL(tls);
+    }
+    psi_mem_fail_at(0);
+    finish(s);
+    party_tls_context_free(c);
+}
+
+int main(int argc, char **argv)
+{
+    static const unit_test tests[] = {
+        {"right_pins", test_right_pins},
+        {"several_pins", test_several_pins},
+        {"wrong_server", test_wrong_server},
+        {"wrong_client", test_wrong_client},
+        {"expired", test_expired},
+        {"clock_tolerance", test_clock_tolerance},
+        {"own_checks", test_own_checks},
+        {"renewal_keeps_pin", test_renewal_keeps_pin},
+        {"other_keys", test_other_keys},
+        {"ca", test_ca},
+        {"judge", test_judge},
+        {"pin_text", test_pin_text},
+        {"no_certificate", test_no_certificate},
+        {"old_tls", test_old_tls},
+        {"wrong_alpn", test_wrong_alpn},
+        {"garbage", test_garbage},
+        {"closed_and_silent", test_closed_and_silent},
+        {"cancel_handshake", test_cancel_handshake},
+        {"duplex", test_duplex},
+        {"dripping_transport", test_dripping_transport},
+        {"end_and_truncation", test_end_and_truncation},
+        {"damaged_record", test_damaged_record},
+        {"shutdown_unblocks", test_shutdown_unblocks},
+        {"read_timeout", test_read_timeout},
+        {"faults", test_faults},
+    };
+    bank = cert_identity(&(cert_spec){.organisation = "示例银行", .common = "bank"});
+    court = cert_identity(&(cert_spec){.organisation = "Example Court", .common = "court"});
+    stranger = cert_identity(&(cert_spec){.organisation = "Stranger", .common = "stranger"});
+    int status = unit_main(argc, argv, "tls", tests, sizeof tests / sizeof *tests);
+    tally_identity_free(bank);
+    tally_identity_free(court);
+    tally_identity_free(stranger);
+    return status;
+}

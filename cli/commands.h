@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The subcommands. Each takes its arguments (without its own name, NULL-terminated) and returns the exit
+ * status. */
+#ifndef CLI_COMMANDS_H
+#define CLI_COMMANDS_H
+
+extern const char cli_help_identity[], cli_help_match[], cli_help_version[];
+
+int cli_identity(char *const *argv);
+int cli_match(char *const *argv);
+int cli_version(char *const *argv);
+
+/* Prints one of the help texts; returns CLI_EXIT_OK. */
+int cli_show_help(const char *text);
+/* "tally 0.1.0" on standard output. */
+int cli_show_version(void);
+
+/* Warns on standard error when a certificate that ends at not_after (seconds since 1970) has ended or has
+ * fewer than 30 days left. */
+void cli_warn_expiry(const char *name, long long not_after);
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tally: picks the subcommand. */
+#include "cli/commands.h"
+#include "cli/exit.h"
+#include "cli/message.h"
+#include "cli/options.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help_main[] = "usage: tally COMMAND [OPTIONS]\n"
+                                "\n"
+                                "Two organisations find out which entries their lists have in common, and\n"
+                                "nothing else. Each runs one command; no list leaves its house.\n"
+                                "\n"
+                                "commands:\n"
+                                "  identity new NAME    make a key and a certificate for your organisation\n"
+                                "  identity show NAME   show its fingerprint, to be given to the other side\n"
+                                "  match                match your list with the other side's\n"
+                                "  version              show versions\n"
+                                "  help [COMMAND]       show this text, or the help of a command\n"
+                                "\n"
+                                "Also: tally help exit-status, tally COMMAND --help, man tally.\n"
+                                "\n"
+                                "example:\n"
+                                "  tally identity new bank-id --organisation \"Example Bank\"\n"
+                                "  tally match --role receiver --connect agency.example:7440 \\\n"
+                                "      --identity bank-id --peer sha256:... \\\n"
+                                "      --input bank.csv --key id_card:cn-resident-id --output overlap.csv\n";
+
+static const char help_exit[] = "exit status of every tally command:\n"
+                                "  0   done\n"
+                                "  1   a wrong or missing option\n"
+                                "  2   the two sides' versions or terms of the run differ\n"
+                                "  3   your list: format, columns, too many rejects, changed while in use\n"
+                                "  4   refused by a rule both sides agreed to\n"
+                                "  5   certificate, fingerprint or name not accepted\n"
+                                "  6   network: no connection, time-out, link lost, the other side stopped\n"
+                                "  7   a local file or standard output: missing, no rights, disk full\n"
+                                "  8   the other side sent what the protocol does not allow\n"
+                                "  9   interrupted\n"
+                                "  10  out of memory\n"
+                                "  11  a verification or reconciliation differs\n"
+                                "  70  a fault of this program\n"
+                                "\n"
+                                "man tally says for each what to do.\n";
+
+typedef struct command {
+    const char *name;
+    const char *help;
+    int (*run)(char *const *argv);
+} command;
+
+static int run_help(char *const *argv);
+
+static const command commands[] = {
+    {"identity", cli_help_identity, cli_identity},
+    {"match", cli_help_match, cli_match},
+    {"version", cli_help_version, cli_version},
+    {"help", help_main, run_help},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+int cli_show_help(const char *text)
+{
+    fputs(text, stdout);
+    return CLI_EXIT_OK;
+}
+
+static const command *find(const char *name)
+{
+    for (size_t i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+    const char *names[COMMANDS + 1];
+    tally_error error;
+    for (size_t i = 0; i < COMMANDS; i++)
+        names[i] = commands[i].name;
+    names[COMMANDS] = NULL;
+    const char *near = cli_nearest(name, names);
+    cli_fail(&error, TALLY_ERR_USAGE, "unknown command %s", name);
+    if (near)
+        cli_hint(&error, "did you mean %s?", near);
+    else
+        cli_hint(&error, "tally help lists the commands");
+    return cli_report(&error);
+}
+
+static int run_help(char *const *argv)
+{
+    if (!argv[0] || strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
+        return cli_show_help(help_main);
+    if (strcmp(argv[0], "exit-status") == 0)
+        return cli_show_help(help_exit);
+    const command *c = find(argv[0]);
+    return c ? cli_show_help(c->help) : unknown_command(argv[0]);
+}
+
+static int run_main(char *const *argv)
+{
+    if (!argv[0]) {
+        tally_error error;
+        cli_fail(&error, TALLY_ERR_USAGE, "no command was given");
+        cli_hint(&error, "tally help lists the commands");
+        return cli_report(&error);
+    }
+    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0)
+        return cli_show_help(help_main);
+    if (strcmp(argv[0], "--version") == 0)
+        return cli_show_version();
+    const command *c = find(argv[0]);
+    return c ? c->run(argv + 1) : unknown_command(argv[0]);
+}
+
+/* A closed standard descriptor would be given to the next file or socket, and messages would go there. The
+   mode is the wrong one on purpose: using such a descriptor then fails as it should. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+            _exit(CLI_EXIT_FILE);
+}
+
+int main(int argc, char **argv)
+{
+    fill_standard_descriptors();
+    /* A reader of our output that goes away is a write error like any other: status 7. */
+    signal(SIGPIPE, SIG_IGN);
+    return cli_flush_stdout(run_main(argc > 0 ? argv + 1 : argv));
+}

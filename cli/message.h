@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the command says on standard error, and the check that standard output took everything. */
+#ifndef CLI_MESSAGE_H
+#define CLI_MESSAGE_H
+
+#include "party/tally.h"
+
+/* Fills error (never NULL here): status and message, no hint. Control characters become '?'. Returns status.
+ */
+tally_status cli_fail(tally_error *error, tally_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Sets the hint of an error that was just filled. */
+void cli_hint(tally_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts "prefix: " before the message of an error that the library filled, so that it names the option. */
+void cli_prefix(tally_error *error, const char *prefix);
+
+/* "tally: message", then "hint: ..." if there is one. Returns the exit status. */
+int cli_report(const tally_error *error);
+/* One line "tally: ...". */
+void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* One line "hint: ...". */
+void cli_advise(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Flushes standard output. Returns exit, or reports and returns CLI_EXIT_FILE when something could not be
+   written and exit was CLI_EXIT_OK. */
+int cli_flush_stdout(int exit);
+
+#endif

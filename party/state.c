@@ -48,6 +48,7 @@ void party_state_sizes(party_state *s, enum tally_role role, enum tally_security
     *s = (party_state){.step = security == TALLY_MALICIOUS ? malicious : semi_honest,
                        .own = own,
                        .peer = peer,
+                       .confirmed = UINT64_MAX, /* not known, so the step is not passed over */
                        .tag_width = tag_width,
                        .both = both};
 }

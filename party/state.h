@@ -14,7 +14,7 @@ typedef struct party_state {
     const party_step *step; /* the step whose frames are expected now */
     uint64_t taken;         /* units of it taken so far */
     uint64_t own, peer;     /* list sizes, after party_state_sizes */
-    uint64_t confirmed;     /* set bits of the bitmap, after party_state_confirmed */
+    uint64_t confirmed;     /* set bits of the bitmap; UINT64_MAX until party_state_confirmed */
     size_t tag_width;
     int both;
 } party_state;

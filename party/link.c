@@ -106,6 +106,21 @@ static void clear(queue *q)
         psi_free(pop(q));
 }
 
+/* Nobody needs the bulk of a run that has ended; a hello may still tell the user why (which terms differ). */
+static void drop_bulk(queue *q)
+{
+    queue kept = {.head = NULL, .tail = &kept.head};
+    while (q->head) {
+        frame *f = pop(q);
+        if (f->header[8] < WIRE_ECDH_RECEIVER)
+            push(&kept, f);
+        else
+            psi_free(f);
+    }
+    while (kept.head)
+        push(q, pop(&kept));
+}
+
 /* A frame may always enter an empty queue. */
 static int has_room(const queue *q, size_t len)
 {
@@ -260,7 +275,7 @@ static void peer_aborted(party_link *link, enum wire_abort_code code)
     }
     snprintf(message, sizeof message, "the peer ended the run: %s", wire_abort_text(code));
     pthread_mutex_lock(&link->lock);
-    clear(&link->in);
+    drop_bulk(&link->in);
     link->reader_ended = link->peer_aborted = 1;
     fail(link, status, message, hint);
     wake_all(link);
@@ -401,19 +416,19 @@ static void *writer_main(void *arg)
     pthread_mutex_lock(&link->lock);
     while (!link->stop && !link->write_broken) {
         uint8_t small[WIRE_HEADER + WIRE_ABORT_BYTES];
-        if (link->aborting && !link->abort_sent) {
+        if (link->out.head && (!link->failed || link->aborting)) {
+            frame *f = pop(&link->out);
+            wire_header_build(f->header, &(wire_header){f->length, sequence++, f->header[8]});
+            write_frame(link, (const uint8_t *)f + offsetof(frame, header), WIRE_HEADER + (size_t)f->length);
+            psi_free(f);
+            idle_since = party_now_ms();
+        } else if (link->aborting && !link->abort_sent) {
             wire_header_build(small, &(wire_header){WIRE_ABORT_BYTES, sequence++, WIRE_ABORT});
             wire_abort_build(small + WIRE_HEADER, link->abort_code);
             write_frame(link, small, sizeof small);
             link->abort_sent = !link->write_broken;
         } else if (link->failed) {
             pthread_cond_wait(&link->to_writer, &link->lock);
-        } else if (link->out.head) {
-            frame *f = pop(&link->out);
-            wire_header_build(f->header, &(wire_header){f->length, sequence++, f->header[8]});
-            write_frame(link, (const uint8_t *)f + offsetof(frame, header), WIRE_HEADER + (size_t)f->length);
-            psi_free(f);
-            idle_since = party_now_ms();
         } else if (party_now_ms() - idle_since >= HEARTBEAT_MS) {
             wire_header_build(small, &(wire_header){0, sequence++, WIRE_HEARTBEAT});
             write_frame(link, small, WIRE_HEADER);
@@ -538,7 +553,7 @@ void party_link_abort(party_link *link, enum wire_abort_code code)
         fail(link, TALLY_ERR_INTERNAL, "this side has ended the run", NULL);
         link->aborting = link->discard = 1;
         link->abort_code = code;
-        clear(&link->out);
+        drop_bulk(&link->out);
         clear(&link->in);
         wake_all(link);
         while (!link->abort_sent && !link->write_broken && party_now_ms() < until)

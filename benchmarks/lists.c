@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Writes a list of made-up people as CSV to standard output: valid resident ids (GB 11643), names, amounts. Person i is the same
- * for every seed and side, so a known range of persons is a known overlap; rows come in an order of their own for each seed.
- * Usage: lists FIRST COUNT [SEED]      persons FIRST .. FIRST + COUNT - 1
+ * Writes a list of made-up people as CSV to standard output: valid resident ids (GB 11643), names, amounts.
+ * Person i is the same for every seed and side, so a known range of persons is a known overlap; rows come in
+ * an order of their own for each seed. Usage: lists FIRST COUNT [SEED]      persons FIRST .. FIRST + COUNT -
+ * 1
  */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#define DAYS 25567u                       /* 1940-01-01 .. 2009-12-31 */
+#define DAYS 25567u /* 1940-01-01 .. 2009-12-31 */
 #define REGIONS 3000u
 #define PEOPLE (REGIONS * (uint64_t)DAYS * 1000)
 
@@ -23,10 +24,12 @@ static uint64_t gcd(uint64_t a, uint64_t b)
     return a;
 }
 
+__extension__ typedef unsigned __int128 wide;
+
 /* x -> (a x + b) mod m is a permutation of 0..m-1 when a and m have no common factor. */
 static uint64_t permute(uint64_t x, uint64_t a, uint64_t b, uint64_t m)
 {
-    return (uint64_t)(((unsigned __int128)x * a + b) % m);
+    return (uint64_t)(((wide)x * a + b) % m);
 }
 
 static uint64_t coprime(uint64_t start, uint64_t m)
@@ -61,8 +64,10 @@ static void resident_id(uint64_t person, char out[19])
 
 int main(int argc, char **argv)
 {
-    static const char *const given[] = {"Wei", "Fang", "Na", "Min", "Jing", "Lei", "Qiang", "Yan", "Jun", "Xia"};
-    static const char *const family[] = {"Wang", "Li", "Zhang", "Liu", "Chen", "Yang", "Zhao", "Huang", "Zhou", "Wu"};
+    static const char *const given[] = {"Wei", "Fang",  "Na",  "Min", "Jing",
+                                        "Lei", "Qiang", "Yan", "Jun", "Xia"};
+    static const char *const family[] = {"Wang", "Li",   "Zhang", "Liu",  "Chen",
+                                         "Yang", "Zhao", "Huang", "Zhou", "Wu"};
     if (argc < 3) {
         fprintf(stderr, "usage: lists FIRST COUNT [SEED]\n");
         return 1;

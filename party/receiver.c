@@ -26,7 +26,7 @@ typedef struct receiver {
     psi_join *join;
     hit *hits; /* ascending by peer */
     size_t hit_count, hit_room;
-    int no_memory;
+    tally_status failed; /* of add_hit */
     /* semi-honest */
     psi_scalar key;
     /* malicious */
@@ -43,14 +43,21 @@ typedef struct receiver {
 /* ---- What both security models share: joining and telling the sender
  * ------------------------------------------- */
 
+/* An honest peer's entries meet each own item once, but for a tag collision (2^-40 a run). */
+#define SPARE_HITS 16u
+
 static void add_hit(void *user, size_t own, size_t peer)
 {
     receiver *r = user;
+    if (r->hit_count == r->run->own + SPARE_HITS) {
+        r->failed = TALLY_ERR_MALFORMED;
+        return;
+    }
     if (r->hit_count == r->hit_room) {
         size_t room = r->hit_room ? 2 * r->hit_room : 1024;
         hit *grown = psi_calloc(room, sizeof *grown);
         if (!grown) {
-            r->no_memory = 1;
+            r->failed = TALLY_ERR_NO_MEMORY;
             return;
         }
         if (r->hits)
@@ -66,13 +73,19 @@ static tally_status probe(receiver *r, const uint8_t *peer_tags, size_t first, s
 {
     psi_join_probe(r->join, peer_tags, n, first, add_hit, r);
     party_advance(r->run, n);
-    return r->no_memory ? party_no_memory(error, "the matches") : TALLY_OK;
+    if (r->failed == TALLY_ERR_MALFORMED)
+        return party_fail(error, r->failed,
+                          "the peer's entries match more often than this list has identifiers");
+    return r->failed ? party_no_memory(error, "the matches") : TALLY_OK;
 }
 
 static tally_status start_join(receiver *r, tally_error *error)
 {
-    r->join = psi_join_new(r->tags, r->run->own, r->width);
-    return r->join ? TALLY_OK : party_no_memory(error, "the table of tags");
+    tally_status st = psi_join_new(&r->join, r->tags, r->run->own, r->width);
+    if (st == TALLY_ERR_MALFORMED)
+        return party_fail(error, st,
+                          "the peer's answers repeat each other: they are no tags of distinct identifiers");
+    return st ? party_no_memory(error, "the table of tags") : TALLY_OK;
 }
 
 static tally_status collect(const receiver *r, party_matched *matched, tally_error *error)

@@ -264,11 +264,24 @@ static tally_status match(tally_session *s, party_state *state, tally_error *err
                                                 : party_sender(&run, &s->matched, error);
     if (st)
         return st;
-    begin_phase(s, PARTY_WRITING);
     st = party_input_unchanged(s->input, error);
-    if (!st && s->output)
-        st = party_output_write(s->output, s->matched.bits, &s->cancel, &s->matched_rows, error);
     return st ? st : exchange_done(s, &run, error);
+}
+
+/* After both sides are done: how long it takes depends on the matches, so nothing is sent any more. */
+static tally_status write_result(tally_session *s, tally_error *error)
+{
+    tally_status st = TALLY_OK;
+    if (!party_learns_matches(s))
+        return TALLY_OK;
+    begin_phase(s, PARTY_WRITING);
+    if (s->output)
+        st = party_output_write(s->output, s->matched.bits, &s->cancel, &s->matched_rows, error);
+    if (!st)
+        st = tell_caller(s, error);
+    if (!st && s->output)
+        st = party_output_commit(s->output, error);
+    return st;
 }
 
 /* ---- The run
@@ -302,11 +315,7 @@ static tally_status run_session(tally_session *s, tally_error *error)
     if (st && !seen_by_both)
         party_link_abort(s->link, abort_code(s, st));
     close_link(s, !st || seen_by_both);
-    if (!st && s->output)
-        st = party_output_commit(s->output, error);
-    if (!st && party_learns_matches(s))
-        st = tell_caller(s, error);
-    return st;
+    return st ? st : write_result(s, error);
 }
 
 tally_status tally_session_run(tally_session *s, tally_error *error)

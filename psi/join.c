@@ -5,8 +5,9 @@
 #include "psi/verify.h"
 #include <string.h>
 
-#define BATCH                                                                                                \
-    16 /* peer tags in flight: enough prefetches to cover a cache miss, few enough for the line buffers */
+/* Peer tags in flight: enough prefetches to cover a cache miss, few enough for the line buffers. */
+#define BATCH 16
+#define FAR_MAX 512u /* slots between a tag's home and its place, see join.h */
 
 struct psi_join {
     const uint8_t *tags; /* the caller's */
@@ -42,12 +43,12 @@ static inline uint64_t home(const psi_join *j, tag_words w)
     return w.first & j->mask;
 }
 
-psi_join *psi_join_new(const uint8_t *tags, size_t n, size_t width)
+tally_status psi_join_new(psi_join **out, const uint8_t *tags, size_t n, size_t width)
 {
     PSI_CHECK(width >= 1 && width <= 16 && n <= (size_t)1 << 31);
     psi_join *j = psi_calloc(1, sizeof *j);
     if (!j)
-        return NULL;
+        return TALLY_ERR_NO_MEMORY;
     size_t slots = 2;
     while (slots < 2 * n)
         slots *= 2;
@@ -55,15 +56,20 @@ psi_join *psi_join_new(const uint8_t *tags, size_t n, size_t width)
     j->slots = psi_calloc(slots, sizeof *j->slots);
     if (!j->slots) {
         psi_free(j);
-        return NULL;
+        return TALLY_ERR_NO_MEMORY;
     }
     for (size_t i = 0; i < n; i++) {
         uint64_t at = home(j, load(tags + i * width, width));
-        while (j->slots[at])
-            at = (at + 1) & j->mask;
+        unsigned far = 0;
+        for (; j->slots[at]; at = (at + 1) & j->mask)
+            if (++far > FAR_MAX) {
+                psi_join_free(j);
+                return TALLY_ERR_MALFORMED;
+            }
         j->slots[at] = (uint32_t)(i + 1);
     }
-    return j;
+    *out = j;
+    return TALLY_OK;
 }
 
 /* Looks up count <= BATCH tags in three passes, so that the cache misses of one pass overlap: home slots, the

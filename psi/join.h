@@ -12,8 +12,13 @@
    Tags must be pseudorandom (they are hash outputs), so their own bytes address the table. */
 typedef struct psi_join psi_join;
 
-/* tags: n*width bytes, kept by reference until psi_join_free; n <= 2^31. NULL when memory is short. */
-psi_join *psi_join_new(const uint8_t *tags, size_t n, size_t width);
+/*
+ * tags: n*width bytes, kept by reference until psi_join_free; n <= 2^31. TALLY_ERR_NO_MEMORY.
+ * TALLY_ERR_MALFORMED: the tags are not pseudorandom, as when a peer that computes them repeats one: some tag
+ * would lie more than 512 slots from its place. Distinct random tags go that far with probability n *
+ * e^(-0.19 * 512) (linear probing at load 1/2; Knuth, TAOCP 3, 6.4).
+ */
+tally_status psi_join_new(psi_join **out, const uint8_t *tags, size_t n, size_t width) TALLY_MUST_CHECK;
 /*
  * Looks up count peer tags of the same width. For each hit, hit(user, own index, peer index = first + i) is
  * called, once for every own item with that tag. Variable time: the result is what this side is entitled to

@@ -38,8 +38,8 @@ static void check(size_t own, size_t peer, size_t width, uint32_t values)
     }
     memset(&got, 0, sizeof got);
     got.first = 1000000;
-    psi_join *j = psi_join_new(a, own, width);
-    CU_ASSERT_FATAL(j != NULL);
+    psi_join *j = NULL;
+    CU_ASSERT_EQUAL_FATAL(psi_join_new(&j, a, own, width), TALLY_OK);
     size_t half = peer / 2;
     psi_join_probe(j, b, half, got.first, hit, &got);
     psi_join_probe(j, b + half * width, peer - half, got.first + half, hit, &got);
@@ -82,15 +82,29 @@ static void test_no_memory(void)
     static const uint8_t tags[10 * 10];
     for (unsigned long n = 1; n <= 2; n++) {
         psi_mem_fail_at(n);
-        CU_ASSERT_PTR_NULL(psi_join_new(tags, 10, 10));
+        psi_join *none = NULL;
+        CU_ASSERT_EQUAL(psi_join_new(&none, tags, 10, 10), TALLY_ERR_NO_MEMORY);
+        CU_ASSERT_PTR_NULL(none);
     }
     psi_mem_fail_at(3);
-    psi_join *j = psi_join_new(tags, 10, 10);
-    CU_ASSERT_PTR_NOT_NULL(j);
+    psi_join *j = NULL;
+    CU_ASSERT_EQUAL(psi_join_new(&j, tags, 10, 10), TALLY_OK);
     CU_ASSERT_EQUAL(psi_mem_count(), 2);
     psi_mem_fail_at(0);
     psi_join_free(j);
     psi_join_free(NULL);
+}
+
+/* A peer that repeats one tag for all our items must not make the table quadratic. */
+static void test_repeated(void)
+{
+    static uint8_t tags[100000 * 10];
+    psi_join *j = NULL;
+    CU_ASSERT_EQUAL(psi_join_new(&j, tags, 100000, 10), TALLY_ERR_MALFORMED);
+    CU_ASSERT_PTR_NULL(j);
+    unit_random(tags, sizeof tags);
+    CU_ASSERT_EQUAL(psi_join_new(&j, tags, 100000, 10), TALLY_OK);
+    psi_join_free(j);
 }
 
 int main(int argc, char **argv)
@@ -98,6 +112,7 @@ int main(int argc, char **argv)
     static const unit_test tests[] = {{"widths", test_widths},
                                       {"sizes", test_sizes},
                                       {"all_equal", test_all_equal},
-                                      {"no_memory", test_no_memory}};
+                                      {"no_memory", test_no_memory},
+                                      {"repeated", test_repeated}};
     return unit_main(argc, argv, "psi_join", tests, sizeof tests / sizeof *tests);
 }

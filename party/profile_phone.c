@@ -52,7 +52,7 @@ enum party_reject party_form_phone_e164(const char *parameter, const char *text,
     }
     if (!plus) {
         if (!country)
-            return PARTY_REJECT_COUNTRY_CODE;
+            return digits ? PARTY_REJECT_COUNTRY_CODE : PARTY_REJECT_LENGTH;
         size_t prefix = digits && number[0] == '0' && !keeps_zero(parameter);
         memmove(number + country, number + prefix, digits - prefix);
         memcpy(number, parameter, country);

@@ -4,7 +4,6 @@
 #include "psi/ct.h"
 #include "psi/group_backends.h"
 #include "psi/mem.h"
-#include "psi/verify.h"
 #include <pthread.h>
 #include <sodium.h>
 #include <stdlib.h>

@@ -4,14 +4,14 @@
 #include "psi/ct.h"
 #include "psi/group_backends.h"
 #include "psi/mem.h"
-#include "psi/verify.h"
 #include <sodium.h>
 
 /*
- * *out = k * *in; nonzero if in is not canonical or the product is the identity, which for 0 < k < l means in is.
- * Two marks for the secrecy check. The decoder branches on whether the encoding is valid and on nothing else: a
- * peer's point is public, and our own come out of the one-way map, whose encodings are always valid, so the copy
- * is released. The status says whether the product is the identity, which is the same question about `in`.
+ * *out = k * *in; nonzero if in is not canonical or the product is the identity, which for 0 < k < l means in
+ * is. Two marks for the secrecy check. The decoder branches on whether the encoding is valid and on nothing
+ * else: a peer's point is public, and our own come out of the one-way map, whose encodings are always valid,
+ * so the copy is released. The status says whether the product is the identity, which is the same question
+ * about `in`.
  */
 static int mul(psi_point *out, const psi_point *in, const psi_scalar *k)
 {

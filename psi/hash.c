@@ -2,7 +2,6 @@
 #include "psi/hash.h"
 
 #include "psi/mem.h"
-#include "psi/verify.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <pthread.h>

@@ -250,7 +250,7 @@ static void test_hash_to_group(void)
 
 static void test_scalar_range(void)
 {
-    psi_scalar s, order;
+    psi_scalar s, order = {{0}};
     unit_hex(order.b, 32, order_hex);
     s = order;
     CU_ASSERT(!psi_scalar_is_canonical(&s) && !psi_scalar_is_valid(&s));

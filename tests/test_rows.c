@@ -510,7 +510,7 @@ static void *feed(void *path)
 static void test_fifo(void)
 {
     char path[256];
-    pthread_t thread;
+    pthread_t thread = 0;
     snprintf(path, sizeof path, "%s/fifo", unit_tmp());
     CU_ASSERT_FATAL(mkfifo(path, 0600) == 0 && pthread_create(&thread, NULL, feed, path) == 0);
     tally_input *input = unit_input(path, "id:exact", NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support_session.h"
 
+#include "tests/unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -187,8 +189,13 @@ void pair_add(pair_side *side, const uint32_t *ids, size_t n)
 {
     char text[48];
     tally_text key = {text, 0};
-    if (n == 0)
-        must(!tally_input_add_row(side->input, &key, 1, NULL), "adding a row");
+    if (n == 0) {
+        char path[200];
+        snprintf(path, sizeof path, "%s/empty.csv", unit_tmp());
+        FILE *f = fopen(path, "w");
+        must(f && fputs("id\n", f) > 0 && fclose(f) == 0 && !tally_input_set_file(side->input, path, NULL),
+             "writing an empty list");
+    }
     for (size_t i = 0; i < n; i++) {
         key.len = (size_t)snprintf(text, sizeof text, PAIR_MARK "%u", (unsigned)ids[i]);
         must(!tally_input_add_row(side->input, &key, 1, NULL), "adding a row");

@@ -76,8 +76,7 @@ typedef struct pair {
 /* Sessions with one key of profile "exact", one thread each, callbacks of this file, plain transport. Aborts
  * when it cannot. */
 void pair_init(pair *p, enum tally_security security, enum tally_reveal reveal);
-/* Adds PAIR_MARK and the decimal of each id as a row. n = 0 adds one row that is rejected, so that the list
- * is empty. */
+/* Adds PAIR_MARK and the decimal of each id as a row. n = 0 sets a file without rows instead. */
 void pair_add(pair_side *side, const uint32_t *ids, size_t n);
 void pair_start(pair *p);
 void pair_join(pair *p);

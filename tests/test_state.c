@@ -147,6 +147,7 @@ static void test_confirmations_wait_for_the_bitmap(void)
     CU_ASSERT_EQUAL(take(&s, WIRE_OPRF_BLINDED, 32, &first, &units), TALLY_OK);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_MATCHED);
     CU_ASSERT_EQUAL(take(&s, WIRE_MATCHED, 2, &first, &units), TALLY_OK);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_CONFIRM); /* asked before their number is known */
     party_state_confirmed(&s, 1);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_CONFIRM);
     CU_ASSERT(refuses(&s, WIRE_CONFIRM, 32));

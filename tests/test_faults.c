@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Fault sweep (style.md 23): each allocation, each random read and each file call of a small session fails in
+ * turn. The side it hits ends with the very code, the other hears of it, no row is told and no file is left;
+ * leaks show under ASan.
+ */
+#include "party/io.h"
+#include "psi/mem.h"
+#include "psi/rng.h"
+#include "tests/support_session.h"
+#include "tests/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { N = 6, STEPS_MAX = 2000 };
+static const uint32_t receiver_ids[N] = {1, 2, 3, 4, 5, 6}, sender_ids[N] = {4, 5, 6, 7, 8, 9};
+
+/* A counter of calls that can be told to fail at one: allocations, random reads, file calls. */
+typedef struct fault {
+    void (*fail_at)(unsigned long n);
+    unsigned long (*count)(void);
+    tally_status status;
+} fault;
+
+static void io_fail_at(unsigned long n)
+{
+    party_io_fail_at(n, ENOSPC);
+}
+
+static const fault memory = {psi_mem_fail_at, psi_mem_count, TALLY_ERR_NO_MEMORY};
+static const fault randomness = {psi_rng_fail_at, psi_rng_count, TALLY_ERR_RANDOM};
+static const fault files = {io_fail_at, party_io_count, TALLY_ERR_FILE};
+
+/* What a test puts on top of the pair before each run, and checks after it. */
+typedef struct setting {
+    enum tally_security security;
+    tally_identity *identity[2]; /* TLS when set */
+    const char *dir;             /* CSV input and output of the receiver there, when set */
+} setting;
+
+static void write_text(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    if (!f || fputs(text, f) < 0 || fclose(f))
+        abort();
+}
+
+static size_t files_in(const char *dir)
+{
+    size_t count = 0;
+    DIR *d = opendir(dir);
+    if (!d)
+        abort();
+    for (const struct dirent *e = readdir(d); e; e = readdir(d))
+        count += e->d_name[0] != '.' || (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0);
+    closedir(d);
+    return count;
+}
+
+static void prepare(pair *p, const setting *s)
+{
+    char path[200];
+    pair_init(p, s->security, TALLY_REVEAL_BOTH);
+    pair_add(&p->side[PAIR_SENDER], sender_ids, N);
+    if (s->dir) {
+        tally_session *receiver = p->side[PAIR_RECEIVER].session;
+        snprintf(path, sizeof path, "%s/in.csv", s->dir);
+        CU_ASSERT_EQUAL(tally_input_set_file(p->side[PAIR_RECEIVER].input, path, NULL), TALLY_OK);
+        snprintf(path, sizeof path, "%s/out.csv", s->dir);
+        CU_ASSERT_EQUAL(tally_session_set_output(receiver, path, 0, NULL), TALLY_OK);
+        tally_session_on_match(receiver, NULL, NULL);
+    } else {
+        pair_add(&p->side[PAIR_RECEIVER], receiver_ids, N);
+    }
+    for (int i = 0; s->identity[0] && i < 2; i++) {
+        tally_session_set_transport(p->side[i].session, &p->side[i].pipe, 1, i);
+        tally_session_set_identity(p->side[i].session, s->identity[i]);
+        CU_ASSERT_EQUAL(
+            tally_session_add_peer_pin(p->side[i].session, tally_identity_fingerprint(s->identity[!i]), NULL),
+            TALLY_OK);
+    }
+}
+
+/* Runs with the n-th call failing. 1 while there was an n-th call. */
+static int run_with_fault(const setting *s, const fault *f, unsigned long n)
+{
+    pair p;
+    prepare(&p, s);
+    f->fail_at(n);
+    pair_start(&p);
+    for (int i = 0; i < 2; i++)
+        pthread_join(p.side[i].thread, NULL);
+    int struck = f->count() >= n;
+    f->fail_at(0);
+    const pair_side *r = &p.side[PAIR_RECEIVER], *t = &p.side[PAIR_SENDER];
+    if (struck) {
+        int hit = r->status == f->status ? PAIR_RECEIVER : PAIR_SENDER;
+        const pair_side *side = &p.side[hit], *other = &p.side[!hit];
+        CU_ASSERT_EQUAL(side->status, f->status);
+        CU_ASSERT_EQUAL(side->error.status, f->status);
+        CU_ASSERT(side->error.message[0] != 0);
+        CU_ASSERT_EQUAL(side->row_count, 0);
+        /* The other side hears of it; or it had sent the last frame, or the fault came when the run was over
+         * for both. */
+        CU_ASSERT(other->status == TALLY_ERR_PEER_STOPPED || other->status == TALLY_ERR_NETWORK ||
+                  (other->status == TALLY_OK && hit == PAIR_RECEIVER));
+        if (side->status != f->status || other->status == f->status)
+            printf("call %lu: receiver %d (%s), sender %d (%s)\n", n, r->status, r->error.message, t->status,
+                   t->error.message);
+    } else {
+        CU_ASSERT_EQUAL(r->status, TALLY_OK);
+        CU_ASSERT_EQUAL(t->status, TALLY_OK);
+        CU_ASSERT_EQUAL(t->row_count, N / 2);
+        CU_ASSERT_EQUAL(r->row_count, s->dir ? 0 : N / 2);
+    }
+    if (s->dir)
+        CU_ASSERT_EQUAL(files_in(s->dir), struck ? 1 : 2);
+    pair_free(&p);
+    return struck;
+}
+
+static unsigned long sweep(const setting *s, const fault *f)
+{
+    unsigned long n = 1;
+    while (n < STEPS_MAX && run_with_fault(s, f, n))
+        n++;
+    CU_ASSERT(n < STEPS_MAX);
+    return n - 1;
+}
+
+static void test_memory(void)
+{
+    setting s = {.security = TALLY_SEMI_HONEST};
+    CU_ASSERT(sweep(&s, &memory) > 20);
+    s.security = TALLY_MALICIOUS;
+    CU_ASSERT(sweep(&s, &memory) > 20);
+}
+
+static void test_randomness(void)
+{
+    setting s = {.security = TALLY_SEMI_HONEST};
+    CU_ASSERT_EQUAL(sweep(&s, &randomness), 8); /* each side: nonce, opening, order, key */
+    s.security = TALLY_MALICIOUS;
+    CU_ASSERT_EQUAL(sweep(&s, &randomness), 9); /* and the nonce of one proof */
+}
+
+static tally_identity *new_identity(void)
+{
+    tally_identity *identity = NULL;
+    char dir[200];
+    snprintf(dir, sizeof dir, "%s/id", unit_tmp());
+    CU_ASSERT_EQUAL(tally_identity_create(dir, "Example", NULL), TALLY_OK);
+    CU_ASSERT_EQUAL(tally_identity_load(dir, &identity, NULL), TALLY_OK);
+    return identity;
+}
+
+static void test_memory_over_tls(void)
+{
+    setting s = {.security = TALLY_SEMI_HONEST, .identity = {new_identity(), new_identity()}};
+    CU_ASSERT(sweep(&s, &memory) > 20);
+    for (int i = 0; i < 2; i++)
+        tally_identity_free(s.identity[i]);
+}
+
+static void prepare_dir(setting *s)
+{
+    char path[200];
+    s->dir = unit_tmp();
+    snprintf(path, sizeof path, "%s/in.csv", s->dir);
+    write_text(path, "id,name\n" PAIR_MARK "3,a\n" PAIR_MARK "4,b\n" PAIR_MARK "5,c\n" PAIR_MARK "6,d\n");
+}
+
+/* The disk is full, or whatever: at every call on the input and the output. The last run succeeds and shows
+ * the right rows. */
+static void test_files(void)
+{
+    static char dir[200];
+    setting s = {.security = TALLY_SEMI_HONEST};
+    char path[220], text[200] = "";
+    prepare_dir(&s);
+    snprintf(dir, sizeof dir, "%s", s.dir);
+    s.dir = dir;
+    CU_ASSERT(sweep(&s, &files) >= 6); /* open, read, open, write, sync, rename at least */
+    snprintf(path, sizeof path, "%s/out.csv", dir);
+    FILE *f = fopen(path, "r");
+    CU_ASSERT_PTR_NOT_NULL(f);
+    if (f) {
+        text[fread(text, 1, sizeof text - 1, f)] = 0;
+        fclose(f);
+    }
+    CU_ASSERT_STRING_EQUAL(text, "id,name\n" PAIR_MARK "4,b\n" PAIR_MARK "5,c\n" PAIR_MARK "6,d\n");
+}
+
+static void test_memory_with_files(void)
+{
+    static char dir[200];
+    setting s = {.security = TALLY_SEMI_HONEST};
+    prepare_dir(&s);
+    snprintf(dir, sizeof dir, "%s", s.dir);
+    s.dir = dir;
+    CU_ASSERT(sweep(&s, &memory) > 20);
+}
+
+/* Making and setting up, one allocation after the other. */
+static tally_status set_up(void)
+{
+    tally_session *session = NULL;
+    tally_input *input = NULL;
+    tally_transport a = {0}, b = {0};
+    tally_text key = {"x", 1};
+    tally_error error = {.status = TALLY_OK};
+    tally_status st = tally_pipe_new(&a, &b, &error);
+    if (!st)
+        st = tally_session_new(&session, &error);
+    if (!st)
+        st = tally_session_set_output(session, "out.csv", 0, &error);
+    if (!st)
+        st = tally_session_add_output_column(session, "name", &error);
+    if (!st)
+        st = tally_session_set_peer_ca(session, "ca.pem", "CN=Example", &error);
+    if (!st)
+        st = tally_input_new(&input, &error);
+    if (!st)
+        st = tally_input_add_key(input, "id", "exact", &error);
+    if (!st)
+        st = tally_input_add_row(input, &key, 1, &error);
+    if (!st)
+        st = tally_input_load(input, &error);
+    CU_ASSERT_EQUAL(error.status, st);
+    tally_input_free(input);
+    tally_session_free(session);
+    tally_pipe_free(&a);
+    tally_pipe_free(&b);
+    return st;
+}
+
+static void test_setting_up(void)
+{
+    unsigned long n = 0;
+    tally_status st;
+    do {
+        psi_mem_fail_at(++n);
+        st = set_up();
+        CU_ASSERT(st == (psi_mem_count() >= n ? TALLY_ERR_NO_MEMORY : TALLY_OK));
+        psi_mem_fail_at(0);
+    } while (st && n < STEPS_MAX);
+    CU_ASSERT_EQUAL(st, TALLY_OK);
+    CU_ASSERT(n > 8);
+}
+
+int main(int argc, char **argv)
+{
+    static const unit_test tests[] = {{"memory", test_memory},
+                                      {"randomness", test_randomness},
+                                      {"memory_over_tls", test_memory_over_tls},
+                                      {"files", test_files},
+                                      {"memory_with_files", test_memory_with_files},
+                                      {"setting_up", test_setting_up}};
+    return unit_main(argc, argv, "faults", tests, sizeof tests / sizeof *tests);
+}

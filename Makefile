@@ -197,10 +197,21 @@ $(B)/benchmarks/%: benchmarks/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(WARN) $(DEFS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
+# The insecure baseline shares reader and writer with Tally.
+$(B)/benchmarks/plain: benchmarks/plain.c $(B)/libtally.a
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lpthread
+
 # N=2^18 rows on both sides unless said otherwise: make bench N=1000000
 N ?= 262144
 bench: all $(B)/benchmarks/lists
 	@benchmarks/match.sh $(B) $(N)
+
+# Tally against the insecure baseline: make bench-compare N=16384 RUNS=3 OPTIONS="--threads 1"
+RUNS ?= 5
+.PHONY: bench-compare
+bench-compare: all $(B)/benchmarks/lists $(B)/benchmarks/plain
+	@python3 benchmarks/compare.py $(B) $(N) $(N) $$(($(N) / 10)) $(RUNS) $(OPTIONS)
 
 # ---- Installing -------------------------------------------------------------------------------------------------
 

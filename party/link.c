@@ -106,13 +106,13 @@ static void clear(queue *q)
         psi_free(pop(q));
 }
 
-/* Nobody needs the bulk of a run that has ended; a hello may still tell the user why (which terms differ). */
-static void drop_bulk(queue *q)
+/* Of a run that has ended nothing queued is needed but a hello: it may tell the user which terms differ. */
+static void keep_hellos(queue *q)
 {
     queue kept = {.head = NULL, .tail = &kept.head};
     while (q->head) {
         frame *f = pop(q);
-        if (f->header[8] < WIRE_ECDH_RECEIVER)
+        if (f->header[8] == WIRE_HELLO1 || f->header[8] == WIRE_HELLO2)
             push(&kept, f);
         else
             psi_free(f);
@@ -275,7 +275,7 @@ static void peer_aborted(party_link *link, enum wire_abort_code code)
     }
     snprintf(message, sizeof message, "the peer ended the run: %s", wire_abort_text(code));
     pthread_mutex_lock(&link->lock);
-    drop_bulk(&link->in);
+    keep_hellos(&link->in);
     link->reader_ended = link->peer_aborted = 1;
     fail(link, status, message, hint);
     wake_all(link);
@@ -553,7 +553,7 @@ void party_link_abort(party_link *link, enum wire_abort_code code)
         fail(link, TALLY_ERR_INTERNAL, "this side has ended the run", NULL);
         link->aborting = link->discard = 1;
         link->abort_code = code;
-        drop_bulk(&link->out);
+        keep_hellos(&link->out);
         clear(&link->in);
         wake_all(link);
         while (!link->abort_sent && !link->write_broken && party_now_ms() < until)

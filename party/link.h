@@ -6,9 +6,10 @@
  * nothing at all came for silence_ms while we were reading is lost. Called by the spines and party/session.
  *
  * The first failure is the failure: every later call returns it. Frames that had come whole before the peer
- * closed or the stream broke are still received first. An abort drops bulk (types 16 and above) that is
- * queued on either side, so that it is heard promptly; hellos still go and come first, since they may say
- * why. TALLY_ERR_NETWORK      the peer closed the stream, between frames or inside one, or the stream broke
+ * closed or the stream broke are still received first. An abort drops what is queued on
+ * either side, so that it is heard promptly; only hellos still go and come first: they may say why.
+ *
+ *   TALLY_ERR_NETWORK      the peer closed the stream, between frames or inside one, or the stream broke
  *   TALLY_ERR_TIMEOUT      the peer was silent
  *   TALLY_ERR_MALFORMED    a header that wire_header_parse or an abort that wire_abort_parse refuses
  *   TALLY_ERR_INTERRUPTED  the cancel flag was raised (noticed within 100 ms)
@@ -61,9 +62,9 @@ tally_status party_link_wait(party_link *link, unsigned wish, unsigned *ready,
 tally_status party_link_flush(party_link *link, unsigned timeout_ms, tally_error *error) TALLY_MUST_CHECK;
 
 /*
- * Best effort, at most 2 s in all: drops bulk that is queued but not begun, sends one abort frame, and waits
- * until the peer has closed or aborted too, so that a reset does not overtake it. Works after a cancel or a
- * failure; does nothing after an abort of the peer.
+ * Best effort, at most 2 s in all: drops what is queued but not begun, hellos excepted, sends one abort
+ * frame, and waits until the peer has closed or aborted too, so that a reset does not overtake it. Works
+ * after a cancel or a failure; does nothing after an abort of the peer.
  */
 void party_link_abort(party_link *link, enum wire_abort_code code);
 

@@ -43,7 +43,7 @@ prefix() {
         FNR == 1 { head = ""; comment = 0 }
         /^\/\*/ { comment = 1 }
         comment { if (/\*\//) comment = 0; next }
-        /^(#|\/\/|static|_Static_assert|typedef|extern|enum|union|struct [a-z0-9_]+ \{|struct [a-z0-9_]+;|[{} \t]|$)/ {
+        /^(#|\/\/|static|_Static_assert|typedef|extern|__attribute__|enum|union|struct [a-z0-9_]+ \{|struct [a-z0-9_]+;|[{} \t]|$)/ {
             if (!/^\{/) { if (!/^[ \t]/) head = ""; next }
             if (head == "") next
             check(head); head = ""; next

@@ -486,14 +486,15 @@ static void tls_shutdown(void *user)
     party_tls *t = user;
     struct timespec until;
     int first = !atomic_exchange(&t->closing, 1);
-    clock_gettime(CLOCK_MONOTONIC, &until);
+    clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += 3L * SLICE_MS * 1000000;
     if (until.tv_nsec >= 1000000000) {
         until.tv_sec++;
         until.tv_nsec -= 1000000000;
     }
-    /* A writer that holds the lock notices closing within one slice. */
-    if (first && pthread_mutex_clocklock(&t->write_lock, CLOCK_MONOTONIC, &until) == 0) {
+    /* A writer that holds the lock notices closing within one slice, unless its transport ignores timeouts.
+     */
+    if (first && pthread_mutex_timedlock(&t->write_lock, &until) == 0) {
         pthread_mutex_lock(&t->lock);
         if (!t->broken)
             SSL_shutdown(t->ssl);

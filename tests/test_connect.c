@@ -2,9 +2,9 @@
 /* From addresses to an authenticated stream: orders of starting, strangers, deadlines, cancel, byte counts.
  */
 #include "party/connect.h"
-#include "party/identity.h"
 #include "psi/mem.h"
 #include "tests/support_cert.h"
+#include "tests/support_tls.h"
 #include "tests/unit.h"
 
 #include <arpa/inet.h>
@@ -18,15 +18,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static tally_identity *bank, *court, *stranger;
-
-static party_peer_rule pin(const tally_identity *id)
-{
-    party_peer_rule rule = {.pin_count = 1};
-    memcpy(rule.pins[0], id->fingerprint32, 32);
-    return rule;
-}
-
 /* One party_channel_open in a thread of its own, with its log kept. */
 struct end {
     party_connect_options options;
@@ -37,7 +28,7 @@ struct end {
     tally_status status;
     tally_error error;
     int64_t ended;
-    pthread_t thread;
+    pthread_t thread, self;   /* self: as the thread itself sees it */
     int lines, foreign_lines; /* log lines, and those from another thread */
     char log[8192];
 };
@@ -47,14 +38,14 @@ static void keep_line(void *user, int level, const char *line)
     struct end *e = user;
     size_t at = strlen(e->log);
     e->lines++;
-    e->foreign_lines += !pthread_equal(pthread_self(), e->thread);
+    e->foreign_lines += !pthread_equal(pthread_self(), e->self);
     snprintf(e->log + at, sizeof e->log - at, "%d %s\n", level, line);
 }
 
 static void *open_channel(void *arg)
 {
     struct end *e = arg;
-    e->thread = pthread_self();
+    e->self = pthread_self();
     e->status = party_channel_open(&e->channel, &e->options, &e->error);
     e->ended = party_now_ms();
     return NULL;
@@ -64,7 +55,7 @@ static void end_init(struct end *e, const tally_identity *own, const tally_ident
 {
     memset(e, 0, sizeof *e);
     CU_ASSERT_EQUAL_FATAL(party_cancel_init(&e->cancel, NULL), TALLY_OK);
-    e->rule = pin(peer);
+    e->rule = pin_of(peer);
     e->options = (party_connect_options){.identity = own,
                                          .rule = &e->rule,
                                          .deadline_ms = party_now_ms() + timeout_ms,
@@ -85,9 +76,7 @@ static void set_address(struct end *e, int listens, const char *host, int port)
 
 static void start(struct end *e)
 {
-    pthread_t thread;
-    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, open_channel, e), 0);
-    e->thread = thread;
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&e->thread, NULL, open_channel, e), 0);
 }
 
 static void await(struct end *e)
@@ -201,7 +190,7 @@ static void meet(int family, const char *host, int connect_first)
     check_talk(&client, &server);
     CU_ASSERT(memcmp(client.channel.peer_fingerprint, court->fingerprint32, 32) == 0);
     CU_ASSERT_STRING_EQUAL(client.channel.peer_subject, "CN=court,O=Example Court");
-    CU_ASSERT_STRING_EQUAL(server.channel.peer_subject, "CN=bank,O=Example Bank");
+    CU_ASSERT_STRING_EQUAL(server.channel.peer_subject, "CN=bank,O=示例银行");
     if (connect_first)
         CU_ASSERT(says(client.log, "refused; trying again"));
     both_free(&client, &server);
@@ -631,12 +620,8 @@ int main(int argc, char **argv)
         {"last_words", test_last_words},
         {"faults", test_faults},
     };
-    bank = cert_identity(&(cert_spec){.organisation = "Example Bank", .common = "bank"});
-    court = cert_identity(&(cert_spec){.organisation = "Example Court", .common = "court"});
-    stranger = cert_identity(&(cert_spec){.organisation = "Stranger", .common = "stranger"});
+    identities_new();
     int status = unit_main(argc, argv, "connect", tests, sizeof tests / sizeof *tests);
-    tally_identity_free(bank);
-    tally_identity_free(court);
-    tally_identity_free(stranger);
+    identities_free();
     return status;
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* TLS over the in-memory pipe: who is accepted, what is said when not, and the stream after the handshake. */
-#include "party/identity.h"
+/* TLS over the in-memory pipe: who is accepted, and what is said when not. */
 #include "party/peer.h"
-#include "party/tls.h"
-#include "party/transport.h"
 #include "psi/hash.h"
 #include "psi/mem.h"
 #include "tests/support_cert.h"
+#include "tests/support_tls.h"
 #include "tests/unit.h"
 
 #include <openssl/err.h>
@@ -17,81 +15,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-#define CLIENT 0
-#define SERVER 1
-
-/* One end of a handshake. */
-struct side {
-    const tally_identity *identity;
-    party_peer_rule rule;
-    int64_t timeout_ms;
-    party_cancel cancel;
-    tally_transport below;
-    party_tls_context *context;
-    party_tls *tls;
-    tally_transport io;
-    tally_status status;
-    tally_error error;
-    int server;
-};
-
-static tally_identity *bank, *court, *stranger;
-
-static party_peer_rule pin(const tally_identity *id)
-{
-    party_peer_rule rule = {.pin_count = 1};
-    memcpy(rule.pins[0], id->fingerprint32, 32);
-    return rule;
-}
-
-static void *handshake(void *arg)
-{
-    struct side *s = arg;
-    s->status = party_tls_context_new(&s->context, s->server, s->identity, &s->rule, &s->error);
-    if (!s->status)
-        s->status = party_tls_open(&s->tls, s->context, &s->below, s->server ? NULL : "127.0.0.1:7440",
-                                   party_now_ms() + s->timeout_ms, &s->cancel, &s->error);
-    if (!s->status)
-        party_tls_io(s->tls, &s->io);
-    else
-        s->below.shutdown(s->below.user);
-    return NULL;
-}
-
-static void prepare(struct side s[2], const tally_identity *client, const tally_identity *server)
-{
-    memset(s, 0, 2 * sizeof *s);
-    CU_ASSERT_EQUAL_FATAL(tally_pipe_new(&s[CLIENT].below, &s[SERVER].below, NULL), TALLY_OK);
-    for (int i = 0; i < 2; i++) {
-        CU_ASSERT_EQUAL_FATAL(party_cancel_init(&s[i].cancel, NULL), TALLY_OK);
-        s[i].server = i;
-        s[i].timeout_ms = 5000;
-        s[i].identity = i ? server : client;
-        s[i].rule = pin(i ? client : server);
-    }
-}
-
-static void run(struct side s[2])
-{
-    pthread_t thread;
-    pthread_create(&thread, NULL, handshake, &s[SERVER]);
-    handshake(&s[CLIENT]);
-    pthread_join(thread, NULL);
-}
-
-static void finish(struct side s[2])
-{
-    for (int i = 0; i < 2; i++) {
-        if (s[i].tls)
-            s[i].io.shutdown(s[i].io.user);
-        party_tls_free(s[i].tls);
-        party_tls_context_free(s[i].context);
-        party_cancel_close(&s[i].cancel);
-    }
-    tally_pipe_free(&s[0].below);
-    tally_pipe_free(&s[1].below);
-}
 
 static int says(const struct side *s, const char *text)
 {
@@ -108,8 +31,8 @@ static void test_right_pins(void)
     struct side s[2];
     uint8_t fingerprint[32], binding[2][32];
     char subject[256];
-    prepare(s, bank, court);
-    run(s);
+    sides_prepare(s, bank, court);
+    sides_run(s);
     CU_ASSERT_EQUAL_FATAL(s[CLIENT].status, TALLY_OK);
     CU_ASSERT_EQUAL_FATAL(s[SERVER].status, TALLY_OK);
     party_tls_peer(s[CLIENT].tls, fingerprint, subject, sizeof subject);
@@ -121,34 +44,34 @@ static void test_right_pins(void)
     CU_ASSERT_EQUAL(party_tls_binding(s[CLIENT].tls, binding[0]), TALLY_OK);
     CU_ASSERT_EQUAL(party_tls_binding(s[SERVER].tls, binding[1]), TALLY_OK);
     CU_ASSERT(memcmp(binding[0], binding[1], 32) == 0);
-    finish(s);
-    prepare(s, bank, court);
-    run(s);
+    sides_free(s);
+    sides_prepare(s, bank, court);
+    sides_run(s);
     CU_ASSERT_EQUAL_FATAL(s[SERVER].status, TALLY_OK);
     CU_ASSERT_EQUAL(party_tls_binding(s[SERVER].tls, binding[0]), TALLY_OK);
     CU_ASSERT(memcmp(binding[0], binding[1], 32) != 0); /* another connection, another binding */
-    finish(s);
+    sides_free(s);
 }
 
 static void test_several_pins(void)
 {
     struct side s[2];
-    prepare(s, bank, court);
+    sides_prepare(s, bank, court);
     memcpy(s[CLIENT].rule.pins[0], stranger->fingerprint32, 32);
     memcpy(s[CLIENT].rule.pins[1], court->fingerprint32, 32);
     s[CLIENT].rule.pin_count = 2;
-    run(s);
+    sides_run(s);
     CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_OK);
     CU_ASSERT_EQUAL(s[SERVER].status, TALLY_OK);
-    finish(s);
+    sides_free(s);
 }
 
 static void test_wrong_server(void)
 {
     struct side s[2];
-    prepare(s, bank, stranger);
-    s[CLIENT].rule = pin(court);
-    run(s);
+    sides_prepare(s, bank, stranger);
+    s[CLIENT].rule = pin_of(court);
+    sides_run(s);
     CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_ERR_AUTH);
     CU_ASSERT_EQUAL(s[CLIENT].error.status, TALLY_ERR_AUTH);
     CU_ASSERT(says(&s[CLIENT], "the peer at 127.0.0.1:7440 has fingerprint sha256:"));
@@ -157,20 +80,20 @@ static void test_wrong_server(void)
     CU_ASSERT_EQUAL(s[SERVER].status, TALLY_ERR_AUTH);
     CU_ASSERT(says(&s[SERVER], "the peer refused our certificate: it is not the one the peer expects"));
     CU_ASSERT_PTR_NULL(s[CLIENT].tls);
-    finish(s);
+    sides_free(s);
 }
 
 static void test_wrong_client(void)
 {
     struct side s[2];
-    prepare(s, stranger, court);
-    s[SERVER].rule = pin(bank);
-    run(s);
+    sides_prepare(s, stranger, court);
+    s[SERVER].rule = pin_of(bank);
+    sides_run(s);
     CU_ASSERT_EQUAL(s[SERVER].status, TALLY_ERR_AUTH);
     CU_ASSERT(says(&s[SERVER], tally_identity_fingerprint(stranger)));
     CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_ERR_AUTH);
     CU_ASSERT(says(&s[CLIENT], "refused our certificate: it is not the one the peer expects"));
-    finish(s);
+    sides_free(s);
 }
 
 /* The certificate was fine when the identity was loaded; by the peer's clock it is over. */
@@ -178,16 +101,16 @@ static void check_expired(int who, long from, long to, const char *there, const 
 {
     struct side s[2];
     tally_identity *old = cert_identity(&(cert_spec){.common = "old", .from_s = from, .to_s = to});
-    prepare(s, who == CLIENT ? old : bank, who == SERVER ? old : court);
+    sides_prepare(s, who == CLIENT ? old : bank, who == SERVER ? old : court);
     old->not_before = 0;
     old->not_after = INT64_MAX; /* past our own check */
-    run(s);
+    sides_run(s);
     CU_ASSERT_EQUAL(s[!who].status, TALLY_ERR_AUTH);
     CU_ASSERT(says(&s[!who], there));
     CU_ASSERT(says(&s[!who], tally_identity_fingerprint(old)));
     CU_ASSERT_EQUAL(s[who].status, TALLY_ERR_AUTH);
     CU_ASSERT(says(&s[who], here));
-    finish(s);
+    sides_free(s);
     tally_identity_free(old);
 }
 
@@ -206,13 +129,13 @@ static void test_clock_tolerance(void)
     struct side s[2];
     tally_identity *old = cert_identity(&(cert_spec){.common = "old", .from_s = -7200, .to_s = -200});
     tally_identity *young = cert_identity(&(cert_spec){.common = "young", .from_s = 200, .to_s = 7200});
-    prepare(s, old, young);
+    sides_prepare(s, old, young);
     old->not_after = INT64_MAX;
     young->not_before = 0;
-    run(s);
+    sides_run(s);
     CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_OK);
     CU_ASSERT_EQUAL(s[SERVER].status, TALLY_OK);
-    finish(s);
+    sides_free(s);
     tally_identity_free(old);
     tally_identity_free(young);
 }
@@ -221,7 +144,7 @@ static void test_own_checks(void)
 {
     party_tls_context *c = NULL;
     tally_error error;
-    party_peer_rule rule = pin(bank), none = {.pin_count = 0}, nameless = {.ca_file = "ca.pem"};
+    party_peer_rule rule = pin_of(bank), none = {.pin_count = 0}, nameless = {.ca_file = "ca.pem"};
     party_peer_rule missing = {.ca_file = "/nonexistent/ca.pem", .name = "CN=x"};
     tally_identity *old = cert_identity(&(cert_spec){.common = "old", .from_s = -7200, .to_s = -10});
     CU_ASSERT_EQUAL(party_tls_context_new(&c, 0, old, &rule, &error), TALLY_ERR_AUTH);
@@ -239,13 +162,13 @@ static void test_renewal_keeps_pin(void)
     struct side s[2];
     cert_made first = cert_make(&(cert_spec){.common = "a"});
     tally_identity *renewed = cert_identity(&(cert_spec){.common = "b", .with_key = first.key});
-    prepare(s, renewed, court);
+    sides_prepare(s, renewed, court);
     s[SERVER].rule.pin_count = 1;
     CU_ASSERT_EQUAL(party_spki_fingerprint(first.cert, s[SERVER].rule.pins[0]), TALLY_OK);
-    run(s);
+    sides_run(s);
     CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_OK);
     CU_ASSERT_EQUAL(s[SERVER].status, TALLY_OK);
-    finish(s);
+    sides_free(s);
     cert_free(&first);
     tally_identity_free(renewed);
 }
@@ -256,11 +179,11 @@ static void test_other_keys(void)
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         struct side s[2];
         tally_identity *id = cert_identity(&(cert_spec){.key = keys[i], .common = "k"});
-        prepare(s, i & 1 ? bank : id, i & 1 ? id : court);
-        run(s);
+        sides_prepare(s, i & 1 ? bank : id, i & 1 ? id : court);
+        sides_run(s);
         CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_OK);
         CU_ASSERT_EQUAL(s[SERVER].status, TALLY_OK);
-        finish(s);
+        sides_free(s);
         tally_identity_free(id);
     }
 }
@@ -317,16 +240,16 @@ static void test_ca(void)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct side s[2];
         int who = i & 1 ? CLIENT : SERVER; /* the one with the CA's certificate */
-        prepare(s, who == CLIENT ? rows[i].id : bank, who == SERVER ? rows[i].id : court);
-        s[!who].rule = rows[i].pinned ? pin(rows[i].pinned) : (party_peer_rule){.pin_count = 0};
+        sides_prepare(s, who == CLIENT ? rows[i].id : bank, who == SERVER ? rows[i].id : court);
+        s[!who].rule = rows[i].pinned ? pin_of(rows[i].pinned) : (party_peer_rule){.pin_count = 0};
         s[!who].rule.ca_file = rows[i].file;
         s[!who].rule.name = rows[i].name;
-        run(s);
+        sides_run(s);
         CU_ASSERT_EQUAL(s[!who].status, rows[i].says ? TALLY_ERR_AUTH : TALLY_OK);
         CU_ASSERT_EQUAL(s[who].status, rows[i].says ? TALLY_ERR_AUTH : TALLY_OK);
         if (rows[i].says)
             CU_ASSERT(says(&s[!who], rows[i].says));
-        finish(s);
+        sides_free(s);
     }
     tally_identity *const all[] = {direct, chained, unchained, namesake, forged, self};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -341,7 +264,7 @@ static void test_judge(void)
 {
     party_verdict v;
     int64_t now = (int64_t)time(NULL);
-    party_peer_rule rule = pin(bank);
+    party_peer_rule rule = pin_of(bank);
     CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, now, 0, "x", &v), X509_V_OK);
     CU_ASSERT_EQUAL(v.why.status, TALLY_OK);
     CU_ASSERT_STRING_EQUAL(v.subject, "CN=bank,O=示例银行");
@@ -476,13 +399,13 @@ static void against_server(struct raw *r, struct side *server)
 {
     struct side s[2];
     pthread_t thread;
-    prepare(s, bank, court);
+    sides_prepare(s, bank, court);
     r->io = s[CLIENT].below;
     pthread_create(&thread, NULL, raw_client, r);
-    handshake(&s[SERVER]);
+    side_handshake(&s[SERVER]);
     pthread_join(thread, NULL);
     *server = s[SERVER];
-    finish(s);
+    sides_free(s);
     SSL_CTX_free(r->ctx);
 }
 
@@ -530,13 +453,13 @@ static void test_garbage(void)
         int who = (int)(i & 1); /* the side that hears it */
         const char *text = texts[i / 2];
         size_t len = text[0] == 0x15 ? 7 : strlen(text);
-        prepare(s, bank, court);
+        sides_prepare(s, bank, court);
         s[who].timeout_ms = 300;
         CU_ASSERT_EQUAL(s[!who].below.write(s[!who].below.user, text, len, 1000), (long)len);
-        handshake(&s[who]);
+        side_handshake(&s[who]);
         CU_ASSERT_EQUAL(s[who].status, TALLY_ERR_MALFORMED);
         CU_ASSERT(s[who].error.hint[0] != 0);
-        finish(s);
+        sides_free(s);
     }
 }
 
@@ -544,18 +467,18 @@ static void test_closed_and_silent(void)
 {
     for (int who = 0; who < 2; who++) {
         struct side s[2];
-        prepare(s, bank, court);
+        sides_prepare(s, bank, court);
         s[!who].below.shutdown(s[!who].below.user);
-        handshake(&s[who]);
+        side_handshake(&s[who]);
         CU_ASSERT_EQUAL(s[who].status, TALLY_ERR_NETWORK);
-        finish(s);
-        prepare(s, bank, court);
+        sides_free(s);
+        sides_prepare(s, bank, court);
         s[who].timeout_ms = 150;
         int64_t began = party_now_ms();
-        handshake(&s[who]);
+        side_handshake(&s[who]);
         CU_ASSERT_EQUAL(s[who].status, TALLY_ERR_TIMEOUT);
         CU_ASSERT(party_now_ms() - began >= 145 && party_now_ms() - began < 1500);
-        finish(s);
+        sides_free(s);
     }
 }
 
@@ -578,267 +501,22 @@ static void test_cancel_handshake(void)
     for (int who = 0; who < 2; who++) {
         struct side s[2];
         pthread_t thread;
-        prepare(s, bank, court);
+        sides_prepare(s, bank, court);
         struct raiser r = {.cancel = &s[who].cancel};
         pthread_create(&thread, NULL, raise_soon, &r);
-        handshake(&s[who]);
+        side_handshake(&s[who]);
         int64_t ended = party_now_ms();
         pthread_join(thread, NULL);
         CU_ASSERT_EQUAL(s[who].status, TALLY_ERR_INTERRUPTED);
         CU_ASSERT(ended - r.at < 300);
-        finish(s);
+        sides_free(s);
     }
-}
-
-/* ---- The stream ---- */
-
-struct flow {
-    const tally_transport *io;
-    uint8_t *bytes;
-    size_t len;
-    int ok;
-};
-
-static void *flow_out(void *arg)
-{
-    struct flow *f = arg;
-    for (size_t at = 0; at < f->len;) {
-        size_t part = f->len - at < 50000 ? f->len - at : 50000;
-        long n = f->io->write(f->io->user, f->bytes + at, part, 50);
-        if (n <= 0 && n != TALLY_IO_TIMEOUT)
-            return NULL;
-        at += n > 0 ? (size_t)n : 0;
-    }
-    f->ok = 1;
-    return NULL;
-}
-
-static void *flow_in(void *arg)
-{
-    struct flow *f = arg;
-    for (size_t at = 0; at < f->len;) {
-        long n = f->io->read(f->io->user, f->bytes + at, f->len - at, 50);
-        if (n <= 0 && n != TALLY_IO_TIMEOUT)
-            return NULL;
-        at += n > 0 ? (size_t)n : 0;
-    }
-    f->ok = 1;
-    return NULL;
-}
-
-/* Both sides send at once, and nobody reads more than the other side's buffers let through. */
-static void duplex(const tally_transport *a, const tally_transport *b, size_t len)
-{
-    struct flow f[4] = {{.io = a}, {.io = b}, {.io = b}, {.io = a}};
-    pthread_t thread[4];
-    for (int i = 0; i < 4; i++) {
-        f[i].len = len;
-        f[i].bytes = malloc(len);
-        if (i < 2)
-            unit_random(f[i].bytes, len);
-    }
-    for (int i = 0; i < 4; i++)
-        pthread_create(&thread[i], NULL, i < 2 ? flow_out : flow_in, &f[i]);
-    for (int i = 0; i < 4; i++) {
-        pthread_join(thread[i], NULL);
-        CU_ASSERT(f[i].ok);
-    }
-    CU_ASSERT(memcmp(f[0].bytes, f[2].bytes, len) == 0);
-    CU_ASSERT(memcmp(f[1].bytes, f[3].bytes, len) == 0);
-    for (int i = 0; i < 4; i++)
-        free(f[i].bytes);
-}
-
-static void test_duplex(void)
-{
-    struct side s[2];
-    prepare(s, bank, court);
-    run(s);
-    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
-    duplex(&s[CLIENT].io, &s[SERVER].io, 32u << 20);
-    finish(s);
-}
-
-/* A transport that takes and gives a few bytes at a time, and now and then nothing. */
-struct drip {
-    tally_transport below;
-    unsigned reads, writes;
-};
-
-static long drip_read(void *user, void *buf, size_t cap, int timeout_ms)
-{
-    struct drip *d = user;
-    return ++d->reads % 5 ? d->below.read(d->below.user, buf, cap < 977 ? cap : 977, timeout_ms)
-                          : TALLY_IO_TIMEOUT;
-}
-
-static long drip_write(void *user, const void *buf, size_t len, int timeout_ms)
-{
-    struct drip *d = user;
-    return ++d->writes % 5 ? d->below.write(d->below.user, buf, len < 613 ? len : 613, timeout_ms)
-                           : TALLY_IO_TIMEOUT;
-}
-
-static void drip_shutdown(void *user)
-{
-    struct drip *d = user;
-    d->below.shutdown(d->below.user);
-}
-
-static void test_dripping_transport(void)
-{
-    struct side s[2];
-    struct drip d[2] = {{.reads = 0}, {.reads = 0}};
-    prepare(s, bank, court);
-    tally_transport pipe[2] = {s[0].below, s[1].below};
-    for (int i = 0; i < 2; i++) {
-        d[i].below = pipe[i];
-        s[i].below = (tally_transport){
-            .user = &d[i], .read = drip_read, .write = drip_write, .shutdown = drip_shutdown};
-    }
-    run(s);
-    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
-    duplex(&s[CLIENT].io, &s[SERVER].io, 1u << 20);
-    for (int i = 0; i < 2; i++) {
-        s[i].io.shutdown(s[i].io.user);
-        s[i].below = pipe[i];
-    }
-    finish(s);
-}
-
-static void test_end_and_truncation(void)
-{
-    struct side s[2];
-    char got[8] = "";
-    tally_error error;
-    prepare(s, bank, court);
-    run(s);
-    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
-    CU_ASSERT_EQUAL(s[CLIENT].io.write(s[CLIENT].io.user, "bye", 3, 1000), 3);
-    s[CLIENT].io.shutdown(s[CLIENT].io.user);
-    s[CLIENT].io.shutdown(s[CLIENT].io.user);
-    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), 3);
-    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), TALLY_IO_END);
-    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), TALLY_IO_END);
-    CU_ASSERT_EQUAL(s[CLIENT].io.read(s[CLIENT].io.user, got, sizeof got, 1000), TALLY_IO_FAILED);
-    CU_ASSERT_EQUAL(s[CLIENT].io.write(s[CLIENT].io.user, got, 1, 1000), TALLY_IO_FAILED);
-    finish(s);
-    /* The stream below ends without close_notify. */
-    prepare(s, bank, court);
-    run(s);
-    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
-    CU_ASSERT_EQUAL(s[CLIENT].io.write(s[CLIENT].io.user, "bye", 3, 1000), 3);
-    s[CLIENT].below.shutdown(s[CLIENT].below.user);
-    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), 3);
-    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), TALLY_IO_FAILED);
-    CU_ASSERT_EQUAL(party_tls_failure(s[SERVER].tls, &error), TALLY_OK);
-    finish(s);
-}
-
-static void test_damaged_record(void)
-{
-    struct side s[2];
-    char got[8];
-    tally_error error = {.status = TALLY_OK};
-    static const uint8_t record[] = {0x17, 3,  3,  0,  20, 1,  2,  3,  4,  5,  6,  7, 8,
-                                     9,    10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};
-    prepare(s, bank, court);
-    run(s);
-    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
-    CU_ASSERT_EQUAL(s[CLIENT].below.write(s[CLIENT].below.user, record, sizeof record, 1000),
-                    (long)sizeof record);
-    CU_ASSERT_EQUAL(s[SERVER].io.read(s[SERVER].io.user, got, sizeof got, 1000), TALLY_IO_FAILED);
-    CU_ASSERT_EQUAL(party_tls_failure(s[SERVER].tls, &error), TALLY_ERR_MALFORMED);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "damaged TLS record"));
-    CU_ASSERT_EQUAL(s[SERVER].io.write(s[SERVER].io.user, got, 1, 1000), TALLY_IO_FAILED);
-    /* The other side is told by an alert. */
-    CU_ASSERT_EQUAL(s[CLIENT].io.read(s[CLIENT].io.user, got, sizeof got, 1000), TALLY_IO_FAILED);
-    CU_ASSERT_EQUAL(party_tls_failure(s[CLIENT].tls, &error), TALLY_ERR_MALFORMED);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "TLS alert"));
-    finish(s);
-}
-
-struct blocked {
-    const tally_transport *io;
-    int writes;
-    long result;
-    int64_t ended;
-};
-
-static void *blocked_call(void *arg)
-{
-    struct blocked *b = arg;
-    static uint8_t block[65536];
-    char got[8];
-    do
-        b->result = b->writes ? b->io->write(b->io->user, block, sizeof block, 20000)
-                              : b->io->read(b->io->user, got, sizeof got, 20000);
-    while (b->result > 0);
-    b->ended = party_now_ms();
-    return NULL;
-}
-
-/* The session's cancel ends in a shutdown: a blocked read and a blocked write return soon. */
-static void test_shutdown_unblocks(void)
-{
-    struct side s[2];
-    pthread_t thread[2];
-    struct blocked b[2];
-    prepare(s, bank, court);
-    run(s);
-    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
-    for (int i = 0; i < 2; i++) {
-        b[i] = (struct blocked){.io = &s[CLIENT].io, .writes = i};
-        pthread_create(&thread[i], NULL, blocked_call, &b[i]);
-    }
-    usleep(50000);
-    int64_t at = party_now_ms();
-    s[CLIENT].io.shutdown(s[CLIENT].io.user);
-    for (int i = 0; i < 2; i++) {
-        pthread_join(thread[i], NULL);
-        CU_ASSERT(b[i].result < 0);
-        CU_ASSERT(b[i].ended - at < 1500);
-    }
-    finish(s);
-}
-
-static void test_read_timeout(void)
-{
-    struct side s[2];
-    char got[8];
-    prepare(s, bank, court);
-    run(s);
-    CU_ASSERT_EQUAL_FATAL(s[0].status | s[1].status, TALLY_OK);
-    int64_t began = party_now_ms();
-    CU_ASSERT_EQUAL(s[CLIENT].io.read(s[CLIENT].io.user, got, sizeof got, 0), TALLY_IO_TIMEOUT);
-    CU_ASSERT_EQUAL(s[CLIENT].io.read(s[CLIENT].io.user, got, sizeof got, 60), TALLY_IO_TIMEOUT);
-    CU_ASSERT(party_now_ms() - began >= 55 && party_now_ms() - began < 1000);
-    /* Writes that nobody reads: TIMEOUT in the end, and what was taken arrives whole once somebody reads. */
-    static uint8_t block[16384];
-    size_t sent = 0, arrived = 0;
-    memset(block, 7, sizeof block);
-    long n;
-    while ((n = s[CLIENT].io.write(s[CLIENT].io.user, block, sizeof block, 20)) > 0)
-        sent += (size_t)n;
-    CU_ASSERT_EQUAL(n, TALLY_IO_TIMEOUT);
-    CU_ASSERT(sent >= 65536);
-    /* The client's reader alone pushes the rest on. */
-    while (arrived < sent) {
-        n = s[SERVER].io.read(s[SERVER].io.user, block, sizeof block, 20);
-        if (n == TALLY_IO_TIMEOUT)
-            n = s[CLIENT].io.read(s[CLIENT].io.user, got, sizeof got, 0) == TALLY_IO_TIMEOUT ? 0 : -1;
-        if (n < 0)
-            break;
-        arrived += (size_t)n;
-    }
-    CU_ASSERT_EQUAL(arrived, sent);
-    finish(s);
 }
 
 static void test_faults(void)
 {
     tally_error error;
-    party_peer_rule rule = pin(bank);
+    party_peer_rule rule = pin_of(bank);
     party_tls_context *c = NULL;
     psi_mem_fail_at(1);
     CU_ASSERT_EQUAL(party_tls_context_new(&c, 0, bank, &rule, &error), TALLY_ERR_NO_MEMORY);
@@ -846,7 +524,7 @@ static void test_faults(void)
     CU_ASSERT_PTR_NULL(c);
     CU_ASSERT_EQUAL_FATAL(party_tls_context_new(&c, 0, bank, &rule, &error), TALLY_OK);
     struct side s[2];
-    prepare(s, bank, court);
+    sides_prepare(s, bank, court);
     for (unsigned long n = 1; n <= 3; n++) {
         party_tls *tls = NULL;
         psi_mem_fail_at(n);
@@ -856,7 +534,7 @@ static void test_faults(void)
         CU_ASSERT_PTR_NULL(tls);
     }
     psi_mem_fail_at(0);
-    finish(s);
+    sides_free(s);
     party_tls_context_free(c);
 }
 
@@ -881,20 +559,10 @@ int main(int argc, char **argv)
         {"garbage", test_garbage},
         {"closed_and_silent", test_closed_and_silent},
         {"cancel_handshake", test_cancel_handshake},
-        {"duplex", test_duplex},
-        {"dripping_transport", test_dripping_transport},
-        {"end_and_truncation", test_end_and_truncation},
-        {"damaged_record", test_damaged_record},
-        {"shutdown_unblocks", test_shutdown_unblocks},
-        {"read_timeout", test_read_timeout},
         {"faults", test_faults},
     };
-    bank = cert_identity(&(cert_spec){.organisation = "示例银行", .common = "bank"});
-    court = cert_identity(&(cert_spec){.organisation = "Example Court", .common = "court"});
-    stranger = cert_identity(&(cert_spec){.organisation = "Stranger", .common = "stranger"});
+    identities_new();
     int status = unit_main(argc, argv, "tls", tests, sizeof tests / sizeof *tests);
-    tally_identity_free(bank);
-    tally_identity_free(court);
-    tally_identity_free(stranger);
+    identities_free();
     return status;
 }

@@ -60,8 +60,11 @@ tally_status cli_file_check(const char *option, const char *path, int overwrite,
     if (!*last_name(path))
         return cli_fail(error, TALLY_ERR_FILE, "%s: %s is not the name of a file", option, path);
     int fd = open_beside(path, &name);
-    if (fd < 0)
-        return cli_fail(error, TALLY_ERR_FILE, "%s: %s cannot be written: %s", option, path, strerror(errno));
+    if (fd < 0) {
+        cli_fail(error, TALLY_ERR_FILE, "%s: %s cannot be written: %s", option, path, strerror(errno));
+        cli_hint(error, "the folder must exist, be yours to write to, and have room");
+        return TALLY_ERR_FILE;
+    }
     close(fd);
     unlink(name);
     free(name);

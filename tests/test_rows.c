@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* party/rows and party/input: reading, rejects, folding, refusals, faults. */
+#include "party/error.h"
 #include "party/input.h"
 #include "party/io.h"
 #include "psi/mem.h"
@@ -446,6 +447,32 @@ static void test_fold(void)
     }
 }
 
+/* Items that agree in their first bytes, which hashes never do: order and equality still go by all 32. */
+static void test_fold_ties(void)
+{
+    enum { ROWS = 600 };
+    tally_input *input = unit_input(NULL, "id:exact", NULL);
+    static psi_item given[ROWS];
+    size_t n, rows, wrong = 0;
+    for (uint32_t i = 0; i < ROWS; i++) {
+        memset(given[i].b, 0x80, 32);
+        given[i].b[unit_below(2) ? 5 : 0] = (uint8_t)unit_below(2);
+        given[i].b[6 + unit_below(26)] = (uint8_t)unit_below(256);
+        const party_row row = {.row = i + 1, .line = i + 1};
+        CU_ASSERT_EQUAL(party_input_take(input, &row, &given[i], PARTY_ACCEPTED, &error), TALLY_OK);
+    }
+    CU_ASSERT_EQUAL(tally_input_load(input, &error), TALLY_OK);
+    const psi_item *items = party_input_items(input, &n);
+    const party_row *r = party_input_rows(input, &rows);
+    CU_ASSERT_EQUAL_FATAL(rows, ROWS);
+    for (size_t i = 0; i < ROWS; i++)
+        wrong += r[i].row != i + 1 || memcmp(items[r[i].item].b, given[i].b, 32) != 0;
+    for (size_t i = 1; i < n; i++)
+        wrong += memcmp(items[i - 1].b, items[i].b, 32) >= 0;
+    CU_ASSERT_EQUAL(wrong, 0);
+    tally_input_free(input);
+}
+
 /* Windows of every size give what one large window gives: rows, offsets, lines, line ends. */
 static void test_windows(void)
 {
@@ -624,6 +651,38 @@ static void test_faults(void)
     }
 }
 
+static void test_messages(void)
+{
+    static const struct {
+        const char *text;
+        size_t room;
+        const char *want;
+    } t[] = {
+        {"plain", 16, "plain"},
+        {"plain", 5, "plai"},
+        {"\xe5\xbc\xa0\xe4\xb8\x89", 7, "\xe5\xbc\xa0\xe4\xb8\x89"},
+        {"\xe5\xbc\xa0\xe4\xb8\x89", 6, "\xe5\xbc\xa0"}, /* never half a character */
+        {"a\x1b[1m\r\n\x7f", 16, "a?[1m???"},
+        {"\xff\xc2\x85\xe2\x80\xae.", 16, "???."}, /* not UTF-8, C1, right-to-left override */
+    };
+    char out[16], big[2000];
+    for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+        party_printable(out, t[i].room, t[i].text);
+        CU_ASSERT_STRING_EQUAL(out, t[i].want);
+    }
+    memset(big, 'x', sizeof big - 1);
+    big[sizeof big - 1] = 0;
+    CU_ASSERT_EQUAL(party_fail(&error, TALLY_ERR_FILE, "%s", big), TALLY_ERR_FILE);
+    party_hint(&error, "%s", big);
+    CU_ASSERT(strlen(error.message) == sizeof error.message - 1 &&
+              strlen(error.hint) == sizeof error.hint - 1);
+    CU_ASSERT_EQUAL(party_no_memory(&error, "a test"), TALLY_ERR_NO_MEMORY);
+    CU_ASSERT_STRING_EQUAL(error.message, "out of memory for a test");
+    CU_ASSERT_STRING_EQUAL(error.hint, "");
+    CU_ASSERT_EQUAL(party_fail(NULL, TALLY_ERR_USAGE, "x"), TALLY_ERR_USAGE);
+    party_hint(NULL, "x");
+}
+
 static void test_real_lists(void)
 {
     const char *dir = unit_real_data();
@@ -662,12 +721,14 @@ int main(int argc, char **argv)
         {"memory_rows", test_memory_rows},
         {"gb18030", test_gb18030},
         {"fold", test_fold},
+        {"fold_ties", test_fold_ties},
         {"windows", test_windows},
         {"standard_input", test_standard_input},
         {"fifo", test_fifo},
         {"unchanged", test_unchanged},
         {"while_reading", test_while_reading},
         {"faults", test_faults},
+        {"messages", test_messages},
         {"real_lists", test_real_lists},
     };
     return unit_main(argc, argv, "rows", tests, sizeof tests / sizeof *tests);

@@ -36,6 +36,10 @@ typedef struct psi_group_backend {
     tally_status (*from_uniform)(psi_point *out, const uint8_t (*uniform64)[64], size_t n);
     /* out[i] = k[i] * generator. */
     tally_status (*base_mul)(psi_point *out, const psi_scalar *k, size_t n);
+    /* out[i] = a[i] + b[i] and a[i] - b[i]. Inputs as for mul_common; TALLY_ERR_MALFORMED also when the
+     * result is the identity. */
+    tally_status (*add)(psi_point *out, const psi_point *a, const psi_point *b, size_t n, size_t *bad);
+    tally_status (*subtract)(psi_point *out, const psi_point *a, const psi_point *b, size_t n, size_t *bad);
     /* *out = sum of k[i] * in[i]; in as for mul_common except that scalars may be 0 and the sum may be the
        identity. Variable time allowed: only public scalars are given (weights of a batch proof). */
     tally_status (*sum_var)(psi_point *out, const psi_point *in, const psi_scalar *k, size_t n, size_t *bad);

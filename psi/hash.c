@@ -14,7 +14,10 @@ static const char *const texts[PSI_TAG_COUNT] = {
     [PSI_TAG_ITEM] = "tally/1 item",        [PSI_TAG_SID] = "tally/1 sid",
     [PSI_TAG_COMMIT] = "tally/1 commit",    [PSI_TAG_LIST] = "tally/1 list",
     [PSI_TAG_ECDH_INPUT] = "tally/1 input", [PSI_TAG_ECDH_TAG] = "tally/1 ecdh",
-    [PSI_TAG_OPRF_TAG] = "tally/1 oprf",
+    [PSI_TAG_OPRF_TAG] = "tally/1 oprf",    [PSI_TAG_VOLE_ID] = "tally/1 vole id",
+    [PSI_TAG_VOLE_ROW] = "tally/1 volerow", [PSI_TAG_VOLE_TAG] = "tally/1 voletag",
+    [PSI_TAG_OT_SEED] = "tally/1 ot seed",  [PSI_TAG_OT_STRING] = "tally/1 ot str",
+    [PSI_TAG_ROW_HASH] = "tally/1 rowhash",
 };
 
 const char *psi_tag_text(enum psi_tag tag)

@@ -21,6 +21,12 @@ enum psi_tag {
     PSI_TAG_ECDH_INPUT, /* sid, item -> message that is hashed to the group */
     PSI_TAG_ECDH_TAG,   /* sid, doubly masked point -> tag (semi-honest) */
     PSI_TAG_OPRF_TAG,   /* sid, RFC 9497 output -> tag and confirmation (malicious) */
+    PSI_TAG_VOLE_ID,    /* sid, item -> 16-byte id and bin (subspace VOLE) */
+    PSI_TAG_VOLE_ROW,   /* sid, seed, bin -> keys of the rows of a bin */
+    PSI_TAG_VOLE_TAG,   /* sid, id, short row -> tag */
+    PSI_TAG_OT_SEED,    /* sid, index, bit, points -> seed of a base OT */
+    PSI_TAG_OT_STRING,  /* sid, index, row of the extension -> string */
+    PSI_TAG_ROW_HASH,   /* sid, nonce -> points of the short rows */
     PSI_TAG_COUNT
 };
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "psi/cpu.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+static int bits(unsigned value, unsigned wanted)
+{
+    return (value & wanted) == wanted;
+}
+
+unsigned psi_cpu_all(void)
+{
+    unsigned a, b, c, d, found = 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d))
+        return 0;
+    int sse41 = bits(c, bit_SSE4_1), osxsave = bits(c, bit_OSXSAVE);
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
+        return 0;
+    if (sse41 && bits(b, bit_SHA))
+        found |= PSI_CPU_SHA;
+    if (!osxsave)
+        return found;
+    /* XCR0: SSE, AVX, opmask, upper halves and upper registers of ZMM are saved by the operating system. */
+    unsigned lo, hi;
+    __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    if (bits(lo, 0xe6) && bits(b, bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ) &&
+        bits(c, bit_VAES | bit_GFNI | bit_VPCLMULQDQ))
+        found |= PSI_CPU_AVX512;
+    return found;
+}
+#else
+unsigned psi_cpu_all(void)
+{
+    return 0;
+}
+#endif
+
+unsigned psi_cpu(void)
+{
+    const char *wanted = getenv("TALLY_BACKEND");
+    return wanted && strcmp(wanted, "portable") == 0 ? 0 : psi_cpu_all();
+}

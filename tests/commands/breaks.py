@@ -75,9 +75,10 @@ def sweep(t, kind, listen, points, timeout, seconds, more=(), settled=200, **pro
         for way, n, tag, s, r, relay in running:
             what = f"{kind} at byte {n} of {whole[way]} {way}, {listen} listens"
             judge(t, what, s, r, relay, tag, want, wants, seconds)
-            t.check(relay.acted.is_set(), f"{what}: the link was never touched")
+            t.check(relay.acted.is_set() or n >= whole[way] - settled, f"{what}: the link was never touched")
             outputs |= {f"{p[0]}-{tag}.csv" for p, x in (("r", r), ("s", s)) if x.status == 0}
-            if n < whole[way] - settled:
+            # A link that breaks before anybody is authenticated is tried again, and works then.
+            if n < whole[way] - settled and relay.calls == 1:
                 t.check(s.status != 0 and r.status != 0, f"{what}: ended with {s.status} and {r.status}")
     t.clean(before, outputs)
 

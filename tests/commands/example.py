@@ -84,7 +84,7 @@ def reveal_and_security(t):
 
 @test
 def no_output_asked(t):
-    """Without --output the receiver still learns the count, and says so."""
+    """Without --output the receiver still learns how many match, and says so."""
     lists(t)
     s, r = t.pair(receiver=["--summary", "sum.json"], **KEYS)
     if t.good(s, r):

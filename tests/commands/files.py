@@ -137,7 +137,7 @@ def disk_full(t):
     t.closing.append(lambda: subprocess.run(["umount", "-l", t.path("small")], capture_output=True))
     s, r = t.pair(receiver=["-o", "small/out.csv"], timeout="10s")
     t.failed(r, 7, "(?i)disk full|no space", hint=True)
-    t.failed(s, 6)
+    t.check(s.status in (0, 6), f"sender: {s.status}")  # the result is written when both sides are done
     t.equal(os.listdir(t.path("small")), [], "files on the full disk")
 
 
@@ -148,7 +148,7 @@ def file_size_limit(t):
     limit = ("sh", "-c", 'trap "" XFSZ; ulimit -f 32; exec "$@"', "sh")
     s, r = t.pair(receiver=["-o", "out.csv"], r={"wrap": limit}, timeout="10s")
     t.failed(r, 7, "out.csv")
-    t.failed(s, 6)
+    t.check(s.status in (0, 6), f"sender: {s.status}")
     t.clean(before)
 
 
@@ -160,7 +160,7 @@ def standard_output_full(t):
     before = t.files()
     s, r = t.pair(receiver=["-o", "-"], r={"stdout": "/dev/full"}, timeout="10s")
     t.failed(r, 7, "(?i)standard output|stdout|no space")
-    t.check(s.status in (0, 6), f"sender: {s.status}")  # rows go out last, when both sides are done
+    t.check(s.status in (0, 6), f"sender: {s.status}")
     t.clean(before)
 
 

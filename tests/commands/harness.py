@@ -217,12 +217,13 @@ class T:
         p.wait()
         return p
 
-    def spawn(self, role, where, port, *more, peer=None, input=None, key="id_number:cn-resident-id", identity=None,
+    def spawn(self, role, where, port, *more, peer=None, input=None, key="id_number:cn-resident-id", identity=None, say=None,
               timeout="5s", host="127.0.0.1", **party):
-        """One side of a match. where: listen or connect. Keyword None leaves an option out."""
+        """One side of a match, as agency (sender) or bank (receiver). where: listen or connect. peer=False: no fingerprint; say: the
+        role it claims."""
         own = {"sender": "agency", "receiver": "bank"}[role]
         other = {"sender": "bank", "receiver": "agency"}[role]
-        args = ["match", "--role", role, "--" + where, f"{host}:{port}", "--identity", identity or own]
+        args = ["match", "--role", say or role, "--" + where, f"{host}:{port}", "--identity", identity or own]
         if peer is not False:
             args += ["--peer", peer or self.pins[other]]
         args += ["--input", input or f"{role}.csv"]
@@ -232,8 +233,8 @@ class T:
             args += ["--timeout", timeout]
         return Party(self, *args, *more, name=role, **party)
 
-    def pair(self, sender=(), receiver=(), both=(), listen="sender", first=None, port=None, gap=0.0, s={}, r={}, **more):
-        """Both sides, to their ends. s and r are keywords of spawn for one side."""
+    def pair(self, sender=(), receiver=(), both=(), listen="sender", first=None, port=None, gap=0.0, s={}, r={}, wait=True, **more):
+        """Both sides, to their ends unless wait is False. s and r are keywords of spawn for one side."""
         port = port or free_port(socket.AF_INET6 if more.get("host") == "[::1]" else socket.AF_INET)
         made = {}
         for role in ([first] if first else []) + [x for x in PARTS if x != first]:
@@ -242,7 +243,7 @@ class T:
                                     **{**more, **words})
             if gap and len(made) == 1:
                 time.sleep(gap)
-        for p in made.values():
+        for p in made.values() if wait else ():
             p.wait()
         return made["sender"], made["receiver"]
 
@@ -255,7 +256,7 @@ class T:
     def failed(self, p, status, text=None, hint=False):
         """The party ended with this status (or one of them), said so on stderr, and gave a hint where asked."""
         wanted = status if isinstance(status, (tuple, set)) else (status,)
-        ok = self.check(p.status in wanted, f"{p.name} ended with {p.status}, want {status}: {p.last()}")
+        ok = self.check(p.status in wanted, f"{p.name} ended with {p.status}, want {status}: {p.last()} after {' '.join(p.args[-6:])}")
         said = re.findall(r"^tally: (.+)$", p.err, re.M)
         ok &= self.check(said, f"{p.name} gave no message: {p.last()}")
         for line in said:
@@ -298,6 +299,7 @@ class Proxy:
         """cut, hold, flip: (direction, byte number from 0). Cut and hold happen before that byte is passed on."""
         self.to, self.cut, self.hold, self.flip, self.reset = to, cut, hold, flip, reset
         self.bytes = {"up": 0, "down": 0}
+        self.calls = 0
         self.acted = threading.Event()
         self.sockets = []
         self.server = socket.socket()
@@ -312,6 +314,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while True:
                 client, _ = self.server.accept()
+                self.calls += 1
                 upstream = None
                 for _ in range(100):
                     try:

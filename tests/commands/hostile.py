@@ -56,8 +56,9 @@ class Peer:
         self.raw = socket.create_connection(("127.0.0.1", port), 5)
         self.s = context(t, identity).wrap_socket(self.raw)
         self.s.settimeout(10)
-        self.out = self.seen = 0
+        self.out = 0
         t.closing.append(self.close)
+        t.equal(self.read(1), b"\x01", "the ready byte of a listener that has accepted us")
 
     def frame(self, kind, payload=b"", length=None, sequence=None, reserved=0):
         head = struct.pack(">IIB", len(payload) if length is None else length, self.out if sequence is None else sequence, kind)
@@ -100,14 +101,15 @@ class Peer:
         self.until(HELLO2)
 
     def close(self):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             self.s.unwrap()
         self.s.close()
         self.raw.close()
 
 
-def attack(t, what, play, role="sender", code=None, status=8, text=None, more=(), timeout="5s"):
-    """Runs the command as `role` against play(peer). code: abort code the peer must see (0 after hello 2), None for any."""
+def attack(t, what, play, role="sender", code=None, status=8, text=None, more=(), timeout="5s", stay=False):
+    """Runs the command as `role` against play(peer). code: abort code the peer must see (0 after hello 2), None for any. stay: the peer
+    does not close even then."""
     port = free_port()
     output = ["-o", "out.csv"] if role == "receiver" or "both" in more else []
     victim = t.spawn(role, "listen", port, *output, *more, timeout=timeout)
@@ -119,6 +121,8 @@ def attack(t, what, play, role="sender", code=None, status=8, text=None, more=()
         if code is not None:
             kind, payload = peer.until(ABORT)
             t.check(kind == ABORT and payload == bytes([0, code]), f"{what}: the peer saw {kind} {payload.hex()}, want abort {code}")
+            if not stay:
+                peer.close()
         if victim.wait(8) is None:
             victim.kill()
             t.check(False, f"{what}: the {role} still ran after 8 s: {victim.last()}")
@@ -151,6 +155,7 @@ def in_the_frames(t):
     attack(t, "sequence begins at 1", lambda p: p.frame(HELLO1, hello1(), sequence=1), code=5)
     attack(t, "reserved byte", lambda p: p.frame(HELLO1, hello1(), reserved=7), code=5)
     attack(t, "heartbeat with payload", lambda p: p.frame(HEARTBEAT, b"x"), code=5)
+    attack(t, "a peer that stays", lambda p: p.frame(99, b"x"), code=5, stay=True)
     attack(t, "random bytes", lambda p: p.send(os.urandom(400)), code=5)
     attack(t, "end inside a header", lambda p: (p.send(b"\0\0\0"), p.close()), status=(6, 8))
     attack(t, "end inside a payload", lambda p: (p.frame(HELLO1, b"abc", length=90), p.close()), status=(6, 8))
@@ -174,9 +179,9 @@ def in_hello_1(t):
     attack(t, "hello 2 first", lambda p: p.frame(HELLO2, hello2()), code=5)
     attack(t, "done first", lambda p: p.frame(DONE), code=5)
     attack(t, "points first", lambda p: p.frame(POINTS, GOOD[0]), code=5)
-    v = attack(t, "no common version", lambda p: p.frame(HELLO1, hello1(versions=(7, 9))), code=1, status=2, text="version")
+    v = attack(t, "no common version", lambda p: p.frame(HELLO1, hello1(versions=(7, 9))), status=2, text="version")
     t.check("7" in v.err and "9" in v.err, f"the peer's versions are not named: {v.last()}")
-    attack(t, "another function", lambda p: p.frame(HELLO1, hello1(function=b"count")), code=2, status=2, text="function.*count")
+    attack(t, "another function", lambda p: p.frame(HELLO1, hello1(function=b"count")), status=2, text="function.*count")
     for v in t.parties:
         t.check("\x1b" not in v.err, "an escape sequence of the peer reached the terminal")
     t.clean(before)

@@ -154,7 +154,7 @@ def telephones(t):
     t.secrets |= {people.phone(k)[3:] for k in range(10)}
     p = [people.phone(k) for k in range(10)]
     t.write("sender.csv", "phone\n" + "\n".join(p[:7]) + "\n+442079460000\n")
-    own = [p[0], "0086" + p[1][3:], p[2][:3] + " " + p[2][3:6] + "-" + p[2][6:], people.wide(p[3]), "(" + p[4][:3] + ")" + p[4][3:],
+    own = [p[0], "0086" + p[1][3:], p[2][:3] + " " + p[2][3:6] + "-" + p[2][6:], people.wide(p[3]), "+86 (" + p[4][3:6] + ") " + p[4][6:],
            "+44 (0)20 7946 0000", p[8], p[5][3:]]
     t.write("receiver.csv", "phone,n\n" + "".join("%s,%d\n" % (x, k) for k, x in enumerate(own)))
     s, r = t.pair(receiver=["-o", "a.csv", "--columns", "n", "--rejects", "rejects.csv"], key="phone:phone-e164")

@@ -58,7 +58,9 @@ def records(data):
     """Raw records with their line ends (RFC 4180; quotes open only at the start of a field)."""
     field = rb'(?:"(?:[^"]|"")*"[^,\r\n]*|[^,\r\n"][^,\r\n]*|)'
     found = re.findall(rb"(?:%s,)*%s(?:\r\n|\n|\r|\Z)" % (field, field), data)
-    return [r for r in found if r.rstrip(b"\r\n")]
+    found = [r for r in found if r.rstrip(b"\r\n")]
+    # The end-of-file mark of old systems is no record.
+    return found[:-1] if found and found[-1].rstrip(b"\r\n") == b"\x1a" else found
 
 
 def fields(record, encoding="utf-8"):

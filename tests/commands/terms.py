@@ -35,7 +35,6 @@ def same_role(t):
     t.ids("sender.csv", range(20))
     t.ids("receiver.csv", range(10, 30))
     before = t.files()
-    for role in ("sender", "receiver"):
-        more = ["-o", "out.csv"] if role == "receiver" else []
-        differ(t, "role", (role,), s={"input": "sender.csv"}, sender=["--role", role, *more], receiver=["--role", role])
+    differ(t, "role", ("sender",), r={"say": "sender"})
+    differ(t, "role", ("receiver",), s={"say": "receiver"}, sender=["-o", "a.csv"], receiver=["-o", "b.csv"])
     t.clean(before)

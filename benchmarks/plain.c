@@ -1,21 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What people do today, made as well as we can: exchange the hashes of the identifiers and join. The
- * yardstick of benchmarks/compare.py. It is not private: hashes of resident ids are found by trying all of
- * them.
+ * yardstick of benchmarks/compare.py. Not private: hashes of resident ids are found by trying all of them.
  *
- * plain sender PORT FILE KEY            listens on 127.0.0.1, sends 16 bytes of SHA-256 for each distinct
- * identifier plain receiver PORT FILE KEY OUTPUT   joins them with its own, writes its matching rows; KEY is
- * COL[:PROFILE]
+ * plain sender PORT FILE KEY
  *
- * Reader, normalising, hashing, folding and writer are Tally's. Wire: number of hashes (8 bytes,
- * little-endian machines only), hashes. The receiver takes them in while it still reads its own file.
+ * listens on 127.0.0.1 and sends 16 bytes of SHA-256 for each distinct identifier; KEY is COL[:PROFILE].
+ *
+ * plain receiver PORT FILE KEY OUTPUT
+ *
+ * joins them with its own and writes its matching rows. Reader, normalising, hashing, folding and writer are
+ * Tally's. Wire: number of hashes (8 bytes, little-endian), hashes. The receiver takes them in while it still
+ * reads its own file.
  */
 #include "party/output.h"
 #include "party/pool.h"
 #include "party/rows.h"
 #include "psi/join.h"
 #include "psi/mem.h"
+#include <endian.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -151,7 +154,7 @@ static void sender(const char *port, const char *file, const char *key)
     int fd = accept(listener, NULL, NULL);
     if (fd < 0)
         die("accept", strerror(errno));
-    uint64_t announced = count;
+    uint64_t announced = htole64(count);
     send_all(fd, &announced, sizeof announced);
     for (size_t at = 0; at < count; at += BATCH) {
         size_t end = count - at < BATCH ? count : at + BATCH;
@@ -176,6 +179,7 @@ static void *take_in(void *user)
     uint64_t count;
     int fd = connect_to(in->port);
     receive_all(fd, &count, sizeof count);
+    count = le64toh(count);
     if (count > HASHES_MAX)
         die("receive", "too many hashes");
     in->count = (size_t)count;

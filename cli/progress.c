@@ -155,6 +155,10 @@ void cli_progress_update(void *user, const char *phase, uint64_t done, uint64_t 
     }
     if (progress->verbosity < 1)
         return;
+    if (strcmp(phase, "writing") == 0 && isatty(STDOUT_FILENO)) {
+        clear(progress); /* the rows may be about to come out on this very terminal */
+        return;
+    }
     if (!progress->redraw || !foreground()) {
         plain(progress, now, fresh, done, total);
         return;

@@ -278,6 +278,11 @@ static void peer_aborted(party_link *link, enum wire_abort_code code)
     keep_hellos(&link->in);
     link->reader_ended = link->peer_aborted = 1;
     fail(link, status, message, hint);
+    if (!link->aborting) { /* the answer: the peer need not wait until the holder of this link notices */
+        keep_hellos(&link->out);
+        link->aborting = 1;
+        link->abort_code = WIRE_ABORT_FAILED;
+    }
     wake_all(link);
     pthread_mutex_unlock(&link->lock);
 }

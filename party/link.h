@@ -63,8 +63,8 @@ tally_status party_link_flush(party_link *link, unsigned timeout_ms, tally_error
 
 /*
  * Best effort, at most 2 s in all: drops what is queued but not begun, hellos excepted, sends one abort
- * frame, and waits until the peer has closed or aborted too, so that a reset does not overtake it. Works
- * after a cancel or a failure; does nothing after an abort of the peer.
+ * frame, and waits until the peer has closed or aborted too, so that a reset does not overtake it (a link
+ * answers an abort by itself). Works after a cancel or a failure; does nothing after an abort of the peer.
  */
 void party_link_abort(party_link *link, enum wire_abort_code code);
 

@@ -43,14 +43,16 @@ prefix() {
         FNR == 1 { head = ""; comment = 0 }
         /^\/\*/ { comment = 1 }
         comment { if (/\*\//) comment = 0; next }
-        /^(#|\/\/|static|_Static_assert|typedef|extern|__attribute__|enum|union|struct [a-z0-9_]+ \{|struct [a-z0-9_]+;|[{} \t]|$)/ {
+        /^(#|\/\/|static|_Static_assert|typedef|extern|__extension__|enum|union|struct [a-z0-9_]+ \{|struct [a-z0-9_]+;|[{} \t]|$)/ {
             if (!/^\{/) { if (!/^[ \t]/) head = ""; next }
             if (head == "") next
             check(head); head = ""; next
         }
         { head = $0; line = FNR; if (/;$/ || /= *\{$/ || /=$/) { if (!/\(/ || /=/) check(head); head = "" } }
         function check(text,   name) {
+            if (text ~ /(^|[^A-Za-z0-9_])static /) return
             name = text
+            sub(/^__attribute__\(\(.*\)\) /, "", name)
             sub(/[ \t]*(\[[^]]*\])*[ \t]*=.*|;.*/, "", name)
             sub(/\(.*/, "", name)
             sub(/\[.*/, "", name)

@@ -22,7 +22,11 @@ def main():
     for topic in TOPICS:
         __import__(topic)
     began = time.monotonic()
-    passed, failed = harness.run_all(os.path.abspath(o.tally), o.only, o.long, verbose=o.verbose)
+    try:
+        passed, failed = harness.run_all(os.path.abspath(o.tally), o.only, o.long, verbose=o.verbose)
+    except OSError as e:
+        print(f"commands: {e}")
+        passed, failed = 0, 1
     print(f"commands  {passed + failed} tests, {failed} failed ({time.monotonic() - began:.0f} s)")
     if os.environ.get("TALLY_RESULTS"):
         with open(os.environ["TALLY_RESULTS"], "a") as f:

@@ -17,8 +17,7 @@ static void must(int condition, const char *what)
     abort();
 }
 
-/* ---- Frames and the tap
- * -------------------------------------------------------------------------------------- */
+/* ---- Frames and the tap ------------------------------------------------------------------------------ */
 
 static uint32_t get32(const uint8_t *p)
 {
@@ -115,8 +114,7 @@ static void tap_shutdown(void *user)
     tap->inner.shutdown(tap->inner.user);
 }
 
-/* ---- Callbacks
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Callbacks --------------------------------------------------------------------------------------- */
 
 static int on_match(void *user, uint64_t row, uint64_t line)
 {
@@ -152,8 +150,7 @@ static void on_log(void *user, int level, const char *line)
     look_for_mark(side, line);
 }
 
-/* ---- A pair
- * -------------------------------------------------------------------------------------------------- */
+/* ---- A pair ------------------------------------------------------------------------------------------ */
 
 static void init_side(pair_side *side, enum tally_role role, enum tally_security security,
                       enum tally_reveal reveal)
@@ -259,8 +256,7 @@ int pair_category(const pair_side *side)
     return tally_exit_status(side->status);
 }
 
-/* ---- Recording
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Recording --------------------------------------------------------------------------------------- */
 
 static void record_frame(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
 {

@@ -3,7 +3,6 @@
 #include "party/session.h"
 #include "proto/hello.h"
 #include "psi/mem.h"
-#include "psi/rng.h"
 #include "tests/support_session.h"
 #include "tests/unit.h"
 
@@ -19,8 +18,7 @@
 #define ONE TALLY_REVEAL_RECEIVER
 #define BOTH TALLY_REVEAL_BOTH
 
-/* ---- The plain join
- * ------------------------------------------------------------------------------------------ */
+/* ---- The plain join ---------------------------------------------------------------------------------- */
 
 static int compare_ids(const void *a, const void *b)
 {
@@ -195,8 +193,7 @@ static void test_more_threads(void)
     }
 }
 
-/* ---- What is reported
- * ---------------------------------------------------------------------------------------- */
+/* ---- What is reported -------------------------------------------------------------------------------- */
 
 /* A pair over {1,2,3,4} and {3,4,5}: two matches. */
 static void small_pair(pair *p, enum tally_security security, enum tally_reveal reveal)
@@ -354,8 +351,7 @@ static void test_caller_stops_at_a_match(void)
     pair_free(&p);
 }
 
-/* ---- Terms
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Terms ------------------------------------------------------------------------------------------- */
 
 static void expect_differing(pair *p, const char *field)
 {
@@ -450,8 +446,7 @@ static void test_differing_function_protocol_version(void)
     expect_changed(version, "no common protocol version: here 1 to 1, there 2 to 2");
 }
 
-/* ---- Failing inputs
- * ------------------------------------------------------------------------------------------ */
+/* ---- Failing inputs ---------------------------------------------------------------------------------- */
 
 /* A fresh input that fails in the named way. */
 static tally_input *failing_input(const char *way)
@@ -497,8 +492,7 @@ static void test_input_fails_on_one_side(void)
         }
 }
 
-/* ---- Cancel
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Cancel ------------------------------------------------------------------------------------------ */
 
 typedef struct canceller {
     tally_session *session;
@@ -605,8 +599,7 @@ static void test_cancel_without_peer(void)
     pair_free(&p);
 }
 
-/* ---- Settings
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Settings ---------------------------------------------------------------------------------------- */
 
 /* Runs the receiver alone and expects a refusal that says so. */
 static void refused(pair *p, const char *part)
@@ -688,8 +681,7 @@ static void test_settings_refused_at_once(void)
     pair_free(&p);
 }
 
-/* ---- TLS
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- TLS --------------------------------------------------------------------------------------------- */
 
 static tally_identity *new_identity(const char *organisation)
 {
@@ -747,161 +739,6 @@ static void test_tls(void)
     tally_identity_free(court);
 }
 
-/* ---- Order
- * --------------------------------------------------------------------------------------------------- */
-
-static void fixed_randomness(void *user)
-{
-    psi_rng_set_seed(user);
-}
-
-static void system_randomness(void *user)
-{
-    (void)user;
-    psi_rng_set_seed(NULL);
-}
-
-static void seed_side(pair_side *side, uint8_t seed32[32])
-{
-    side->before = fixed_randomness;
-    side->after = system_randomness;
-    side->hook_user = seed32;
-}
-
-/* With the same randomness, a file in another order gives the very same frames: nothing of the file's order
- * is left. */
-static void test_file_order_leaves_no_trace(void)
-{
-    enum { N = 50 };
-    uint8_t seed[2][32];
-    unit_random(seed, sizeof seed);
-    for (int m = 0; m < 2; m++) {
-        pair_record record[2][2];
-        for (int round = 0; round < 2; round++) {
-            uint32_t x[N], y[N];
-            pair p;
-            for (uint32_t i = 0; i < N; i++) {
-                uint32_t at = round ? N - 1 - i : i;
-                x[at] = 17 * i % N;
-                y[at] = N / 2 + 11 * i % N;
-            }
-            pair_init(&p, m ? MALICIOUS : SEMI, BOTH);
-            pair_add(&p.side[PAIR_RECEIVER], x, N);
-            pair_add(&p.side[PAIR_SENDER], y, N);
-            for (int i = 0; i < 2; i++) {
-                seed_side(&p.side[i], seed[i]);
-                pair_record_start(&record[round][i], &p.side[i].tap);
-            }
-            pair_run(&p);
-            CU_ASSERT_EQUAL(p.side[PAIR_RECEIVER].status, TALLY_OK);
-            CU_ASSERT_EQUAL(p.side[PAIR_SENDER].status, TALLY_OK);
-            check_told(&p.side[PAIR_RECEIVER], x, N, y, N);
-            pair_free(&p);
-        }
-        for (int i = 0; i < 2; i++) {
-            const pair_record *a = &record[0][i], *b = &record[1][i];
-            CU_ASSERT(a->count >= 4);
-            CU_ASSERT_EQUAL(a->count, b->count);
-            for (size_t f = 0; f < a->count && f < b->count; f++) {
-                CU_ASSERT_EQUAL(a->frame[f].length, b->frame[f].length);
-                CU_ASSERT(a->frame[f].length == b->frame[f].length &&
-                          memcmp(a->frame[f].payload, b->frame[f].payload, a->frame[f].length) == 0);
-            }
-            pair_record_free(&record[0][i]);
-            pair_record_free(&record[1][i]);
-        }
-    }
-}
-
-#define PLACES 8u
-/* Chi-square with 7 or 8 degrees of freedom stays below this with probability 1 - 10^-6. */
-#define CHI_SQUARE_MAX 42.7
-
-/* The place of one item of the sender's, seen in the bitmap of its only match, is uniform over many runs. */
-static void sender_places(enum tally_security security, unsigned runs)
-{
-    static const uint32_t x[] = {3}, y[PLACES] = {0, 1, 2, 3, 4, 5, 6, 7};
-    unsigned seen[PLACES] = {0}, single = 0;
-    for (unsigned run = 0; run < runs; run++) {
-        pair p;
-        uint8_t seed[2][32];
-        pair_record record;
-        unit_random(seed, sizeof seed);
-        pair_init(&p, security, BOTH);
-        pair_add(&p.side[PAIR_RECEIVER], x, 1);
-        pair_add(&p.side[PAIR_SENDER], y, PLACES);
-        seed_side(&p.side[0], seed[0]);
-        seed_side(&p.side[1], seed[1]);
-        pair_record_start(&record, &p.side[PAIR_RECEIVER].tap);
-        pair_run(&p);
-        for (size_t f = 0; f < record.count; f++)
-            for (unsigned i = 0; record.frame[f].type == WIRE_MATCHED && i < PLACES; i++)
-                if (record.frame[f].payload[0] == 1u << i) {
-                    seen[i]++;
-                    single++;
-                }
-        pair_record_free(&record);
-        pair_free(&p);
-    }
-    CU_ASSERT_EQUAL(single, runs);
-    double expected = (double)runs / PLACES, chi = 0;
-    for (unsigned i = 0; i < PLACES; i++)
-        chi += (seen[i] - expected) * (seen[i] - expected) / expected;
-    CU_ASSERT(chi < CHI_SQUARE_MAX);
-}
-
-static void test_place_of_a_senders_item(void)
-{
-    sender_places(SEMI, 240);
-    sender_places(MALICIOUS, 160);
-}
-
-/* Overwrites the entry at one place of the receiver's list by another point of the same list. */
-static void overwrite_place(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
-{
-    const unsigned *place = tap->user;
-    (void)index;
-    if (frame[8] == WIRE_ECDH_RECEIVER && len == WIRE_HEADER + 32 * PLACES)
-        memcpy(frame + WIRE_HEADER + 32 * *place, frame + WIRE_HEADER + 32 * ((*place + 1) % PLACES), 32);
-    tap_pass(tap, frame, len);
-}
-
-/*
- * The place of one item of the receiver's. Nobody can see it in the masked items; but when the entry at place
- * p is overwritten, the only match is lost exactly when it stood there. Over many runs each p has to hit one
- * time in eight. (In the malicious form each blind is fresh, so the list says nothing about the order
- * whatever it is; both forms take their order from one place.)
- */
-static void test_place_of_a_receivers_item(void)
-{
-    enum { RUNS = 40 };
-    static const uint32_t x[PLACES] = {0, 1, 2, 3, 4, 5, 6, 7}, y[] = {3};
-    double chi = 0, expected = (double)RUNS / PLACES;
-    for (unsigned place = 0; place < PLACES; place++) {
-        unsigned lost = 0;
-        for (int run = 0; run < RUNS; run++) {
-            pair p;
-            uint8_t seed[2][32];
-            unit_random(seed, sizeof seed);
-            pair_init(&p, SEMI, ONE);
-            pair_add(&p.side[PAIR_RECEIVER], x, PLACES);
-            pair_add(&p.side[PAIR_SENDER], y, 1);
-            seed_side(&p.side[0], seed[0]);
-            seed_side(&p.side[1], seed[1]);
-            p.side[PAIR_RECEIVER].tap.on_frame = overwrite_place;
-            p.side[PAIR_RECEIVER].tap.user = &place;
-            pair_run(&p);
-            /* The neighbour's tag stands there twice: 0 matches if the item was overwritten; 1 or 2
-             * otherwise. */
-            lost += p.side[PAIR_RECEIVER].row_count == 0 || p.side[PAIR_RECEIVER].rows[0] != 4;
-            pair_free(&p);
-        }
-        /* Variance of a binomial: RUNS * 1/8 * 7/8. */
-        chi += (lost - expected) * (lost - expected) / (expected * (PLACES - 1) / PLACES);
-    }
-    CU_ASSERT(chi < CHI_SQUARE_MAX);
-}
-
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
@@ -924,9 +761,6 @@ int main(int argc, char **argv)
         {"settings_that_cannot_run", test_settings_that_cannot_run},
         {"settings_refused_at_once", test_settings_refused_at_once},
         {"tls", test_tls},
-        {"file_order_leaves_no_trace", test_file_order_leaves_no_trace},
-        {"place_of_a_senders_item", test_place_of_a_senders_item},
-        {"place_of_a_receivers_item", test_place_of_a_receivers_item},
     };
     return unit_main(argc, argv, "session", tests, sizeof tests / sizeof *tests);
 }

@@ -56,7 +56,8 @@ const char cli_help_match[] =
     "      --reveal-to WHO           who learns its matching rows: receiver\n"
     "                                (default) or both\n"
     "      --security MODEL          semi-honest (default) or malicious\n"
-    "      --protocol NAME           ecdh, or auto, which is the same\n"
+    "      --protocol NAME           auto (the default), ecdh or vole; auto says what it\n"
+    "                                picked\n"
     "      --threads N               at most N worker threads (default: all cores)\n"
     "      --summary FILE            write figures of the run as JSON\n"
     "      --json                    print them on standard output too\n"
@@ -170,7 +171,7 @@ static tally_status set_choice(match *m, int o, const char *value, tally_error *
     static const char *const roles[] = {"receiver", "sender", NULL},
                              *const reveals[] = {"receiver", "both", NULL},
                              *const models[] = {"semi-honest", "malicious", NULL},
-                             *const protocols[] = {"ecdh", "auto", NULL};
+                             *const protocols[] = {"auto", "ecdh", "vole", NULL};
     int i;
     tally_status st;
     switch (o) {
@@ -195,7 +196,12 @@ static tally_status set_choice(match *m, int o, const char *value, tally_error *
         tally_session_set_security(m->session, i ? TALLY_MALICIOUS : TALLY_SEMI_HONEST);
         return TALLY_OK;
     default:
-        return cli_parse_choice("--protocol", value, protocols, &i, error);
+        st = cli_parse_choice("--protocol", value, protocols, &i, error);
+        if (st)
+            return st;
+        tally_session_set_protocol(m->session,
+                                   (enum tally_protocol[]){TALLY_AUTO, TALLY_ECDH, TALLY_VOLE}[i]);
+        return TALLY_OK;
     }
 }
 

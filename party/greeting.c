@@ -53,7 +53,8 @@ static tally_status compare_terms(const wire_terms *mine, const wire_terms *thei
         differ(list, sizeof list, "role", mine->role, theirs->role);
     if (strcmp(mine->function, theirs->function) != 0)
         differ(list, sizeof list, "function", mine->function, theirs->function);
-    if (strcmp(mine->protocol, theirs->protocol) != 0)
+    if (strcmp(mine->protocol, theirs->protocol) != 0 && strcmp(mine->protocol, "auto") != 0 &&
+        strcmp(theirs->protocol, "auto") != 0)
         differ(list, sizeof list, "protocol", mine->protocol, theirs->protocol);
     if (strcmp(mine->security, theirs->security) != 0)
         differ(list, sizeof list, "security", mine->security, theirs->security);
@@ -158,6 +159,36 @@ static tally_status hello1(tally_session *s, party_state *state, message *mine, 
     return compare_terms(&s->terms, &s->peer_hello.terms, error);
 }
 
+const char *party_protocol_name(enum tally_protocol protocol)
+{
+    static const char *const names[] = {[TALLY_AUTO] = "auto", [TALLY_ECDH] = "ecdh", [TALLY_VOLE] = "vole"};
+    return names[protocol];
+}
+
+/* Below this many identifiers on both sides, 128 base OTs cost more than a few group operations an item. */
+#define ECDH_BELOW 512u
+
+/* What both sides compute alike from both terms and both sizes. */
+static void choose_protocol(tally_session *s, uint64_t own)
+{
+    const char *mine = s->terms.protocol, *theirs = s->peer_hello.terms.protocol;
+    const char *asked = strcmp(mine, "auto") != 0 ? mine : theirs;
+    const char *why = "as asked for";
+    if (strcmp(asked, "auto") != 0) {
+        s->chosen = strcmp(asked, "vole") == 0 ? TALLY_VOLE : TALLY_ECDH;
+    } else if (s->security == TALLY_MALICIOUS) {
+        s->chosen = TALLY_ECDH;
+        why = "the malicious model needs it";
+    } else if (own < ECDH_BELOW && s->peer_items < ECDH_BELOW) {
+        s->chosen = TALLY_ECDH;
+        why = "both lists are small";
+    } else {
+        s->chosen = TALLY_VOLE;
+        why = "the fastest for lists of this size in the semi-honest model";
+    }
+    party_log(s, 1, "protocol %s: %s", party_protocol_name(s->chosen), why);
+}
+
 static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, message *mine,
                            party_frame *theirs, tally_error *error)
 {
@@ -179,6 +210,7 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
     if (st)
         return malformed(error, st, why);
     s->peer_items = peer.items;
+    choose_protocol(s, hello.items);
     return TALLY_OK;
 }
 

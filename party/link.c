@@ -64,7 +64,7 @@ struct party_link {
 
 static frame *frame_new(size_t len)
 {
-    if (len > WIRE_BULK_MAX)
+    if (len > WIRE_PAYLOAD_MAX)
         return NULL;
     frame *f = psi_calloc(1, sizeof *f + len);
     if (f)
@@ -487,7 +487,7 @@ tally_status party_link_wait(party_link *link, unsigned wish, unsigned *ready, t
     pthread_mutex_lock(&link->lock);
     for (;;) {
         notice_cancel(link);
-        if (!link->failed && has_room(&link->out, WIRE_BULK_MAX))
+        if (!link->failed && has_room(&link->out, WIRE_PAYLOAD_MAX))
             can |= PARTY_CAN_SEND;
         if (link->in.head && !link->discard)
             can |= PARTY_CAN_RECEIVE;

@@ -36,7 +36,7 @@ typedef struct party_frame {
 tally_status party_link_new(party_link **out, const tally_transport *io, unsigned silence_ms,
                             party_cancel *cancel, tally_error *error) TALLY_MUST_CHECK;
 
-/* A zeroed payload buffer of len bytes, 0..WIRE_BULK_MAX, for party_link_send to take over. NULL: memory. */
+/* A zeroed payload buffer of len bytes, 0..WIRE_PAYLOAD_MAX, for party_link_send to take over. NULL: memory. */
 uint8_t *party_link_buffer(size_t len);
 /* Releases a buffer that was not sent; NULL allowed. */
 void party_link_buffer_free(uint8_t *buffer);

@@ -38,6 +38,7 @@ struct party_pool {
     void *user;
     atomic_size_t next; /* chunk to claim; passes `chunks` by at most one for each thread */
     atomic_int failed;
+    const party_cancel *cancel; /* NULL: cannot be cancelled */
 };
 
 /* ---- How many threads ------------------------------------------------------------------------------------
@@ -116,6 +117,14 @@ unsigned party_pool_threads(unsigned want)
 static void take_chunks(party_pool *pool, unsigned number)
 {
     while (!atomic_load_explicit(&pool->failed, memory_order_relaxed)) {
+        if (pool->cancel && party_cancelled(pool->cancel)) {
+            atomic_store_explicit(&pool->failed, 1, memory_order_relaxed);
+            pthread_mutex_lock(&pool->lock);
+            if (!pool->status)
+                pool->status = TALLY_ERR_INTERRUPTED;
+            pthread_mutex_unlock(&pool->lock);
+            return;
+        }
         size_t i = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
         if (i >= pool->chunks)
             return;
@@ -189,6 +198,11 @@ tally_status party_pool_run(party_pool *pool, size_t n, size_t chunk, party_work
 
 /* ---- Making and freeing ----------------------------------------------------------------------------------
  */
+
+void party_pool_set_cancel(party_pool *pool, const party_cancel *cancel)
+{
+    pool->cancel = cancel;
+}
 
 void party_pool_free(party_pool *pool)
 {

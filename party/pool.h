@@ -3,7 +3,7 @@
 #ifndef PARTY_POOL_H
 #define PARTY_POOL_H
 
-#include "party/tally.h"
+#include "party/cancel.h"
 
 typedef struct party_pool party_pool;
 
@@ -17,6 +17,8 @@ unsigned party_pool_cgroup(const char *root, const char *own);
 /* threads (1..256) counts the caller: threads - 1 workers are started. All signals are blocked in workers. */
 tally_status party_pool_new(party_pool **out, unsigned threads, tally_error *error) TALLY_MUST_CHECK;
 void party_pool_free(party_pool *pool);
+/* From now on runs end between two chunks with TALLY_ERR_INTERRUPTED once cancel is raised. Borrowed. */
+void party_pool_set_cancel(party_pool *pool, const party_cancel *cancel);
 unsigned party_pool_size(const party_pool *pool);
 
 /*

@@ -2,20 +2,14 @@
 /* The receiver's side of a match: it learns which of its items are on the sender's list
  * (docs/protocol-ecdh.md). */
 #include "party/error.h"
-#include "party/run.h"
+#include "party/hits.h"
 #include "proto/limits.h"
 #include "psi/ecdh.h"
-#include "psi/join.h"
 #include "psi/mem.h"
 #include "psi/oprf.h"
 #include "psi/tagsize.h"
 
 #include <string.h>
-
-/* A match between an own item (by its place in the sending order) and a place in the peer's order. */
-typedef struct hit {
-    uint32_t own, peer;
-} hit;
 
 typedef struct receiver {
     party_run *run;
@@ -23,10 +17,7 @@ typedef struct receiver {
     uint8_t *tags;   /* of own items, in sending order, width bytes each */
     size_t width;
     uint8_t *peer_tags; /* of one frame */
-    psi_join *join;
-    hit *hits; /* ascending by peer */
-    size_t hit_count, hit_room;
-    tally_status failed; /* of add_hit */
+    party_hits hits;
     /* semi-honest */
     psi_scalar key;
     /* malicious */
@@ -39,111 +30,6 @@ typedef struct receiver {
     uint8_t *out;
     size_t first, n;
 } receiver;
-
-/* ---- What both security models share: joining and telling the sender
- * ------------------------------------------- */
-
-/* An honest peer's entries meet each own item once, but for a tag collision (2^-40 a run). */
-#define SPARE_HITS 16u
-
-static void add_hit(void *user, size_t own, size_t peer)
-{
-    receiver *r = user;
-    if (r->hit_count == r->run->own + SPARE_HITS) {
-        r->failed = TALLY_ERR_MALFORMED;
-        return;
-    }
-    if (r->hit_count == r->hit_room) {
-        size_t room = r->hit_room ? 2 * r->hit_room : 1024;
-        hit *grown = psi_calloc(room, sizeof *grown);
-        if (!grown) {
-            r->failed = TALLY_ERR_NO_MEMORY;
-            return;
-        }
-        if (r->hits)
-            memcpy(grown, r->hits, r->hit_count * sizeof *grown);
-        psi_free(r->hits);
-        r->hits = grown;
-        r->hit_room = room;
-    }
-    r->hits[r->hit_count++] = (hit){(uint32_t)own, (uint32_t)peer};
-}
-
-static tally_status probe(receiver *r, const uint8_t *peer_tags, size_t first, size_t n, tally_error *error)
-{
-    psi_join_probe(r->join, peer_tags, n, first, add_hit, r);
-    party_advance(r->run, n);
-    if (r->failed == TALLY_ERR_MALFORMED)
-        return party_fail(error, r->failed,
-                          "the peer's entries match more often than this list has identifiers");
-    return r->failed ? party_no_memory(error, "the matches") : TALLY_OK;
-}
-
-static tally_status start_join(receiver *r, tally_error *error)
-{
-    tally_status st = psi_join_new(&r->join, r->tags, r->run->own, r->width);
-    if (st == TALLY_ERR_MALFORMED)
-        return party_fail(error, st,
-                          "the peer's answers repeat each other: they are no tags of distinct identifiers");
-    return st ? party_no_memory(error, "the table of tags") : TALLY_OK;
-}
-
-static tally_status collect(const receiver *r, party_matched *matched, tally_error *error)
-{
-    matched->bits = psi_calloc(r->run->own / 8 + 1, 1);
-    if (!matched->bits)
-        return party_no_memory(error, "the result");
-    matched->count = 0;
-    for (size_t i = 0; i < r->hit_count; i++) {
-        size_t item = r->order[r->hits[i].own];
-        matched->count += !party_get_bit(matched->bits, item);
-        party_set_bit(matched->bits, item);
-    }
-    return TALLY_OK;
-}
-
-static tally_status make_bitmap(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
-{
-    const receiver *r = user;
-    (void)error;
-    memset(payload, 0, n);
-    for (size_t i = 0; i < r->hit_count; i++) {
-        size_t byte = r->hits[i].peer / 8;
-        if (byte >= first && byte < first + n)
-            party_set_bit(payload, r->hits[i].peer - 8 * first);
-    }
-    return TALLY_OK;
-}
-
-/* One hit for each entry of the peer: a second own item with the same tag (probability 2^-88) changes nothing
- * there. */
-static size_t distinct_peers(receiver *r)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < r->hit_count; i++)
-        if (!kept || r->hits[kept - 1].peer != r->hits[i].peer)
-            r->hits[kept++] = r->hits[i];
-    return kept;
-}
-
-static tally_status make_confirm(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
-{
-    const receiver *r = user;
-    (void)error;
-    for (size_t i = 0; i < n; i++)
-        memcpy(payload + 16 * i, r->confirm[r->hits[first + i].own], 16);
-    return TALLY_OK;
-}
-
-static tally_status tell_sender(receiver *r, tally_error *error)
-{
-    party_source bitmap = {WIRE_MATCHED, 1, (r->run->peer + 7) / 8, WIRE_BULK_MAX, make_bitmap};
-    tally_status st = party_exchange(r->run, &bitmap, 0, NULL, r, error);
-    if (st || r->run->security != TALLY_MALICIOUS)
-        return st;
-    party_source confirm = {WIRE_CONFIRM, 16, distinct_peers(r), PARTY_BATCH, make_confirm};
-    return party_exchange(r->run, &confirm, 0, NULL, r, error);
-}
 
 /* ---- Semi-honest: one secret exponent
  * --------------------------------------------------------------------------- */
@@ -198,7 +84,7 @@ static tally_status take_masked(void *user, size_t first, size_t n, const party_
             first);
     if (st)
         return party_fail(error, st, "tagging a batch of the peer's items failed");
-    return probe(r, r->peer_tags, first, n, error);
+    return party_hits_probe(&r->hits, r->peer_tags, first, n, error);
 }
 
 static tally_status semi_honest(receiver *r, party_matched *matched, tally_error *error)
@@ -216,7 +102,7 @@ static tally_status semi_honest(receiver *r, party_matched *matched, tally_error
     st = party_exchange(run, &masked, WIRE_ECDH_REPLY, take_reply, r, error);
     if (st)
         return st;
-    st = start_join(r, error);
+    st = party_hits_start(&r->hits, run, r->tags, r->width, error);
     if (st)
         return st;
     /* b*H(y) in; tags of a*(b*H(y)) meet those of our own items. */
@@ -224,8 +110,8 @@ static tally_status semi_honest(receiver *r, party_matched *matched, tally_error
     if (st)
         return st;
     if (run->both)
-        st = tell_sender(r, error);
-    return st ? st : collect(r, matched, error);
+        st = party_hits_tell(&r->hits, error);
+    return st ? st : party_hits_collect(&r->hits, r->order, sizeof *r->order, matched, error);
 }
 
 /* ---- Malicious: 2HashDH with fresh blinds and proofs
@@ -293,7 +179,8 @@ static tally_status take_evaluated(void *user, size_t first, size_t n, const par
 static tally_status take_tags(void *user, size_t first, size_t n, const party_frame *frame,
                               tally_error *error)
 {
-    return probe(user, frame->payload, first, n, error);
+    receiver *r = user;
+    return party_hits_probe(&r->hits, frame->payload, first, n, error);
 }
 
 static tally_status take_public_key(void *user, size_t first, size_t n, const party_frame *frame,
@@ -302,6 +189,15 @@ static tally_status take_public_key(void *user, size_t first, size_t n, const pa
     receiver *r = user;
     (void)first, (void)n, (void)error;
     memcpy(&r->public_key, frame->payload, sizeof r->public_key);
+    return TALLY_OK;
+}
+
+static tally_status make_confirm(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
+{
+    const receiver *r = user;
+    (void)error;
+    for (size_t i = 0; i < n; i++)
+        memcpy(payload + 16 * i, r->confirm[r->hits.list[first + i].own], 16);
     return TALLY_OK;
 }
 
@@ -330,19 +226,25 @@ static tally_status malicious(receiver *r, party_matched *matched, tally_error *
     st = party_exchange(run, &blinded, WIRE_OPRF_EVALUATED, take_evaluated, r, error);
     if (st)
         return st;
-    st = start_join(r, error);
+    st = party_hits_start(&r->hits, run, r->tags, r->width, error);
     if (st)
         return st;
     st = party_exchange(run, NULL, WIRE_OPRF_TAGS, take_tags, r, error);
     if (st)
         return st;
-    if (run->both)
-        st = tell_sender(r, error);
-    return st ? st : collect(r, matched, error);
+    if (run->both) {
+        st = party_hits_tell(&r->hits, error);
+        party_source confirm = {WIRE_CONFIRM, 16, r->hits.count, PARTY_BATCH, make_confirm};
+        if (!st)
+            st = party_exchange(run, &confirm, 0, NULL, r, error);
+    }
+    return st ? st : party_hits_collect(&r->hits, r->order, sizeof *r->order, matched, error);
 }
 
 tally_status party_receiver(party_run *run, party_matched *matched, tally_error *error)
 {
+    if (run->protocol == TALLY_VOLE)
+        return party_vole_receiver(run, matched, error);
     receiver r = {.run = run};
     int active = run->security == TALLY_MALICIOUS;
     r.width = active ? PSI_MALICIOUS_TAG : psi_tag_bytes(run->own, run->peer);
@@ -358,8 +260,7 @@ tally_status party_receiver(party_run *run, party_matched *matched, tally_error 
     st = active ? malicious(&r, matched, error) : semi_honest(&r, matched, error);
 done:
     psi_wipe(&r.key, sizeof r.key);
-    psi_free(r.hits);
-    psi_join_free(r.join);
+    party_hits_free(&r.hits);
     psi_secret_free(r.confirm);
     psi_free(r.blinded);
     psi_secret_free(r.blinds);

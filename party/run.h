@@ -25,12 +25,14 @@ typedef struct party_run {
     party_pool *pool;
     party_state state;
     enum tally_role role;
+    enum tally_protocol protocol; /* ECDH or VOLE */
     enum tally_security security;
     int both;
     const psi_item *items; /* ours */
     size_t own;
     size_t peer; /* the peer's number of items */
     psi_sid sid;
+    unsigned vole_k;      /* receiver's choice: 4 on a fast link, 6 on a slow one */
     uint64_t done, total; /* progress: items worked on */
     void (*progress)(void *user, uint64_t done, uint64_t total);
     void *progress_user;
@@ -72,6 +74,9 @@ static inline int party_get_bit(const uint8_t *bits, size_t i)
  * untouched. */
 tally_status party_receiver(party_run *run, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
 tally_status party_sender(party_run *run, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
+/* The same for subspace VOLE (party/vole_receiver.c, party/vole_sender.c), called by the two above. */
+tally_status party_vole_receiver(party_run *run, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
+tally_status party_vole_sender(party_run *run, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
 
 /* A random permutation of n for the order in which items are sent; psi_secret_free. */
 tally_status party_order(uint32_t **order, size_t n, tally_error *error) TALLY_MUST_CHECK;

@@ -2,7 +2,7 @@
 /* The sender's side of a match: it answers for the receiver's items and sends its own
  * (docs/protocol-ecdh.md). */
 #include "party/error.h"
-#include "party/run.h"
+#include "party/hits.h"
 #include "proto/limits.h"
 #include "psi/ct.h"
 #include "psi/ecdh.h"
@@ -219,15 +219,6 @@ static tally_status malicious(sender *s, tally_error *error)
 /* ---- What the receiver tells, when the result is revealed to both
  * ------------------------------------------------ */
 
-static tally_status take_bitmap(void *user, size_t first, size_t n, const party_frame *frame,
-                                tally_error *error)
-{
-    sender *s = user;
-    (void)error;
-    memcpy(s->told + first, frame->payload, n);
-    return TALLY_OK;
-}
-
 static tally_status take_confirm(void *user, size_t first, size_t n, const party_frame *frame,
                                  tally_error *error)
 {
@@ -239,46 +230,31 @@ static tally_status take_confirm(void *user, size_t first, size_t n, const party
     return TALLY_OK;
 }
 
+static tally_status hear_confirmations(sender *s, size_t count, tally_error *error)
+{
+    s->confirm_of = psi_calloc(count, sizeof *s->confirm_of);
+    if (!s->confirm_of)
+        return party_no_memory(error, "the confirmations");
+    for (size_t i = 0, at = 0; i < s->run->own; i++)
+        if (party_get_bit(s->told, i))
+            s->confirm_of[at++] = i;
+    party_state_confirmed(&s->run->state, count);
+    return party_exchange(s->run, NULL, WIRE_CONFIRM, take_confirm, s, error);
+}
+
 static tally_status hear_receiver(sender *s, party_matched *matched, tally_error *error)
 {
-    size_t own = s->run->own, count = 0;
-    s->told = psi_calloc(own / 8 + 1, 1);
-    matched->bits = psi_calloc(own / 8 + 1, 1);
-    if (!s->told || !matched->bits)
-        return party_no_memory(error, "the result");
-    tally_status st = party_exchange(s->run, NULL, WIRE_MATCHED, take_bitmap, s, error);
-    if (st)
-        return st;
-    for (size_t i = own; i < (own + 7) / 8 * 8; i++)
-        if (party_get_bit(s->told, i))
-            return party_fail(error, TALLY_ERR_MALFORMED,
-                              "the peer claims a match beyond the end of the list");
-    for (size_t i = 0; i < own; i++)
-        count += (size_t)party_get_bit(s->told, i);
-    if (count > s->run->peer)
-        return party_fail(error, TALLY_ERR_MALFORMED,
-                          "the peer claims more matches than its list has entries");
-    if (s->run->security == TALLY_MALICIOUS) {
-        s->confirm_of = psi_calloc(count, sizeof *s->confirm_of);
-        if (!s->confirm_of)
-            return party_no_memory(error, "the confirmations");
-        for (size_t i = 0, at = 0; i < own; i++)
-            if (party_get_bit(s->told, i))
-                s->confirm_of[at++] = i;
-        party_state_confirmed(&s->run->state, count);
-        st = party_exchange(s->run, NULL, WIRE_CONFIRM, take_confirm, s, error);
-        if (st)
-            return st;
-    }
-    for (size_t i = 0; i < own; i++)
-        if (party_get_bit(s->told, i))
-            party_set_bit(matched->bits, s->order[i]);
-    matched->count = count;
-    return TALLY_OK;
+    size_t count = 0;
+    tally_status st = party_told_receive(s->run, &s->told, &count, error);
+    if (!st && s->run->security == TALLY_MALICIOUS)
+        st = hear_confirmations(s, count, error);
+    return st ? st : party_told_collect(s->run, s->told, s->order, matched, error);
 }
 
 tally_status party_sender(party_run *run, party_matched *matched, tally_error *error)
 {
+    if (run->protocol == TALLY_VOLE)
+        return party_vole_sender(run, matched, error);
     sender s = {.run = run};
     int active = run->security == TALLY_MALICIOUS;
     s.width = active ? PSI_MALICIOUS_TAG : psi_tag_bytes(run->own, run->peer);

@@ -14,6 +14,8 @@ enum party_phase { PARTY_READING, PARTY_WAITING, PARTY_MATCHING, PARTY_WRITING, 
 struct tally_session {
     /* settings */
     enum tally_role role;
+    enum tally_protocol protocol; /* as set; chosen: what the run uses, after hello 2 */
+    enum tally_protocol chosen;
     enum tally_security security;
     enum tally_reveal reveal;
     const tally_identity *identity;
@@ -65,6 +67,9 @@ int party_learns_matches(const tally_session *s);
 /* Both hellos: compares versions and terms, fills peer_hello, peer_items and sid. Sets greeted when hello 2
  * goes out. */
 tally_status party_greet(tally_session *s, party_state *state, tally_error *error) TALLY_MUST_CHECK;
+
+/* "auto", "ecdh" or "vole": as in the terms. */
+const char *party_protocol_name(enum tally_protocol protocol);
 
 /* The closing sentence into s->learned. */
 void party_learned_sentence(tally_session *s);

@@ -76,6 +76,11 @@ void tally_session_set_input(tally_session *s, tally_input *input)
     s->input = input;
 }
 
+void tally_session_set_protocol(tally_session *s, enum tally_protocol protocol)
+{
+    s->protocol = protocol;
+}
+
 void tally_session_set_security(tally_session *s, enum tally_security security)
 {
     s->security = security;

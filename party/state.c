@@ -4,8 +4,16 @@
 #include "party/error.h"
 #include "psi/tagsize.h"
 
-enum count { ONE, OWN, PEER, OWN_BYTES, CONFIRMED };
-enum unit { WHOLE = 0, POINT = 32, TAG = -1, EVALUATED = -2, BYTE = 1, LABEL_TAG = PSI_MALICIOUS_TAG };
+enum count { ONE, OWN, PEER, OWN_BYTES, CONFIRMED, BINS };
+enum unit {
+    WHOLE = 0,
+    POINT = 32,
+    TAG = -1,
+    EVALUATED = -2,
+    BIN = -3,
+    BYTE = 1,
+    LABEL_TAG = PSI_MALICIOUS_TAG
+};
 
 struct party_step {
     uint8_t type;
@@ -35,22 +43,40 @@ static const party_step sender_malicious[] = {{WIRE_OPRF_BLINDED, POINT, PEER, 0
                                               {WIRE_DONE, WHOLE, ONE, 0},
                                               {0, 0, 0, 0}};
 
+static const party_step receiver_vole[] = {{WIRE_VOLE_CHOICE, WHOLE, ONE, 0},
+                                           {WIRE_VOLE_TAGS, TAG, PEER, 0},
+                                           {WIRE_DONE, WHOLE, ONE, 0},
+                                           {0, 0, 0, 0}};
+static const party_step sender_vole[] = {{WIRE_VOLE_OPEN, WHOLE, ONE, 0}, {WIRE_VOLE_TREES, WHOLE, ONE, 0},
+                                         {WIRE_VOLE_BIN, BIN, BINS, 0},   {WIRE_MATCHED, BYTE, OWN_BYTES, 1},
+                                         {WIRE_DONE, WHOLE, ONE, 0},      {0, 0, 0, 0}};
+
 void party_state_init(party_state *s)
 {
     *s = (party_state){.step = hellos};
 }
 
-void party_state_sizes(party_state *s, enum tally_role role, enum tally_security security, int both,
-                       uint64_t own, uint64_t peer, size_t tag_width)
+void party_state_sizes(party_state *s, enum tally_role role, enum tally_protocol protocol,
+                       enum tally_security security, int both, uint64_t own, uint64_t peer, size_t tag_width)
 {
-    const party_step *semi_honest = role == TALLY_RECEIVER ? receiver_semi_honest : sender_semi_honest;
-    const party_step *malicious = role == TALLY_RECEIVER ? receiver_malicious : sender_malicious;
-    *s = (party_state){.step = security == TALLY_MALICIOUS ? malicious : semi_honest,
+    int receiver = role == TALLY_RECEIVER;
+    const party_step *steps = receiver ? receiver_semi_honest : sender_semi_honest;
+    if (protocol == TALLY_VOLE)
+        steps = receiver ? receiver_vole : sender_vole;
+    else if (security == TALLY_MALICIOUS)
+        steps = receiver ? receiver_malicious : sender_malicious;
+    *s = (party_state){.step = steps,
                        .own = own,
                        .peer = peer,
                        .confirmed = UINT64_MAX, /* not known, so the step is not passed over */
                        .tag_width = tag_width,
                        .both = both};
+}
+
+void party_state_bins(party_state *s, size_t bin_bytes, size_t bins)
+{
+    s->bin_bytes = bin_bytes;
+    s->bins = bins;
 }
 
 void party_state_confirmed(party_state *s, uint64_t count)
@@ -71,6 +97,8 @@ static uint64_t total(const party_state *s)
         return (s->own + 7) / 8;
     case CONFIRMED:
         return s->confirmed;
+    case BINS:
+        return s->bins;
     case ONE:
         break;
     }
@@ -109,7 +137,9 @@ tally_status party_state_take(party_state *s, const party_frame *frame, uint64_t
     if (s->step->unit == EVALUATED) {
         n = party_evaluated_items(frame->length);
     } else if (s->step->unit != WHOLE) {
-        uint64_t size = s->step->unit == TAG ? s->tag_width : (uint64_t)s->step->unit;
+        uint64_t size = s->step->unit == TAG   ? s->tag_width
+                        : s->step->unit == BIN ? s->bin_bytes
+                                               : (uint64_t)s->step->unit;
         n = frame->length % size == 0 ? frame->length / size : 0;
     }
     if (n == 0)

@@ -16,6 +16,7 @@ typedef struct party_state {
     uint64_t own, peer;     /* list sizes, after party_state_sizes */
     uint64_t confirmed;     /* set bits of the bitmap; UINT64_MAX until party_state_confirmed */
     size_t tag_width;
+    size_t bin_bytes, bins; /* VOLE, after party_state_bins */
     int both;
 } party_state;
 
@@ -23,8 +24,10 @@ typedef struct party_state {
 void party_state_init(party_state *s);
 /* After hello 2: picks the role's rows of the table. tag_width in bytes; both: the result is revealed to
  * both. */
-void party_state_sizes(party_state *s, enum tally_role role, enum tally_security security, int both,
-                       uint64_t own, uint64_t peer, size_t tag_width);
+void party_state_sizes(party_state *s, enum tally_role role, enum tally_protocol protocol,
+                       enum tally_security security, int both, uint64_t own, uint64_t peer, size_t tag_width);
+/* VOLE: size of a bin's frame and number of bins, known to the sender after WIRE_VOLE_OPEN. */
+void party_state_bins(party_state *s, size_t bin_bytes, size_t bins);
 /* The sender's number of set bits, known after WIRE_MATCHED. */
 void party_state_confirmed(party_state *s, uint64_t count);
 

@@ -155,8 +155,8 @@ static json_t *terms_json(const tally_session *s)
     for (size_t k = 0; k < s->terms.key_count; k++)
         json_array_append_new(keys, json_string(s->terms.keys[k]));
     return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "role", s->terms.role, "function", s->terms.function,
-                     "protocol", s->terms.protocol, "security", s->terms.security, "reveal_to",
-                     s->terms.reveal, "keys", keys);
+                     "protocol", party_protocol_name(s->chosen ? s->chosen : s->protocol), "security",
+                     s->terms.security, "reveal_to", s->terms.reveal, "keys", keys);
 }
 
 char *tally_session_summary_json(const tally_session *s)

@@ -161,6 +161,9 @@ typedef struct tally_session tally_session;
 
 enum tally_role { TALLY_RECEIVER = 1, TALLY_SENDER = 2 };
 enum tally_security { TALLY_SEMI_HONEST = 1, TALLY_MALICIOUS = 2 };
+/* TALLY_AUTO: subspace VOLE, or ECDH for the malicious model and for lists so small that setting up costs
+ * more. */
+enum tally_protocol { TALLY_AUTO = 0, TALLY_ECDH = 1, TALLY_VOLE = 2 };
 enum tally_reveal { TALLY_REVEAL_RECEIVER = 1, TALLY_REVEAL_BOTH = 3 };
 
 TALLY_API tally_status tally_session_new(tally_session **out, tally_error *error) TALLY_MUST_CHECK;
@@ -171,7 +174,9 @@ TALLY_API void tally_session_free(tally_session *session);
 TALLY_API void tally_session_set_role(tally_session *session, enum tally_role role);
 TALLY_API void tally_session_set_identity(tally_session *session, const tally_identity *identity);
 TALLY_API void tally_session_set_input(tally_session *session, tally_input *input);
-/* Terms of the run; both sides must say the same. Defaults: semi-honest, receiver. */
+/* Terms of the run; both sides must say the same. Defaults: auto, semi-honest, receiver.
+   Auto on one side goes with anything on the other; VOLE with the malicious model is TALLY_ERR_USAGE. */
+TALLY_API void tally_session_set_protocol(tally_session *session, enum tally_protocol protocol);
 TALLY_API void tally_session_set_security(tally_session *session, enum tally_security security);
 TALLY_API void tally_session_set_reveal(tally_session *session, enum tally_reveal reveal);
 

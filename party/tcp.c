@@ -139,6 +139,14 @@ void party_tcp_linger(tally_transport *transport, int timeout_ms, const party_ca
     }
 }
 
+uint32_t party_tcp_round_trip_us(const tally_transport *transport)
+{
+    const struct tcp *t = transport->user;
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    return getsockopt(t->fd, IPPROTO_TCP, TCP_INFO, &info, &len) ? 0 : info.tcpi_rtt;
+}
+
 void party_tcp_free(tally_transport *transport)
 {
     struct tcp *t = transport->user;

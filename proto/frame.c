@@ -22,6 +22,11 @@ static const struct kind {
     {WIRE_OPRF_BLINDED, WIRE_BULK_MAX, "blinded items"},
     {WIRE_OPRF_EVALUATED, WIRE_BULK_MAX, "evaluated items"},
     {WIRE_OPRF_TAGS, WIRE_BULK_MAX, "sender's tags"},
+    {WIRE_VOLE_OPEN, 8193, "base OT points"},
+    {WIRE_VOLE_CHOICE, 64 + 16 * 944, "OT extension"},
+    {WIRE_VOLE_TREES, 32 * 942, "tree corrections"},
+    {WIRE_VOLE_BIN, WIRE_BIN_MAX, "masked table of a bin"},
+    {WIRE_VOLE_TAGS, WIRE_BULK_MAX, "sender's tags of all bins"},
     {WIRE_MATCHED, WIRE_BULK_MAX, "matches"},
     {WIRE_CONFIRM, WIRE_BULK_MAX, "confirmations"},
 };

@@ -30,8 +30,14 @@ enum wire_type {
     WIRE_OPRF_BLINDED = 25,  /* receiver: blinded items, 32 bytes each */
     WIRE_OPRF_EVALUATED = 26, /* sender: evaluated items, 32 bytes each, then a 64-byte proof for each 256 */
     WIRE_OPRF_TAGS = 27,      /* sender: tags of its items, 16 bytes each, shuffled */
-    WIRE_MATCHED = 32, /* receiver, reveal both: bitmap over the sender's items as sent, bit i%8 of i/8 */
-    WIRE_CONFIRM = 33  /* receiver, reveal both, malicious: 16 bytes for each set bit, in order */
+    WIRE_VOLE_OPEN = 40,   /* receiver: k (1 byte), then 128 pairs of points for the base OTs, 8193 bytes */
+    WIRE_VOLE_CHOICE = 41, /* sender: point (32 bytes), nonce (32 bytes), 128 columns of the OT extension */
+    WIRE_VOLE_TREES = 42,  /* receiver: corrections of all trees, 32 bytes for each level */
+    WIRE_VOLE_BIN =
+        43, /* receiver: a bin's seed (16 bytes) and masked table, column by column; one bin a frame */
+    WIRE_VOLE_TAGS = 44, /* sender: tags of its items, tag width each, shuffled */
+    WIRE_MATCHED = 32,   /* receiver, reveal both: bitmap over the sender's items as sent, bit i%8 of i/8 */
+    WIRE_CONFIRM = 33    /* receiver, reveal both, malicious: 16 bytes for each set bit, in order */
 };
 
 typedef struct wire_header {

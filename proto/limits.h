@@ -12,10 +12,12 @@
 #define WIRE_PARSE_MAX 65536u  /* bytes of memory that parsing one hello may take */
 #define WIRE_ABORT_MAX 64u     /* bytes of an abort message */
 #define WIRE_BULK_MAX                                                                                        \
-    (1u << 20) /* bytes of a bulk payload: a frame is never larger than 1 MiB and its header */
-#define WIRE_ITEMS_MAX (1ull << 30) /* items of a list that a peer may declare: indices stay below 2^31 */
-#define WIRE_KEYS_MAX 8u            /* keys of a composite identifier */
-#define WIRE_NAME_MAX 64u           /* bytes of a profile, function or protocol name */
-#define WIRE_SOFTWARE_MAX 64u       /* bytes of the software version string */
+    (1u << 20)                /* bytes of a bulk payload: a frame is never larger than 1 MiB and its header */
+#define WIRE_BIN_MAX 1071696u /* bytes of a VOLE bin: a 16-byte seed and 197 columns of 43520 bits */
+#define WIRE_PAYLOAD_MAX WIRE_BIN_MAX /* bytes of the largest payload of any frame */
+#define WIRE_ITEMS_MAX (1ull << 30)   /* items of a list that a peer may declare: indices stay below 2^31 */
+#define WIRE_KEYS_MAX 8u              /* keys of a composite identifier */
+#define WIRE_NAME_MAX 64u             /* bytes of a profile, function or protocol name */
+#define WIRE_SOFTWARE_MAX 64u         /* bytes of the software version string */
 
 #endif

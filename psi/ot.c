@@ -172,7 +172,7 @@ static tally_status both_seeds(uint8_t seeds[2][32], psi_hash *h, const psi_sid 
 }
 
 tally_status psi_ot_choose(psi_block *strings, psi_point *point, uint8_t *columns, const uint8_t *choices,
-                           size_t count, const psi_point (*pairs)[2], const psi_sid *sid)
+                           size_t count, const psi_point *pairs, const psi_sid *sid)
 {
     PSI_CHECK(count % 8 == 0 && count <= PSI_OT_MAX);
     size_t len = count / 8;
@@ -189,7 +189,7 @@ tally_status psi_ot_choose(psi_block *strings, psi_point *point, uint8_t *column
     st = psi_group()->base_mul(point, &b, 1);
     for (unsigned j = 0; !st && j < PSI_OT_BASE; j++) {
         uint8_t *column = columns + j * len;
-        st = both_seeds(seeds, h, sid, j, pairs[j], point, &b);
+        st = both_seeds(seeds, h, sid, j, pairs + 2 * j, point, &b);
         if (st)
             break;
         expand_seed(seeds[0], t + j * len, len);

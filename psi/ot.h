@@ -31,10 +31,10 @@ tally_status psi_ot_open(psi_ot_sender *s, const psi_sid *sid) TALLY_MUST_CHECK;
 /*
  * Extension receiver: count choice bits (secret, bit i in byte i/8; count a multiple of 8, at most
  * PSI_OT_MAX). Fills point (sent), columns (sent: 128 strings of count / 8 bytes) and strings[i], the string
- * of bit i's choice. TALLY_ERR_MALFORMED: a pair is no valid group element.
+ * of bit i's choice. TALLY_ERR_MALFORMED: a point is no valid group element. pairs: 2 * 128 points.
  */
 tally_status psi_ot_choose(psi_block *strings, psi_point *point, uint8_t *columns, const uint8_t *choices,
-                           size_t count, const psi_point (*pairs)[2], const psi_sid *sid) TALLY_MUST_CHECK;
+                           size_t count, const psi_point *pairs, const psi_sid *sid) TALLY_MUST_CHECK;
 
 /* Extension sender: both strings of every OT. TALLY_ERR_MALFORMED: point is no valid group element. */
 tally_status psi_ot_strings(psi_block (*strings)[2], const psi_ot_sender *s, const psi_point *point,

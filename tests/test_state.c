@@ -130,7 +130,7 @@ static void test_conversations(void)
             want wants[8];
             party_state s;
             size_t count = conversation(wants, role, security, both, own, peer, confirmed);
-            party_state_sizes(&s, role, security, both, own, peer, WIDTH);
+            party_state_sizes(&s, role, TALLY_ECDH, security, both, own, peer, WIDTH);
             party_state_confirmed(&s, confirmed);
             walk(&s, wants, count);
             walked++;
@@ -143,7 +143,7 @@ static void test_confirmations_wait_for_the_bitmap(void)
 {
     party_state s;
     uint64_t first, units;
-    party_state_sizes(&s, TALLY_SENDER, TALLY_MALICIOUS, 1, 16, 1, WIDTH);
+    party_state_sizes(&s, TALLY_SENDER, TALLY_ECDH, TALLY_MALICIOUS, 1, 16, 1, WIDTH);
     CU_ASSERT_EQUAL(take(&s, WIRE_OPRF_BLINDED, 32, &first, &units), TALLY_OK);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_MATCHED);
     CU_ASSERT_EQUAL(take(&s, WIRE_MATCHED, 2, &first, &units), TALLY_OK);
@@ -165,7 +165,7 @@ static void test_messages_name_the_frames(void)
     CU_ASSERT_EQUAL(party_state_take(&s, &frame, &first, &units, &error), TALLY_ERR_MALFORMED);
     CU_ASSERT_EQUAL(error.status, TALLY_ERR_MALFORMED);
     CU_ASSERT(strstr(error.message, "sender's tags") && strstr(error.message, "hello 1"));
-    party_state_sizes(&s, TALLY_SENDER, TALLY_SEMI_HONEST, 0, 1, 2, WIDTH);
+    party_state_sizes(&s, TALLY_SENDER, TALLY_ECDH, TALLY_SEMI_HONEST, 0, 1, 2, WIDTH);
     frame = (party_frame){.type = WIRE_ECDH_RECEIVER, .length = 96};
     CU_ASSERT_EQUAL(party_state_take(&s, &frame, &first, &units, &error), TALLY_ERR_MALFORMED);
     CU_ASSERT(strstr(error.message, "more entries") && strstr(error.message, "receiver's masked items"));

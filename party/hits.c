@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "party/hits.h"
+
+#include "party/error.h"
+#include "proto/limits.h"
+#include "psi/mem.h"
+
+#include <string.h>
+
+/* An honest peer's entries meet each own item once, but for a tag collision (2^-40 a run). */
+#define SPARE 16u
+
+tally_status party_hits_start(party_hits *h, party_run *run, const uint8_t *tags, size_t width,
+                              tally_error *error)
+{
+    *h = (party_hits){.run = run};
+    tally_status st = psi_join_new(&h->join, tags, run->own, width);
+    if (st == TALLY_ERR_MALFORMED)
+        return party_fail(error, st,
+                          "the peer's answers repeat each other: they are no tags of distinct identifiers");
+    return st ? party_no_memory(error, "the table of tags") : TALLY_OK;
+}
+
+void party_hits_free(party_hits *h)
+{
+    psi_free(h->list);
+    psi_join_free(h->join);
+}
+
+static void add_hit(void *user, size_t own, size_t peer)
+{
+    party_hits *h = user;
+    if (h->count == h->run->own + SPARE) {
+        h->failed = TALLY_ERR_MALFORMED;
+        return;
+    }
+    if (h->count == h->room) {
+        size_t room = h->room ? 2 * h->room : 1024;
+        party_hit *grown = psi_calloc(room, sizeof *grown);
+        if (!grown) {
+            h->failed = TALLY_ERR_NO_MEMORY;
+            return;
+        }
+        if (h->list)
+            memcpy(grown, h->list, h->count * sizeof *grown);
+        psi_free(h->list);
+        h->list = grown;
+        h->room = room;
+    }
+    h->list[h->count++] = (party_hit){(uint32_t)own, (uint32_t)peer};
+}
+
+tally_status party_hits_probe(party_hits *h, const uint8_t *peer_tags, size_t first, size_t n,
+                              tally_error *error)
+{
+    psi_join_probe(h->join, peer_tags, n, first, add_hit, h);
+    party_advance(h->run, n);
+    if (h->failed == TALLY_ERR_MALFORMED)
+        return party_fail(error, h->failed,
+                          "the peer's entries match more often than this list has identifiers");
+    return h->failed ? party_no_memory(error, "the matches") : TALLY_OK;
+}
+
+static tally_status make_bitmap(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
+{
+    const party_hits *h = user;
+    (void)error;
+    memset(payload, 0, n);
+    for (size_t i = 0; i < h->count; i++) {
+        size_t byte = h->list[i].peer / 8;
+        if (byte >= first && byte < first + n)
+            party_set_bit(payload, h->list[i].peer - 8 * first);
+    }
+    return TALLY_OK;
+}
+
+tally_status party_hits_tell(party_hits *h, tally_error *error)
+{
+    /* A second own item with the same tag as an entry (a collision) changes nothing for the peer. */
+    size_t kept = 0;
+    for (size_t i = 0; i < h->count; i++)
+        if (!kept || h->list[kept - 1].peer != h->list[i].peer)
+            h->list[kept++] = h->list[i];
+    h->count = kept;
+    party_source bitmap = {WIRE_MATCHED, 1, (h->run->peer + 7) / 8, WIRE_BULK_MAX, make_bitmap};
+    return party_exchange(h->run, &bitmap, 0, NULL, h, error);
+}
+
+tally_status party_hits_collect(const party_hits *h, const uint32_t *item_of, size_t stride,
+                                party_matched *matched, tally_error *error)
+{
+    matched->bits = psi_calloc(h->run->own / 8 + 1, 1);
+    if (!matched->bits)
+        return party_no_memory(error, "the result");
+    matched->count = 0;
+    for (size_t i = 0; i < h->count; i++) {
+        uint32_t item;
+        memcpy(&item, (const uint8_t *)item_of + h->list[i].own * stride, sizeof item);
+        matched->count += !party_get_bit(matched->bits, item);
+        party_set_bit(matched->bits, item);
+    }
+    return TALLY_OK;
+}
+
+/* ---- The sender's side ---- */
+
+static tally_status take_bitmap(void *user, size_t first, size_t n, const party_frame *frame,
+                                tally_error *error)
+{
+    uint8_t *told = user;
+    (void)error;
+    memcpy(told + first, frame->payload, n);
+    return TALLY_OK;
+}
+
+tally_status party_told_receive(party_run *run, uint8_t **told, size_t *count, tally_error *error)
+{
+    size_t set = 0;
+    uint8_t *bits = psi_calloc(run->own / 8 + 1, 1);
+    if (!bits)
+        return party_no_memory(error, "the result");
+    *told = bits;
+    tally_status st = party_exchange(run, NULL, WIRE_MATCHED, take_bitmap, bits, error);
+    if (st)
+        return st;
+    for (size_t i = run->own; i < (run->own + 7) / 8 * 8; i++)
+        if (party_get_bit(bits, i))
+            return party_fail(error, TALLY_ERR_MALFORMED,
+                              "the peer claims a match beyond the end of the list");
+    for (size_t i = 0; i < run->own; i++)
+        set += (size_t)party_get_bit(bits, i);
+    if (set > run->peer)
+        return party_fail(error, TALLY_ERR_MALFORMED,
+                          "the peer claims more matches than its list has entries");
+    *count = set;
+    return TALLY_OK;
+}
+
+tally_status party_told_collect(const party_run *run, const uint8_t *told, const uint32_t *order,
+                                party_matched *matched, tally_error *error)
+{
+    uint8_t *bits = psi_calloc(run->own / 8 + 1, 1);
+    if (!bits)
+        return party_no_memory(error, "the result");
+    *matched = (party_matched){.bits = bits};
+    for (size_t i = 0; i < run->own; i++)
+        if (party_get_bit(told, i)) {
+            party_set_bit(bits, order[i]);
+            matched->count++;
+        }
+    return TALLY_OK;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Step "match", what every protocol shares: takes the tags of the own items and the peer's tags as they come,
+ * gives the matched items, and the bitmap for the sender when the result is revealed to both.
+ */
+#ifndef PARTY_HITS_H
+#define PARTY_HITS_H
+
+#include "party/run.h"
+#include "psi/join.h"
+
+/* A match between an own tag and a place in the peer's order. */
+typedef struct party_hit {
+    uint32_t own, peer;
+} party_hit;
+
+typedef struct party_hits {
+    party_run *run;
+    psi_join *join;
+    party_hit *list; /* ascending by peer */
+    size_t count, room;
+    tally_status failed; /* in a callback of the join */
+} party_hits;
+
+/* Builds the table of own tags: run->own of width bytes each, kept by reference. TALLY_ERR_MALFORMED: they
+ * repeat. */
+tally_status party_hits_start(party_hits *h, party_run *run, const uint8_t *tags, size_t width,
+                              tally_error *error) TALLY_MUST_CHECK;
+/* Looks up n tags of the peer, `first` in its order. TALLY_ERR_MALFORMED: more matches than own items. */
+tally_status party_hits_probe(party_hits *h, const uint8_t *peer_tags, size_t first, size_t n,
+                              tally_error *error) TALLY_MUST_CHECK;
+/* Sends WIRE_MATCHED and keeps one hit for each entry of the peer: what is left are the set bits in order. */
+tally_status party_hits_tell(party_hits *h, tally_error *error) TALLY_MUST_CHECK;
+/* The result: own tag i belongs to item item_of[i], `stride` bytes apart (indices inside larger entries). */
+tally_status party_hits_collect(const party_hits *h, const uint32_t *item_of, size_t stride,
+                                party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
+void party_hits_free(party_hits *h);
+
+/* The sender's side, when the result is revealed to both: receives the bitmap over its items in the order
+   sent (*told: psi_free), checks it and counts its bits. TALLY_ERR_MALFORMED: bits beyond the list, or more
+   than the peer has items. */
+tally_status party_told_receive(party_run *run, uint8_t **told, size_t *count,
+                                tally_error *error) TALLY_MUST_CHECK;
+/* The result: place i of the order sent is item order[i]. */
+tally_status party_told_collect(const party_run *run, const uint8_t *told, const uint32_t *order,
+                                party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
+
+#endif

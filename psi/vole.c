@@ -163,8 +163,10 @@ tally_status psi_vole_shared_init(psi_vole_shared *s, const psi_vole_sizes *size
     if (!s->leaves)
         return TALLY_ERR_NO_MEMORY;
     st = psi_subspace()->expand(s->leaves, keys, leaves);
-    if (st)
+    if (st) {
+        psi_vole_shared_free(s);
         return st;
+    }
     if (!delta)
         return TALLY_OK;
     s->delta = psi_secret_calloc(sizes->columns, 1);
@@ -260,10 +262,16 @@ psi_vole_work *psi_vole_work_new(const psi_vole_sizes *sizes, int receiver)
 
 static tally_status aes_all(psi_vole_work *w, const uint8_t key[16], uint8_t (*out)[16], size_t n)
 {
-    int len;
-    if (!EVP_EncryptInit_ex2(w->aes, w->cipher, key, NULL, NULL) || !EVP_CIPHER_CTX_set_padding(w->aes, 0) ||
-        !EVP_EncryptUpdate(w->aes, out[0], &len, w->ids[0], (int)(16 * n)))
+    enum {
+        AT_ONCE = 1 << 20
+    }; /* the library counts bytes in an int, and a sender's bin may hold 2^30 entries */
+    if (!EVP_EncryptInit_ex2(w->aes, w->cipher, key, NULL, NULL) || !EVP_CIPHER_CTX_set_padding(w->aes, 0))
         return TALLY_ERR_INTERNAL;
+    for (size_t at = 0; at < n; at += AT_ONCE) {
+        int len, bytes = 16 * (int)(n - at < AT_ONCE ? n - at : AT_ONCE);
+        if (!EVP_EncryptUpdate(w->aes, out[at], &len, w->ids[at], bytes) || len != bytes)
+            return TALLY_ERR_INTERNAL;
+    }
     return TALLY_OK;
 }
 
@@ -273,8 +281,9 @@ static uint32_t below(uint32_t random, uint32_t bound)
 }
 
 /*
- * The bin's seed keys two AES permutations (K1, K2 = SHA-256(tag VOLE_ROW, sid, bin, seed)); AES_K1(id) and
- * AES_K2(id) give three distinct positions (32 bits each), the dense mask (64 bits) and H_B(id) (80 bits).
+ * The bin's seed keys two AES permutations (K1, K2 = SHA-256(block of tag VOLE_ROW and sid, seed, bin));
+ * AES_K1(id) and AES_K2(id) give three distinct positions (32 bits each), the dense mask (64 bits) and
+ * H_B(id) (80 bits).
  */
 static tally_status derive_rows(psi_vole_work *w, const psi_vole_shared *s, uint32_t bin,
                                 const uint8_t seed[PSI_VOLE_SEED], const psi_vole_entry *entries, size_t n)

@@ -14,7 +14,7 @@ static psi_block chosen[PSI_OT_MAX], strings[PSI_OT_MAX][2];
 
 static tally_status choose(size_t count)
 {
-    return psi_ot_choose(chosen, &point, columns, choices, count, (const psi_point(*)[2])sender.pairs, &sid);
+    return psi_ot_choose(chosen, &point, columns, choices, count, sender.pairs[0], &sid);
 }
 
 static tally_status both(size_t count)

@@ -104,6 +104,27 @@ def altered(t):
 
 
 @test
+def stopped(t):
+    """A peer that is stopped says nothing: the other side gives it up in time, and so does it when it wakes."""
+    lists(t, 6000)
+    before = t.files()
+    for role in PARTS:
+        s, r, relay = start(t, "sender", role, "2s")
+        victim, other = (s, r) if role == "sender" else (r, s)
+        t.check(relay.wait_bytes(100_000), f"{role}: the matching did not begin")
+        victim.signal(signal.SIGSTOP)
+        t.check(other.wait(6) is not None, f"{role} stopped: the other side did not end in 6 s")
+        victim.signal(signal.SIGCONT)
+        t.check(victim.wait(6) is not None, f"{role} stopped: did not end in 6 s after it woke")
+        for p, text in ((other, "nothing was heard"), (victim, None)):
+            if p.status is not None:
+                t.failed(p, 6, text, hint=True)
+            p.kill()
+        relay.close()
+    t.clean(before)
+
+
+@test
 def killed(t):
     """SIGKILL: the other side ends within five seconds, says so, leaves nothing."""
     lists(t, 12000)

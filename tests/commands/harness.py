@@ -2,14 +2,19 @@
 """Runs the installed command as two organisations would: own homes, own processes, loopback between them."""
 import concurrent.futures
 import contextlib
+import fcntl
 import inspect
 import os
+import pty
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
+import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -71,10 +76,38 @@ def wait_until(condition, seconds, step=0.02):
     return True
 
 
+CONTROLLING = "import fcntl, os, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); os.execvp(sys.argv[1], sys.argv[1:])"
+
+
+class Terminal:
+    """The slave of a terminal of 80 columns, for a child's stderr; what is written there goes to a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __enter__(self):
+        master, self.slave = pty.openpty()
+        fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+        mode = termios.tcgetattr(self.slave)
+        mode[1] &= ~termios.OPOST
+        termios.tcsetattr(self.slave, termios.TCSANOW, mode)
+        threading.Thread(target=self.copy, args=(master,), daemon=True).start()
+        return self.slave
+
+    def __exit__(self, *_):
+        os.close(self.slave)
+
+    def copy(self, master):
+        with open(self.path, "wb", buffering=0) as f, contextlib.suppress(OSError):
+            while data := os.read(master, 4096):
+                f.write(data)
+        os.close(master)
+
+
 class Party:
     """One run of the command. Its standard streams go to files, so nothing can block on us."""
 
-    def __init__(self, t, *args, name="tally", home=None, stdin=None, stdout=None, wrap=(), env=None):
+    def __init__(self, t, *args, name="tally", home=None, stdin=None, stdout=None, wrap=(), env=None, terminal=False):
         t.count += 1
         base = os.path.join(t.logs, f"{t.count:03d}-{name}")
         self.t, self.name, self.args = t, name, [str(a) for a in args]
@@ -84,12 +117,14 @@ class Party:
         self.usage = None
         self.peak = 0  # bytes, see look
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("TALLY", "XDG", "LC_", "LANG"))}
-        environment.update({"HOME": t.home, "LC_ALL": "C.UTF-8"} | ({} if home == "" else {"TALLY_HOME": home or t.home}) | (env or {}))
+        environment.update({"HOME": t.home, "LC_ALL": "C.UTF-8", "TMPDIR": t.path("tmp")} | ({} if home == "" else {"TALLY_HOME": home or t.home}) | (env or {}))
         if stdin is not None:
             with open(base + ".in", "wb") as f:
                 f.write(stdin)
+        if terminal:
+            wrap = (sys.executable, "-c", CONTROLLING, *wrap)
         with open(base + ".in" if stdin is not None else os.devnull, "rb") as i, \
-                open(stdout or self.out_path, "wb") as o, open(self.err_path, "wb") as e:
+                open(stdout or self.out_path, "wb") as o, Terminal(self.err_path) if terminal else open(self.err_path, "wb") as e:
             self.began = time.monotonic()
             self.process = subprocess.Popen([*wrap, t.tally, *self.args], stdin=i, stdout=o, stderr=e, cwd=t.dir,
                                             env=environment, start_new_session=True)
@@ -98,7 +133,7 @@ class Party:
 
     @property
     def err(self):
-        with open(self.err_path, errors="surrogateescape") as f:
+        with open(self.err_path, errors="surrogateescape", newline="") as f:
             return f.read()
 
     @property
@@ -157,6 +192,7 @@ class T:
         self.home = os.path.join(self.dir, "home")
         self.logs = os.path.join(self.dir, "logs")
         os.mkdir(self.logs)
+        os.mkdir(self.path("tmp"))
         shutil.copytree(identities.home, self.home)
         self.pins = identities.pins
         self.count = 0

@@ -92,7 +92,7 @@ def numbered_columns(t):
 @test
 def tabs(t):
     both(t, "id_number\tname\n%s\ta,b\n%s\tc\n" % (ID(3), ID(80)))
-    s, r = t.pair(receiver=["--delimiter", "\t", "-o", "out.csv"])
+    s, r = t.pair(receiver=["--delimiter", "tab", "-o", "out.csv"])
     if t.good(s, r):
         t.equal(t.read("out.csv"), b"id_number\tname\n%s\ta,b\n" % ID(3).encode(), "tab as delimiter")
 

@@ -120,6 +120,11 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_LIB:%.c=$(B)/%.o) $(B)/libtally.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit -lcsv -lpthread
 
+# Statistics, minutes long: check-long only.
+$(B)/tests/long_%: $(B)/tests/long_%.o $(B)/libtally.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm -lpthread
+
 .PRECIOUS: $(B)/%.o
 
 # ---- Tests ------------------------------------------------------------------------------------------------------
@@ -189,6 +194,8 @@ format:
 check-long: deps
 	@rm -f $(RESULTS) && mkdir -p build
 	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory $(B)/tests/long_okvs
+	@$(B)/tests/long_okvs
 	@python3 tests/commands.py --long build/release/tally
 	@tests/total.sh $(RESULTS)
 

@@ -533,22 +533,6 @@ static void wait_written(party_link *link, int64_t until)
     }
 }
 
-tally_status party_link_flush(party_link *link, unsigned timeout_ms, tally_error *error)
-{
-    tally_status status = TALLY_OK;
-    pthread_mutex_lock(&link->lock);
-    wait_written(link, party_now_ms() + timeout_ms);
-    if (link->failed)
-        status = give_failure(link, error);
-    else if (link->out.head || link->writing) {
-        status = party_fail(error, TALLY_ERR_TIMEOUT, "the peer did not take what was sent within %u ms",
-                            timeout_ms);
-        party_hint(error, "check that the peer still runs and that the line between the two sides is up");
-    }
-    pthread_mutex_unlock(&link->lock);
-    return status;
-}
-
 void party_link_abort(party_link *link, enum wire_abort_code code)
 {
     int64_t until = party_now_ms() + ABORT_MS;

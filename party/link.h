@@ -36,7 +36,8 @@ typedef struct party_frame {
 tally_status party_link_new(party_link **out, const tally_transport *io, unsigned silence_ms,
                             party_cancel *cancel, tally_error *error) TALLY_MUST_CHECK;
 
-/* A zeroed payload buffer of len bytes, 0..WIRE_PAYLOAD_MAX, for party_link_send to take over. NULL: memory. */
+/* A zeroed payload buffer of len bytes, 0..WIRE_PAYLOAD_MAX, for party_link_send to take over. NULL: memory.
+ */
 uint8_t *party_link_buffer(size_t len);
 /* Releases a buffer that was not sent; NULL allowed. */
 void party_link_buffer_free(uint8_t *buffer);
@@ -58,9 +59,6 @@ enum { PARTY_CAN_SEND = 1, PARTY_CAN_RECEIVE = 2 };
 tally_status party_link_wait(party_link *link, unsigned wish, unsigned *ready,
                              tally_error *error) TALLY_MUST_CHECK;
 
-/* Waits until everything queued has been written to the stream, at most timeout_ms (TALLY_ERR_TIMEOUT). */
-tally_status party_link_flush(party_link *link, unsigned timeout_ms, tally_error *error) TALLY_MUST_CHECK;
-
 /*
  * Best effort, at most 2 s in all: drops what is queued but not begun, hellos excepted, sends one abort
  * frame, and waits until the peer has closed or aborted too, so that a reset does not overtake it (a link
@@ -70,7 +68,7 @@ void party_link_abort(party_link *link, enum wire_abort_code code);
 
 /*
  * Shuts the stream down, ends both threads and frees; within 200 ms if the transport keeps its timeouts.
- * graceful, on a link that has not failed: what is queued is flushed first (at most 5 s); and the side whose
+ * graceful, on a link that has not failed: what is queued is written first (at most 5 s); and the side whose
  * DONE was the last word (sent after the peer's had been received) gives the peer up to 2 s to close first,
  * so that a reset does not overtake it.
  */

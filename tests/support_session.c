@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support_session.h"
 
+#include "proto/limits.h"
 #include "tests/unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FRAME_MAX (WIRE_HEADER + (1u << 20))
+#define FRAME_MAX (WIRE_HEADER + WIRE_PAYLOAD_MAX)
 
 static void must(int condition, const char *what)
 {
@@ -163,6 +164,7 @@ static void init_side(pair_side *side, enum tally_role role, enum tally_security
     must(side->tap.bytes != NULL, "memory");
     side->io = (tally_transport){&side->tap, tap_read, tap_write, tap_shutdown};
     tally_session_set_role(side->session, role);
+    tally_session_set_protocol(side->session, TALLY_ECDH);
     tally_session_set_security(side->session, security);
     tally_session_set_reveal(side->session, reveal);
     tally_session_set_input(side->session, side->input);
@@ -180,6 +182,12 @@ void pair_init(pair *p, enum tally_security security, enum tally_reveal reveal)
     must(!tally_pipe_new(&p->side[0].pipe, &p->side[1].pipe, NULL), "making a pipe");
     init_side(&p->side[PAIR_RECEIVER], TALLY_RECEIVER, security, reveal);
     init_side(&p->side[PAIR_SENDER], TALLY_SENDER, security, reveal);
+}
+
+void pair_set_protocol(pair *p, enum tally_protocol protocol)
+{
+    for (int i = 0; i < 2; i++)
+        tally_session_set_protocol(p->side[i].session, protocol);
 }
 
 void pair_add(pair_side *side, const uint32_t *ids, size_t n)

@@ -73,9 +73,11 @@ typedef struct pair {
     pair_side side[2];
 } pair;
 
-/* Sessions with one key of profile "exact", one thread each, callbacks of this file, plain transport. Aborts
- * when it cannot. */
+/* Sessions of the protocol ecdh with one key of profile "exact", one thread each, callbacks of this file,
+ * plain transport. Aborts when it cannot. */
 void pair_init(pair *p, enum tally_security security, enum tally_reveal reveal);
+/* Both sides. */
+void pair_set_protocol(pair *p, enum tally_protocol protocol);
 /* Adds PAIR_MARK and the decimal of each id as a row. n = 0 sets a file without rows instead. */
 void pair_add(pair_side *side, const uint32_t *ids, size_t n);
 void pair_start(pair *p);

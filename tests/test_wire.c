@@ -13,9 +13,25 @@
 static const struct {
     uint8_t type;
     uint32_t limit;
-} kinds[] = {{1, 16384},     {2, 1024},      {3, 64},        {4, 0},        {5, 0},
-             {16, 1u << 20}, {17, 1u << 20}, {18, 1u << 20}, {24, 32},      {25, 1u << 20},
-             {26, 1u << 20}, {27, 1u << 20}, {32, 1u << 20}, {33, 1u << 20}};
+} kinds[] = {{1, 16384},
+             {2, 1024},
+             {3, 64},
+             {4, 0},
+             {5, 0},
+             {16, 1u << 20},
+             {17, 1u << 20},
+             {18, 1u << 20},
+             {24, 32},
+             {25, 1u << 20},
+             {26, 1u << 20},
+             {27, 1u << 20},
+             {32, 1u << 20},
+             {33, 1u << 20},
+             {40, 1 + 128 * 2 * 32},        /* k and 128 pairs of points */
+             {41, 32 + 32 + 128 * 944 / 8}, /* k = 6: 157 columns need 942 OTs, rounded up to whole bytes */
+             {42, 157 * 6 * 32},            /* k = 6 */
+             {43, 16 + 197 * 43520 / 8},    /* k = 4: 197 columns, 43520 slots */
+             {44, 1u << 20}};
 #define KINDS (sizeof kinds / sizeof *kinds)
 
 static void raw_header(uint8_t out[WIRE_HEADER], uint32_t length, uint32_t sequence, uint8_t type)

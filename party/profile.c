@@ -122,8 +122,10 @@ enum party_reject party_fold(const char *text, size_t len, char *out, size_t *ou
 {
     size_t n = 0;
     for (size_t i = 0; i < len;) {
-        int32_t c;
-        ptrdiff_t step = utf8proc_iterate((const uint8_t *)text + i, (ptrdiff_t)(len - i), &c);
+        int32_t c = (unsigned char)text[i];
+        ptrdiff_t step = 1;
+        if (c >= 0x80)
+            step = utf8proc_iterate((const uint8_t *)text + i, (ptrdiff_t)(len - i), &c);
         if (step <= 0)
             return PARTY_REJECT_ENCODING;
         i += (size_t)step;

@@ -346,6 +346,39 @@ static void test_idempotent(void)
     CU_ASSERT(accepted > 1000);
 }
 
+/* A number of 18 characters is taken as it stands when it is right; a blank in front sends it the long way.
+ */
+static void test_as_it_stands(void)
+{
+    static const char *const profiles[] = {"cn-resident-id", "cn-uscc"};
+    static const char alphabet[] = "0123456789ABCDEFGHJKLMNPQRTUWXY", odd[] = "xXa*'.+E-/:@[\xff\0 ISVZ";
+    unsigned wrong = 0, accepted[2] = {0, 0};
+    for (int round = 0; round < 40000; round++) {
+        char text[20] = " ", want[PARTY_IDENTIFIER_MAX + 1];
+        size_t k = (size_t)round % 2;
+        for (size_t i = 1; i < 19; i++)
+            text[i] = alphabet[unit_below(k ? 31 : 10)];
+        if (!k) { /* often a date that exists */
+            memcpy(text + 7, unit_below(2) ? "19" : "20", 2);
+            text[11] = (char)('0' + unit_below(2));
+            text[13] = (char)('0' + unit_below(4));
+            text[18] = "10X98765432"[unit_below(11)];
+        }
+        for (uint32_t n = unit_below(8); n > 5; n--)
+            text[1 + unit_below(18)] = odd[unit_below(sizeof odd - 1)];
+        for (size_t tries = 0; tries < 31; tries++) { /* every check character: one of them is right */
+            text[18] = tries ? alphabet[tries] : text[18];
+            const char *got = apply_bytes(profiles[k], text, 19);
+            memcpy(want, got, strlen(got) + 1);
+            got = apply_bytes(profiles[k], text + 1, 18);
+            wrong += strcmp(got, want) != 0;
+            accepted[k] += *got != '!';
+        }
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT(accepted[0] > 1000 && accepted[1] > 10000);
+}
+
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
@@ -356,6 +389,7 @@ int main(int argc, char **argv)
         {"uscc", test_uscc},
         {"phone", test_phone},
         {"idempotent", test_idempotent},
+        {"as_it_stands", test_as_it_stands},
     };
     return unit_main(argc, argv, "profile", tests, sizeof tests / sizeof *tests);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "psi/item.h"
 
+#include "psi/sha256.h"
 #include <string.h>
 
 #define FIELDS_MAX 8
@@ -34,6 +35,40 @@ tally_status psi_item_from_fields(psi_hash *h, const psi_part *fields, size_t co
             st = psi_hash_add(h, fields[i].p, len);
     }
     return st ? st : psi_hash_end(h, out->b);
+}
+
+int psi_item_block(const psi_part *fields, size_t count, uint8_t block[64])
+{
+    static const char head[] = "\14tally/1 item"; /* tag length and tag, as psi_hash_start writes them */
+    size_t total = 0, at = sizeof head - 1;
+    if (!count || count > FIELDS_MAX)
+        return 0;
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].len > PSI_ITEM_ONE_BLOCK)
+            return 0;
+        total += 4 + fields[i].len;
+    }
+    if (total > PSI_ITEM_ONE_BLOCK)
+        return 0;
+    memset(block, 0, 64);
+    memcpy(block, head, sizeof head - 1);
+    block[at++] = (uint8_t)count;
+    for (size_t i = 0; i < count; i++) {
+        block[at + 3] = (uint8_t)fields[i].len;
+        if (fields[i].len)
+            memcpy(block + at + 4, fields[i].p, fields[i].len);
+        at += 4 + fields[i].len;
+    }
+    block[at] = 0x80;
+    block[62] = (uint8_t)(8 * at >> 8);
+    block[63] = (uint8_t)(8 * at);
+    return 1;
+}
+
+void psi_items_from_blocks(const uint8_t (*blocks)[64], size_t n, psi_item *out)
+{
+    _Static_assert(sizeof *out == 32, "items are digests, one after the other");
+    psi_sha256_lanes()->blocks((uint8_t(*)[32])(void *)out, blocks, n);
 }
 
 tally_status psi_list_digest(psi_hash *h, const psi_item *sorted, size_t count, uint8_t out32[32])

@@ -32,6 +32,15 @@ size_t psi_item_prefix(uint8_t out[PSI_ITEM_PREFIX], const psi_sid *sid);
 tally_status psi_item_from_fields(psi_hash *h, const psi_part *fields, size_t count,
                                   psi_item *out) TALLY_MUST_CHECK;
 
+/*
+ * The same in two steps, for items by the million. psi_item_block writes the message with SHA-256's padding
+ * and returns 1 if it fits one block: the fields and 4 bytes for each take at most 41 bytes. Otherwise 0,
+ * with block untouched. psi_items_from_blocks hashes n of them, out[i] of blocks[i].
+ */
+#define PSI_ITEM_ONE_BLOCK 41u
+int psi_item_block(const psi_part *fields, size_t count, uint8_t block[64]) TALLY_MUST_CHECK;
+void psi_items_from_blocks(const uint8_t (*blocks)[64], size_t n, psi_item *out);
+
 /* Digest of a list: SHA-256(tag LIST, count (8 bytes BE), items in ascending byte order). items must be
  * sorted. */
 tally_status psi_list_digest(psi_hash *h, const psi_item *sorted, size_t count,

@@ -52,7 +52,8 @@ TARGET static void compress_lanes(uint8_t (*out)[32], const uint32_t state[8], c
     }
     /* Sixteen groups of four rounds; from the fourth on, w[t % 4] is replaced by the words of group t + 4. */
 #define ROUNDS(t)                                                                                            \
-    for (int l = 0; l < LANES; l++) {                                                                        \
+    _Pragma("GCC unroll 4") for (int l = 0; l < LANES; l++)                                                  \
+    {                                                                                                        \
         __m128i m = _mm_add_epi32(                                                                           \
             w[l][(t) % 4], _mm_load_si128((const __m128i *)(const void *)(round_constants + 4 * (t))));      \
         cdgh[l] = _mm_sha256rnds2_epu32(cdgh[l], abef[l], m);                                                \
@@ -64,8 +65,10 @@ TARGET static void compress_lanes(uint8_t (*out)[32], const uint32_t state[8], c
         }                                                                                                    \
     }
     ROUNDS(0)
-    ROUNDS(1) ROUNDS(2) ROUNDS(3) ROUNDS(4) ROUNDS(5) ROUNDS(6) ROUNDS(7) ROUNDS(8) ROUNDS(9) ROUNDS(10)
-        ROUNDS(11) ROUNDS(12) ROUNDS(13) ROUNDS(14) ROUNDS(15)
+    ROUNDS(1)
+    ROUNDS(2)
+    ROUNDS(3) ROUNDS(4) ROUNDS(5) ROUNDS(6) ROUNDS(7) ROUNDS(8) ROUNDS(9) ROUNDS(10) ROUNDS(11) ROUNDS(12)
+        ROUNDS(13) ROUNDS(14) ROUNDS(15)
 #undef ROUNDS
             for (int l = 0; l < LANES; l++)
                 store_digest(out[l], _mm_add_epi32(abef[l], abef0), _mm_add_epi32(cdgh[l], cdgh0));
@@ -95,7 +98,20 @@ TARGET static void many_ni(uint8_t (*out)[32], const uint32_t state[8], const ui
     memcpy(out + i, digests, (n - i) * 32);
 }
 
-const psi_sha256_backend psi_sha256_ni = {.name = "sha-ni", .many = many_ni};
+TARGET static void blocks_ni(uint8_t (*out)[32], const uint8_t (*blocks)[64], size_t n)
+{
+    uint8_t rest[LANES][64] = {{0}}, digests[LANES][32];
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        compress_lanes(out + i, psi_sha256_start, blocks + i);
+    if (i == n)
+        return;
+    memcpy(rest, blocks + i, (n - i) * sizeof *rest);
+    compress_lanes(digests, psi_sha256_start, (const uint8_t(*)[64])rest);
+    memcpy(out + i, digests, (n - i) * sizeof *digests);
+}
+
+const psi_sha256_backend psi_sha256_ni = {.name = "sha-ni", .many = many_ni, .blocks = blocks_ni};
 
 #else
 typedef int psi_sha256_ni_not_built; /* a translation unit is never empty */

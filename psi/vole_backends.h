@@ -7,6 +7,8 @@
 #include "psi/sha256.h"
 #include "psi/subspace.h"
 
+extern const uint32_t psi_sha256_start[8]; /* before the first block: FIPS 180-4, section 5.3.3 */
+
 #if defined(__x86_64__)
 extern const psi_subspace_backend psi_subspace_vaes; /* psi/subspace_vaes.c: PSI_CPU_AVX512 */
 extern const psi_rowhash_backend psi_rowhash_avx512; /* psi/rowhash_avx512.c: PSI_CPU_AVX512 */

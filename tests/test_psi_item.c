@@ -102,12 +102,46 @@ static void test_prefix(void)
     h = NULL;
 }
 
+/* In two steps an item is the same, and what is too long for a block is said to be. */
+static void test_blocks(void)
+{
+    enum { MOST = 70 };
+    static uint8_t bytes[8 * 45], blocks[MOST][64];
+    static psi_item want[MOST], got[MOST + 1];
+    size_t n = 0;
+    psi_hash *hash = psi_hash_new();
+    CU_ASSERT_PTR_NOT_NULL_FATAL(hash);
+    for (int round = 0; round < 2000; round++) {
+        psi_part f[8];
+        size_t count = 1 + unit_below(8), total = 0;
+        unit_random(bytes, sizeof bytes);
+        for (size_t i = 0; i < count; i++) {
+            f[i] = (psi_part){bytes + 45 * i, unit_below(45) / (unit_below(2) ? count : 1)};
+            total += 4 + f[i].len;
+        }
+        CU_ASSERT_EQUAL(psi_item_from_fields(hash, f, count, &want[n]), TALLY_OK);
+        int fits = psi_item_block(f, count, blocks[n]);
+        CU_ASSERT_EQUAL(fits, total <= 41);
+        n += (size_t)fits;
+        if (n == MOST || unit_below(20) == 0) {
+            memset(got, 0x77, sizeof got);
+            psi_items_from_blocks((const uint8_t(*)[64])blocks, n, got);
+            CU_ASSERT_EQUAL(memcmp(got, want, n * sizeof *got), 0);
+            CU_ASSERT_EQUAL(got[n].b[0], 0x77);
+            n = 0;
+        }
+    }
+    const psi_part none = {NULL, 0}, *nine = &none;
+    CU_ASSERT_EQUAL(psi_item_block(&none, 1, blocks[0]), 1);
+    CU_ASSERT_EQUAL(psi_item_block(&none, 0, blocks[0]), 0);
+    CU_ASSERT_EQUAL(psi_item_block(nine, 9, blocks[0]), 0);
+    psi_hash_free(hash);
+}
+
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"item", test_item},
-                                      {"boundaries", test_boundaries},
-                                      {"limits", test_limits},
-                                      {"list", test_list},
-                                      {"prefix", test_prefix}};
+    static const unit_test tests[] = {{"item", test_item},     {"boundaries", test_boundaries},
+                                      {"limits", test_limits}, {"list", test_list},
+                                      {"prefix", test_prefix}, {"blocks", test_blocks}};
     return unit_main(argc, argv, "psi_item", tests, sizeof tests / sizeof *tests);
 }

@@ -50,6 +50,35 @@ static void test_lengths(void)
         }
 }
 
+/* Whole messages of one block, padded by hand: every number of lanes. */
+static void test_blocks(void)
+{
+    size_t count;
+    const psi_sha256_backend *const *all = psi_sha256_backends(&count);
+    for (size_t t = 0; t < count; t++)
+        for (size_t n = 0; n <= MOST; n++) {
+            uint8_t blocks[MOST + 1][64] = {{0}}, out[MOST + 1][32], want[32];
+            unsigned wrong = 0;
+            size_t len[MOST + 1];
+            memset(out, 0x77, sizeof out);
+            for (size_t i = 0; i < n; i++) {
+                len[i] = unit_below(56);
+                unit_random(blocks[i], len[i]);
+                blocks[i][len[i]] = 0x80;
+                blocks[i][62] = (uint8_t)(8 * len[i] >> 8);
+                blocks[i][63] = (uint8_t)(8 * len[i]);
+            }
+            all[t]->blocks(out, (const uint8_t(*)[64])blocks, n);
+            for (size_t i = 0; i < n; i++) {
+                CU_ASSERT_FATAL(EVP_Digest(blocks[i], len[i], want, NULL, EVP_sha256(), NULL) == 1);
+                wrong += memcmp(out[i], want, 32) != 0;
+            }
+            for (size_t b = 0; b < 32; b++)
+                wrong += out[n][b] != 0x77;
+            CU_ASSERT_EQUAL(wrong, 0);
+        }
+}
+
 /* Tag and session id both enter. */
 static void test_prefix(void)
 {
@@ -79,6 +108,6 @@ static void test_choice(void)
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
-        {"lengths", test_lengths}, {"prefix", test_prefix}, {"choice", test_choice}};
+        {"lengths", test_lengths}, {"blocks", test_blocks}, {"prefix", test_prefix}, {"choice", test_choice}};
     return unit_main(argc, argv, "psi_sha256", tests, sizeof tests / sizeof *tests);
 }

@@ -196,6 +196,7 @@ check-long: deps
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory $(B)/tests/long_okvs
 	@$(B)/tests/long_okvs
+	@tests/arm64.sh
 	@python3 tests/commands.py --long build/release/tally
 	@tests/total.sh $(RESULTS)
 
@@ -204,6 +205,11 @@ $(B)/benchmarks/%: benchmarks/%.c
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(CC) $(WARN) $(DEFS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 
+# Subspace VOLE alone, from the library's inside.
+$(B)/benchmarks/protocol: benchmarks/protocol.c $(B)/libtally.a
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lpthread
+
 # The insecure baseline shares reader and writer with Tally.
 $(B)/benchmarks/plain: benchmarks/plain.c $(B)/libtally.a
 	$(call say,CC,$<)
@@ -211,7 +217,10 @@ $(B)/benchmarks/plain: benchmarks/plain.c $(B)/libtally.a
 
 # N=2^18 rows on both sides unless said otherwise: make bench N=1000000
 N ?= 262144
-bench: all $(B)/benchmarks/lists
+bench: all $(B)/benchmarks/lists $(B)/benchmarks/protocol
+	@$(B)/benchmarks/protocol 4 $(N) $(N) $$(($(N) / 10)) 1
+	@$(B)/benchmarks/protocol 6 $(N) $(N) $$(($(N) / 10)) 1
+	@$(B)/benchmarks/protocol 4 $(N) $(N) $$(($(N) / 10)) 2
 	@benchmarks/match.sh $(B) $(N)
 
 # Tally against the insecure baseline: make bench-compare N=16384 RUNS=3 OPTIONS="--threads 1"

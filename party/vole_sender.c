@@ -21,8 +21,9 @@ typedef struct sender {
     uint8_t points[32];
     /* tags */
     uint32_t *place;    /* secret: entry -> place in what is sent */
-    uint8_t *tags;      /* in the order sent */
-    uint8_t **bin_tags; /* one work space for each thread, of the largest bin */
+    size_t entry;       /* bytes of a tag and what is sealed with it */
+    uint8_t *tags;      /* in the order sent, entry bytes each */
+    uint8_t **bin_tags; /* one work space for each thread, of the largest bin: tags, with columns and keys */
     /* of the group of bins in work */
     uint32_t first_bin, got;
     party_frame *frames;
@@ -48,8 +49,7 @@ static tally_status answer(sender *s, const psi_point *pairs, tally_error *error
     if (!st)
         st = psi_vole_points(s->points, sid, payload + 32);
     if (!st)
-        st = psi_ot_choose(s->strings, &point, payload + 64, s->choices, ots,
-                           pairs, sid);
+        st = psi_ot_choose(s->strings, &point, payload + 64, s->choices, ots, pairs, sid);
     if (!st) {
         memcpy(payload, &point, sizeof point);
         return party_link_send(s->run->link, WIRE_VOLE_CHOICE, payload, length, error);
@@ -101,20 +101,37 @@ static tally_status take_trees(void *user, size_t first, size_t n, const party_f
 
 /* ---- Bins ---- */
 
+/* A bin's tags to their places in what is sent, each with the item's sealed columns. */
+static tally_status place_tags(sender *s, uint32_t b, const uint8_t *tags)
+{
+    const party_run *run = s->run;
+    const psi_vole_sizes *z = &s->bins.sizes;
+    party_sealer *sealer = run->form ? party_sealer_new(run->form, run->offer, &run->sid) : NULL;
+    tally_status st = run->form && !sealer ? TALLY_ERR_NO_MEMORY : TALLY_OK;
+    for (uint32_t e = s->bins.start[b]; !st && e < s->bins.start[b + 1]; e++) {
+        uint8_t *to = s->tags + s->place[e] * s->entry;
+        memcpy(to, tags, z->tag_width);
+        if (sealer)
+            st = party_seal(sealer, s->bins.entries[e].item, tags + z->tag_width, to + z->tag_width);
+        tags += z->tag_width + z->key_width;
+    }
+    party_sealer_free(sealer);
+    return st;
+}
+
 static tally_status bin_work(void *user, unsigned worker, size_t begin, size_t end)
 {
     sender *s = user;
     const uint32_t *start = s->bins.start;
-    size_t width = s->bins.sizes.tag_width;
     for (size_t i = begin; i < end; i++) {
         uint32_t b = s->first_bin + (uint32_t)i;
         uint8_t *tags = s->bin_tags[worker];
         tally_status st = psi_vole_send_bin(s->bins.work[worker], &s->shared, b, s->frames[i].payload,
                                             s->bins.entries + start[b], start[b + 1] - start[b], tags);
+        if (!st)
+            st = place_tags(s, b, tags);
         if (st)
             return st;
-        for (uint32_t e = start[b]; e < start[b + 1]; e++)
-            memcpy(s->tags + s->place[e] * width, tags + (e - start[b]) * width, width);
     }
     return TALLY_OK;
 }
@@ -161,10 +178,12 @@ static tally_status make_room(sender *s, tally_error *error)
     }
     s->frames = psi_calloc(s->bins.workers, sizeof *s->frames);
     s->bin_tags = psi_calloc(s->bins.workers, sizeof *s->bin_tags);
-    s->tags = psi_secret_calloc(n, s->bins.sizes.tag_width);
+    s->entry = s->bins.sizes.tag_width + party_sealed_bytes(s->run);
+    s->tags = psi_secret_calloc(n, s->entry);
     int ok = s->frames && s->bin_tags && s->tags;
     for (unsigned i = 0; ok && i < s->bins.workers; i++)
-        ok = (s->bin_tags[i] = psi_secret_calloc(largest, s->bins.sizes.tag_width)) != NULL;
+        ok = (s->bin_tags[i] =
+                  psi_secret_calloc(largest, s->bins.sizes.tag_width + s->bins.sizes.key_width)) != NULL;
     return ok ? party_order(&s->place, n, error) : party_no_memory(error, "the tags");
 }
 
@@ -173,9 +192,8 @@ static tally_status make_room(sender *s, tally_error *error)
 static tally_status make_tags(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
 {
     sender *s = user;
-    size_t width = s->bins.sizes.tag_width;
     (void)error;
-    memcpy(payload, s->tags + first * width, n * width);
+    memcpy(payload, s->tags + first * s->entry, n * s->entry);
     return TALLY_OK;
 }
 
@@ -211,7 +229,7 @@ static tally_status send(sender *s, party_matched *matched, tally_error *error)
         st = receive_bins(s, error);
     if (st)
         return st;
-    party_source tags = {WIRE_VOLE_TAGS, s->bins.sizes.tag_width, run->own, TAGS_IN_FRAME, make_tags};
+    party_source tags = {WIRE_VOLE_TAGS, s->entry, run->own, party_batch(TAGS_IN_FRAME, s->entry), make_tags};
     st = party_exchange(run, &tags, 0, NULL, s, error);
     return st || !run->both ? st : hear_receiver(s, matched, error);
 }

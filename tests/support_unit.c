@@ -111,13 +111,12 @@ int unit_main(int argc, char **argv, const char *suite, const unit_test *tests, 
         chosen += (unsigned)wanted;
     }
     state = seed;
-    CU_basic_set_mode(CU_BRM_SILENT);
-    CU_basic_run_tests();
+    CU_run_all_tests();
     unsigned failed = CU_get_number_of_tests_failed();
     if (failed)
         CU_basic_show_failures(CU_get_failure_list());
-    printf("%s%-24s %u tests, %u failed, %u assertions (seed %" PRIu64 ")\n", failed ? "\n" : "", suite, chosen, failed,
-           CU_get_number_of_asserts(), seed);
+    printf("%s%-24s %u tests, %u failed, %u assertions (seed %" PRIu64 ")\n", failed ? "\n" : "", suite,
+           chosen, failed, CU_get_number_of_asserts(), seed);
     const char *results = getenv("TALLY_RESULTS");
     FILE *f = results && *results ? fopen(results, "a") : NULL;
     if (f) {

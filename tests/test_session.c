@@ -3,7 +3,7 @@
 #include "party/session.h"
 #include "proto/hello.h"
 #include "psi/mem.h"
-#include "tests/support_session.h"
+#include "tests/support_match.h"
 #include "tests/unit.h"
 
 #include <jansson.h>
@@ -18,95 +18,12 @@
 #define ONE TALLY_REVEAL_RECEIVER
 #define BOTH TALLY_REVEAL_BOTH
 
-/* ---- The plain join ---------------------------------------------------------------------------------- */
-
-static int compare_ids(const void *a, const void *b)
-{
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-static uint32_t *sorted(const uint32_t *ids, size_t n)
-{
-    uint32_t *copy = calloc(n + 1, sizeof *copy);
-    if (!copy)
-        abort();
-    if (n)
-        memcpy(copy, ids, n * sizeof *ids);
-    qsort(copy, n, sizeof *copy, compare_ids);
-    return copy;
-}
-
-static size_t distinct(const uint32_t *ascending, size_t n)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++)
-        count += !i || ascending[i] != ascending[i - 1];
-    return count;
-}
-
-/* Rows of x whose identifier is in y, and how many identifiers those are, against what one side was told. */
-static void check_told(const pair_side *side, const uint32_t *x, size_t nx, const uint32_t *y, size_t ny)
-{
-    uint32_t *all = sorted(y, ny), *hits = calloc(nx + 1, sizeof *hits);
-    size_t rows = 0, wrong = 0;
-    if (!hits)
-        abort();
-    for (size_t i = 0; i < nx; i++) {
-        if (!bsearch(&x[i], all, ny, sizeof *all, compare_ids))
-            continue;
-        wrong += rows >= side->row_count || side->rows[rows] != i + 1;
-        hits[rows++] = x[i];
-    }
-    uint32_t *hits_sorted = sorted(hits, rows);
-    CU_ASSERT_EQUAL(wrong, 0);
-    CU_ASSERT_EQUAL(side->row_count, rows);
-    CU_ASSERT_EQUAL(side->result.learns_matches, 1);
-    CU_ASSERT_EQUAL(side->result.matched_rows, rows);
-    CU_ASSERT_EQUAL(side->result.matched_items, distinct(hits_sorted, rows));
-    free(hits_sorted);
-    free(hits);
-    free(all);
-}
-
-static void check_untold(const pair_side *side)
-{
-    CU_ASSERT_EQUAL(side->row_count, 0);
-    CU_ASSERT_EQUAL(side->result.learns_matches, 0);
-    CU_ASSERT_EQUAL(side->result.matched_rows, 0);
-    CU_ASSERT_EQUAL(side->result.matched_items, 0);
-}
+/* ---- Against the plain join -------------------------------------------------------------------------- */
 
 static void check_match(const uint32_t *x, size_t nx, const uint32_t *y, size_t ny,
                         enum tally_security security, enum tally_reveal reveal)
 {
-    pair p;
-    pair_init(&p, security, reveal);
-    pair_side *r = &p.side[PAIR_RECEIVER], *s = &p.side[PAIR_SENDER];
-    pair_add(r, x, nx);
-    pair_add(s, y, ny);
-    pair_run(&p);
-    CU_ASSERT_EQUAL(r->status, TALLY_OK);
-    CU_ASSERT_EQUAL(s->status, TALLY_OK);
-    if (r->status || s->status)
-        printf("receiver: %s; sender: %s\n", r->error.message, s->error.message);
-    check_told(r, x, nx, y, ny);
-    if (reveal == BOTH)
-        check_told(s, y, ny, x, nx);
-    else
-        check_untold(s);
-    uint32_t *xs = sorted(x, nx), *ys = sorted(y, ny);
-    CU_ASSERT_EQUAL(r->result.own_items, distinct(xs, nx));
-    CU_ASSERT_EQUAL(r->result.peer_items, distinct(ys, ny));
-    CU_ASSERT_EQUAL(s->result.own_items, distinct(ys, ny));
-    CU_ASSERT_EQUAL(s->result.peer_items, distinct(xs, nx));
-    CU_ASSERT_EQUAL(r->result.bytes_sent, s->result.bytes_received);
-    CU_ASSERT_EQUAL(s->result.bytes_sent, r->result.bytes_received);
-    CU_ASSERT(r->result.bytes_sent > 32 * distinct(xs, nx));
-    CU_ASSERT_FALSE(r->leaked || s->leaked);
-    free(xs);
-    free(ys);
-    pair_free(&p);
+    match_check(x, nx, y, ny, TALLY_ECDH, TALLY_ECDH, security, reveal, 1);
 }
 
 static void check_all(const uint32_t *x, size_t nx, const uint32_t *y, size_t ny)
@@ -177,20 +94,8 @@ static void test_more_threads(void)
         x[i] = i;
         y[i] = 350 + i;
     }
-    for (int m = 0; m < 2; m++) {
-        pair p;
-        pair_init(&p, m ? MALICIOUS : SEMI, BOTH);
-        for (int i = 0; i < 2; i++)
-            tally_session_set_threads(p.side[i].session, 3);
-        pair_add(&p.side[PAIR_RECEIVER], x, 700);
-        pair_add(&p.side[PAIR_SENDER], y, 700);
-        pair_run(&p);
-        CU_ASSERT_EQUAL(p.side[PAIR_RECEIVER].status, TALLY_OK);
-        CU_ASSERT_EQUAL(p.side[PAIR_SENDER].status, TALLY_OK);
-        check_told(&p.side[PAIR_RECEIVER], x, 700, y, 700);
-        check_told(&p.side[PAIR_SENDER], y, 700, x, 700);
-        pair_free(&p);
-    }
+    match_check(x, 700, y, 700, TALLY_ECDH, TALLY_ECDH, SEMI, BOTH, 3);
+    match_check(x, 700, y, 700, TALLY_ECDH, TALLY_ECDH, MALICIOUS, BOTH, 3);
 }
 
 /* ---- What is reported -------------------------------------------------------------------------------- */
@@ -381,6 +286,9 @@ static void test_differing_terms(void)
     small_pair(&p, SEMI, ONE);
     tally_session_set_reveal(p.side[PAIR_RECEIVER].session, BOTH);
     expect_differing(&p, "reveal-to: here ");
+    small_pair(&p, SEMI, ONE);
+    tally_session_set_protocol(p.side[PAIR_SENDER].session, TALLY_VOLE);
+    expect_differing(&p, "protocol: here ");
     /* Another profile, and another number of keys. */
     pair_init(&p, SEMI, ONE);
     tally_input_free(p.side[PAIR_SENDER].input);
@@ -399,7 +307,7 @@ static void test_differing_terms(void)
     pair_free(&p);
 }
 
-/* What no setting can make differ yet is changed under way: function, protocol, version. */
+/* What no setting can make differ is changed under way: function, version. */
 static void change_hello1(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
 {
     wire_hello1 hello;
@@ -415,8 +323,6 @@ static void change_hello1(pair_tap *tap, size_t index, uint8_t *frame, size_t le
         abort();
     if (*field == 'f')
         snprintf(hello.terms.function, sizeof hello.terms.function, "count");
-    else if (*field == 'p')
-        snprintf(hello.terms.protocol, sizeof hello.terms.protocol, "subspace-vole");
     else
         hello.version_min = hello.version_max = WIRE_VERSION_MAX + 1;
     if (wire_hello1_build(&hello, &bytes, &n))
@@ -438,11 +344,10 @@ static void expect_changed(char *field, const char *text)
     expect_differing(&p, text);
 }
 
-static void test_differing_function_protocol_version(void)
+static void test_differing_function_version(void)
 {
-    char function[] = "f", protocol[] = "p", version[] = "v";
+    char function[] = "f", version[] = "v";
     expect_changed(function, "function: here match, there count");
-    expect_changed(protocol, "protocol: here ecdh, there subspace-vole");
     expect_changed(version, "no common protocol version: here 1 to 1, there 2 to 2");
 }
 
@@ -630,6 +535,13 @@ static void test_settings_that_cannot_run(void)
     tally_session_set_security(s, (enum tally_security)7);
     refused(&p, "security");
     s = fresh(&p);
+    tally_session_set_protocol(s, (enum tally_protocol)3);
+    refused(&p, "the protocol is neither ecdh nor vole nor auto");
+    s = fresh(&p);
+    tally_session_set_protocol(s, TALLY_VOLE);
+    tally_session_set_security(s, MALICIOUS);
+    refused(&p, "the malicious model needs the protocol ecdh");
+    s = fresh(&p);
     tally_session_set_reveal(s, (enum tally_reveal)2);
     refused(&p, "revealed");
     s = fresh(&p);
@@ -754,7 +666,7 @@ int main(int argc, char **argv)
         {"callbacks", test_callbacks},
         {"caller_stops_at_a_match", test_caller_stops_at_a_match},
         {"differing_terms", test_differing_terms},
-        {"differing_function_protocol_version", test_differing_function_protocol_version},
+        {"differing_function_version", test_differing_function_version},
         {"input_fails_on_one_side", test_input_fails_on_one_side},
         {"cancel", test_cancel},
         {"cancel_without_peer", test_cancel_without_peer},

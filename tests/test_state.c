@@ -15,13 +15,27 @@ typedef struct want {
 } want;
 
 #define WIDTH 11u /* tag width of the tests: odd, so that no other unit divides by it */
+#define BIN 353u  /* bytes of a bin's frame */
+#define BINS 5u
 
-static size_t conversation(want out[8], enum tally_role role, enum tally_security security, int both,
-                           uint64_t own, uint64_t peer, uint64_t confirmed)
+/* The conversations that there are. */
+enum way { ECDH, OPRF, VOLE, WAYS };
+
+static size_t conversation(want out[8], enum tally_role role, enum way way, int both, uint64_t own,
+                           uint64_t peer, uint64_t confirmed)
 {
     size_t n = 0;
-    int malicious = security == TALLY_MALICIOUS;
-    if (role == TALLY_RECEIVER && malicious) {
+    int malicious = way == OPRF;
+    if (way == VOLE && role == TALLY_RECEIVER) {
+        out[n++] = (want){WIRE_VOLE_CHOICE, 0, 1};
+        out[n++] = (want){WIRE_VOLE_TAGS, WIDTH, peer};
+    } else if (way == VOLE) {
+        out[n++] = (want){WIRE_VOLE_OPEN, 0, 1};
+        out[n++] = (want){WIRE_VOLE_TREES, 0, 1};
+        out[n++] = (want){WIRE_VOLE_BIN, BIN, BINS};
+        if (both)
+            out[n++] = (want){WIRE_MATCHED, 1, (own + 7) / 8};
+    } else if (role == TALLY_RECEIVER && malicious) {
         out[n++] = (want){WIRE_OPRF_KEY, 32, 1};
         out[n++] = (want){WIRE_OPRF_EVALUATED, 32, own};
         out[n++] = (want){WIRE_OPRF_TAGS, 16, peer};
@@ -122,20 +136,47 @@ static void test_conversations(void)
     static const uint64_t sizes[][2] = {{1, 1}, {0, 5}, {5, 0}, {0, 0}, {5, 7}, {8, 3}, {9, 600}, {600, 9}};
     unsigned walked = 0;
     for (size_t z = 0; z < sizeof sizes / sizeof *sizes; z++)
-        for (int c = 0; c < 8; c++) {
+        for (int c = 0; c < 4 * WAYS; c++) {
             enum tally_role role = c & 1 ? TALLY_RECEIVER : TALLY_SENDER;
-            enum tally_security security = c & 2 ? TALLY_MALICIOUS : TALLY_SEMI_HONEST;
-            int both = c >> 2;
+            enum way way = (enum way)(c >> 2);
+            int both = c >> 1 & 1;
             uint64_t own = sizes[z][0], peer = sizes[z][1], confirmed = own < peer ? own / 2 : peer / 2;
             want wants[8];
             party_state s;
-            size_t count = conversation(wants, role, security, both, own, peer, confirmed);
-            party_state_sizes(&s, role, TALLY_ECDH, security, both, own, peer, WIDTH);
+            size_t count = conversation(wants, role, way, both, own, peer, confirmed);
+            party_state_sizes(&s, role, way == VOLE ? TALLY_VOLE : TALLY_ECDH,
+                              way == OPRF ? TALLY_MALICIOUS : TALLY_SEMI_HONEST, both, own, peer, WIDTH);
             party_state_confirmed(&s, confirmed);
+            party_state_bins(&s, BIN, BINS);
             walk(&s, wants, count);
             walked++;
         }
-    CU_ASSERT_EQUAL(walked, 64);
+    CU_ASSERT_EQUAL(walked, 96);
+}
+
+/* Bins have a size only when the receiver has said k; until then none may come, after that not one more. */
+static void test_bins_wait_for_their_size(void)
+{
+    party_state s;
+    uint64_t first, units;
+    party_state_sizes(&s, TALLY_SENDER, TALLY_VOLE, TALLY_SEMI_HONEST, 0, 16, 1, WIDTH);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_VOLE_OPEN);
+    CU_ASSERT(refuses(&s, WIRE_VOLE_BIN, BIN));
+    CU_ASSERT_EQUAL(take(&s, WIRE_VOLE_OPEN, 8193, &first, &units), TALLY_OK);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_VOLE_TREES);
+    CU_ASSERT(refuses(&s, WIRE_VOLE_BIN, BIN));
+    party_state_bins(&s, BIN, 2);
+    CU_ASSERT(refuses(&s, WIRE_VOLE_BIN, BIN));
+    CU_ASSERT_EQUAL(take(&s, WIRE_VOLE_TREES, 7, &first, &units), TALLY_OK);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_VOLE_BIN);
+    CU_ASSERT(refuses(&s, WIRE_DONE, 0));
+    CU_ASSERT_EQUAL(take(&s, WIRE_VOLE_BIN, BIN, &first, &units), TALLY_OK);
+    CU_ASSERT(first == 0 && units == 1);
+    CU_ASSERT(refuses(&s, WIRE_VOLE_BIN, 2 * BIN));
+    CU_ASSERT_EQUAL(take(&s, WIRE_VOLE_BIN, BIN, &first, &units), TALLY_OK);
+    CU_ASSERT(first == 1 && units == 1);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_DONE);
+    CU_ASSERT(refuses(&s, WIRE_VOLE_BIN, BIN));
 }
 
 /* The number of confirmations is known only after the bitmap; before that none is expected. */
@@ -197,6 +238,7 @@ int main(int argc, char **argv)
     static const unit_test tests[] = {
         {"hellos", test_hellos},
         {"conversations", test_conversations},
+        {"bins_wait_for_their_size", test_bins_wait_for_their_size},
         {"confirmations_wait_for_the_bitmap", test_confirmations_wait_for_the_bitmap},
         {"messages_name_the_frames", test_messages_name_the_frames},
         {"evaluated_items", test_evaluated_items}};

@@ -33,7 +33,7 @@ static void swap_masked(psi_point *a, psi_point *b, uint8_t mask)
 
 static unsigned bit_of(const uint8_t *bits, size_t i)
 {
-    return bits[i / 8] >> (i % 8) & 1u;
+    return (unsigned)bits[i / 8] >> (i % 8) & 1u;
 }
 
 static uint8_t mask_of(unsigned bit)

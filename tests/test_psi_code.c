@@ -14,7 +14,7 @@ static const struct {
 
 static unsigned bit_of(const uint8_t *b, size_t i)
 {
-    return b[i / 8] >> (i % 8) & 1u;
+    return (unsigned)b[i / 8] >> (i % 8) & 1u;
 }
 
 static unsigned weight(const uint8_t *word)

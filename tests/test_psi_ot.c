@@ -32,7 +32,7 @@ static void start(size_t count)
 
 static unsigned choice_of(const uint8_t *bits, size_t i)
 {
-    return bits[i / 8] >> (i % 8) & 1u;
+    return (unsigned)bits[i / 8] >> (i % 8) & 1u;
 }
 
 /* Strings that are not the chosen one. */

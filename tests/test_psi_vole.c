@@ -67,7 +67,7 @@ static void run_setup(const psi_vole_sizes *z, const psi_sid *sid, psi_vole_shar
     CU_ASSERT_EQUAL_FATAL(psi_ot_strings(strings, &open, &point, columns, ots, sid), TALLY_OK);
     unsigned wrong = 0;
     for (size_t i = 0; i < ots; i++) {
-        unsigned c = choices[i / 8] >> (i % 8) & 1u;
+        unsigned c = (unsigned)choices[i / 8] >> (i % 8) & 1u;
         wrong += memcmp(&chosen[i], &strings[i][c], 16) != 0;
         wrong += memcmp(&chosen[i], &strings[i][c ^ 1], 16) == 0;
     }

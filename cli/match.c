@@ -53,6 +53,13 @@ const char cli_help_match[] =
     "                                with --reveal-to both; without it only the\n"
     "                                counts are shown\n"
     "      --columns COL             write only this column; may be repeated\n"
+    "      --offer COL:WIDTH         sender: the receiver may have this column of the\n"
+    "                                matching rows, up to WIDTH bytes of UTF-8 each\n"
+    "                                (1 to 1024); may be repeated\n"
+    "      --want COL                receiver: append this offered column of the\n"
+    "                                sender's rows; may be repeated\n"
+    "      --rows-per-person N       with the two above: most rows of the sender with\n"
+    "                                one identifier, 1 to 64 (default 1)\n"
     "      --reveal-to WHO           who learns its matching rows: receiver\n"
     "                                (default) or both\n"
     "      --security MODEL          semi-honest (default) or malicious\n"
@@ -92,6 +99,9 @@ enum {
     MAX_REJECTS,
     OUTPUT,
     COLUMNS,
+    OFFER,
+    WANT,
+    ROWS_PER_PERSON,
     REVEAL_TO,
     SECURITY,
     PROTOCOL,
@@ -123,6 +133,9 @@ static const cli_option option_table[OPTIONS] = {
     [MAX_REJECTS] = {.name = "max-rejects", .takes_value = 1},
     [OUTPUT] = {.name = "output", .letter = 'o', .takes_value = 1},
     [COLUMNS] = {.name = "columns", .takes_value = 1, .repeats = 1},
+    [OFFER] = {.name = "offer", .takes_value = 1, .repeats = 1},
+    [WANT] = {.name = "want", .takes_value = 1, .repeats = 1},
+    [ROWS_PER_PERSON] = {.name = "rows-per-person", .takes_value = 1},
     [REVEAL_TO] = {.name = "reveal-to", .takes_value = 1},
     [SECURITY] = {.name = "security", .takes_value = 1},
     [PROTOCOL] = {.name = "protocol", .takes_value = 1},
@@ -162,6 +175,32 @@ static tally_status add_key(match *m, const char *value, tally_error *error)
                  "%sif the column's name holds a colon: --key \"%s:exact\"", used ? "; " : "",
                  strlen(value) < 100 ? value : "COLUMN");
     }
+    free(column);
+    return st;
+}
+
+static tally_status refuse(tally_error *error, const char *message, const char *hint)
+{
+    cli_fail(error, TALLY_ERR_USAGE, "%s", message);
+    cli_hint(error, "%s", hint);
+    return TALLY_ERR_USAGE;
+}
+
+/* "COLUMN:WIDTH", with what follows the last colon as the width. */
+static tally_status add_offer(match *m, const char *value, tally_error *error)
+{
+    uint64_t width;
+    const char *colon = strrchr(value, ':');
+    if (!colon || colon == value)
+        return refuse(error, "--offer needs a column and its width",
+                      "such as --offer court:32 for values of up to 32 bytes of UTF-8");
+    tally_status st = cli_parse_count("--offer", colon + 1, 1, 1024, &width, error);
+    if (st)
+        return st;
+    char *column = strndup(value, (size_t)(colon - value));
+    if (!column)
+        return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
+    st = tally_session_add_offer(m->session, column, (size_t)width, error);
     free(column);
     return st;
 }
@@ -217,6 +256,10 @@ static tally_status set_number(match *m, int o, const char *value, tally_error *
             tally_session_set_threads(m->session, (unsigned)rows);
         return st;
     }
+    if (o == ROWS_PER_PERSON) {
+        st = cli_parse_count("--rows-per-person", value, 1, 64, &rows, error);
+        return st ? st : tally_session_set_rows_per_person(m->session, (unsigned)rows, error);
+    }
     st = cli_parse_limit("--max-rejects", value, &rows, &ppm, error);
     if (!st)
         tally_input_set_max_rejects(m->input, rows, ppm);
@@ -244,6 +287,10 @@ static tally_status set_text(match *m, int o, const char *value, tally_error *er
         return st ? st : tally_input_set_delimiter(m->input, delimiter, error);
     case COLUMNS:
         return tally_session_add_output_column(m->session, value, error);
+    case OFFER:
+        return add_offer(m, value, error);
+    case WANT:
+        return tally_session_add_want(m->session, value, error);
     case INPUT:
         m->input_path = value;
         return tally_input_set_file(m->input, value, error);
@@ -265,6 +312,7 @@ static tally_status set_option(match *m, int o, const char *value, tally_error *
         return set_choice(m, o, value, error);
     case TIMEOUT:
     case THREADS:
+    case ROWS_PER_PERSON:
     case MAX_REJECTS:
         return set_number(m, o, value, error);
     case IDENTITY:
@@ -299,13 +347,6 @@ static tally_status set_option(match *m, int o, const char *value, tally_error *
             cli_prefix(error, name);
         return st;
     }
-}
-
-static tally_status refuse(tally_error *error, const char *message, const char *hint)
-{
-    cli_fail(error, TALLY_ERR_USAGE, "%s", message);
-    cli_hint(error, "%s", hint);
-    return TALLY_ERR_USAGE;
 }
 
 static tally_status check_link(const match *m, tally_error *error)
@@ -354,6 +395,15 @@ static tally_status check_options(const match *m, tally_error *error)
                       "leave it out, or agree with the other side on --reveal-to both");
     if (cli_args_seen(a, COLUMNS) && !m->output)
         return refuse(error, "--columns needs --output", "say where the columns go: --output FILE");
+    if (cli_args_seen(a, OFFER) && !m->sender)
+        return refuse(error, "--offer is for the sender", "the receiver says which columns it takes: --want");
+    if (cli_args_seen(a, WANT) && m->sender)
+        return refuse(error, "--want is for the receiver", "the sender says which columns it gives: --offer");
+    if (cli_args_seen(a, WANT) && !m->output)
+        return refuse(error, "--want needs --output", "say where the columns go: --output FILE");
+    if (cli_args_seen(a, ROWS_PER_PERSON) && !cli_args_seen(a, OFFER) && !cli_args_seen(a, WANT))
+        return refuse(error, "--rows-per-person needs --offer or --want",
+                      "it is the number of rows whose columns are sent for one identifier");
     if (m->output && strcmp(m->output, "-") == 0 && cli_args_seen(a, JSON))
         return refuse(error, "--json and --output - both want standard output",
                       "write the rows with --output FILE, or the figures with --summary FILE");

@@ -43,10 +43,58 @@ static tally_status malformed(tally_error *error, tally_status st, const char *w
 static void differ(char *list, size_t size, const char *field, const char *here, const char *there)
 {
     size_t used = strlen(list);
-    snprintf(list + used, size - used, "%s%s: here %s, there %s", used ? "; " : "", field, here, there);
+    /* What does not fit is cut. */
+    if (snprintf(list + used, size - used, "%s%s: here %s, there %s", used ? "; " : "", field, here, there) <
+        0)
+        list[used] = 0;
 }
 
-static tally_status compare_terms(const wire_terms *mine, const wire_terms *theirs, tally_error *error)
+/* "none" or "court, amount and 3 more". */
+static const char *column_names(char text[160], const wire_terms *t)
+{
+    size_t used = 0, i = 0;
+    snprintf(text, 160, "none");
+    for (; i < t->column_count && used + strlen(t->columns[i].name) + 20 < 160; i++)
+        used += (size_t)snprintf(text + used, 160 - used, "%s%s", i ? ", " : "", t->columns[i].name);
+    if (i < t->column_count)
+        snprintf(text + used, 160 - used, " and %zu more", t->column_count - i);
+    return text;
+}
+
+/* What is offered and what is wanted; where they agree, *form. */
+static void compare_columns(const wire_terms *mine, const wire_terms *theirs, party_form *form, char *list,
+                            size_t size)
+{
+    int sender = strcmp(mine->role, "sender") == 0;
+    const wire_terms *offer = sender ? mine : theirs, *want = sender ? theirs : mine;
+    char here[192], there[192], names[160];
+    if (strcmp(mine->role, theirs->role) == 0 || (!mine->column_count && !theirs->column_count))
+        return;
+    if (!mine->column_count || !theirs->column_count) {
+        snprintf(here, sizeof here, "%s %s", column_names(names, mine), sender ? "offered" : "wanted");
+        snprintf(there, sizeof there, "%s %s", column_names(names, theirs), sender ? "wanted" : "offered");
+        differ(list, size, "columns", here, there);
+        return;
+    }
+    if (mine->rows_per_person != theirs->rows_per_person) {
+        snprintf(here, sizeof here, "%u", mine->rows_per_person);
+        snprintf(there, sizeof there, "%u", theirs->rows_per_person);
+        differ(list, size, "rows per person", here, there);
+    }
+    size_t bad = 0;
+    tally_status st = party_form_init(form, offer, want, &bad);
+    if (st == TALLY_ERR_DIFFERS) {
+        snprintf(names, sizeof names, "column '%s'", want->columns[bad].name);
+        differ(list, size, names, sender ? "not offered" : "wanted", sender ? "wanted" : "not offered");
+    } else if (st) {
+        size_t used = strlen(list);
+        snprintf(list + used, size - used, "%sthe columns take %zu bytes for each identifier, more than %u",
+                 used ? "; " : "", form->sealed, WIRE_SEALED_MAX);
+    }
+}
+
+static tally_status compare_terms(const wire_terms *mine, const wire_terms *theirs, party_form *form,
+                                  tally_error *error)
 {
     char list[400] = "";
     if (strcmp(mine->role, theirs->role) == 0)
@@ -69,6 +117,7 @@ static tally_status compare_terms(const wire_terms *mine, const wire_terms *thei
         if (strcmp(here, there) != 0)
             differ(list, sizeof list, field, here, there);
     }
+    compare_columns(mine, theirs, form, list, sizeof list);
     if (!*list)
         return TALLY_OK;
     party_fail(error, TALLY_ERR_INCOMPATIBLE, "the terms of the run differ: %s", list);
@@ -156,7 +205,7 @@ static tally_status hello1(tally_session *s, party_state *state, message *mine, 
         party_hint(error, "the side with the older version has to upgrade");
         return TALLY_ERR_INCOMPATIBLE;
     }
-    return compare_terms(&s->terms, &s->peer_hello.terms, error);
+    return compare_terms(&s->terms, &s->peer_hello.terms, &s->form, error);
 }
 
 const char *party_protocol_name(enum tally_protocol protocol)

@@ -13,7 +13,7 @@
 tally_status party_hits_start(party_hits *h, party_run *run, const uint8_t *tags, size_t width,
                               tally_error *error)
 {
-    *h = (party_hits){.run = run};
+    *h = (party_hits){.run = run, .width = width};
     tally_status st = psi_join_new(&h->join, tags, run->own, width);
     if (st == TALLY_ERR_MALFORMED)
         return party_fail(error, st,
@@ -23,36 +23,68 @@ tally_status party_hits_start(party_hits *h, party_run *run, const uint8_t *tags
 
 void party_hits_free(party_hits *h)
 {
+    psi_free(h->probe_tags);
+    psi_free(h->sealed);
     psi_free(h->list);
     psi_join_free(h->join);
+}
+
+/* Doubles the room: in *list, `size` bytes each, the first count stay. 0: no memory. */
+static int grow(void **list, size_t count, size_t room, size_t size)
+{
+    void *grown = psi_calloc(room, size);
+    if (!grown)
+        return 0;
+    if (count)
+        memcpy(grown, *list, count * size);
+    psi_free(*list);
+    *list = grown;
+    return 1;
 }
 
 static void add_hit(void *user, size_t own, size_t peer)
 {
     party_hits *h = user;
+    size_t sealed = party_sealed_bytes(h->run);
     if (h->count == h->run->own + SPARE) {
         h->failed = TALLY_ERR_MALFORMED;
         return;
     }
     if (h->count == h->room) {
         size_t room = h->room ? 2 * h->room : 1024;
-        party_hit *grown = psi_calloc(room, sizeof *grown);
-        if (!grown) {
+        void *list = h->list, *labels = h->sealed;
+        int ok = grow(&list, h->count, room, sizeof *h->list) &&
+                 (!sealed || grow(&labels, h->count, room, sealed));
+        h->list = list;
+        h->sealed = labels;
+        if (!ok) {
             h->failed = TALLY_ERR_NO_MEMORY;
             return;
         }
-        if (h->list)
-            memcpy(grown, h->list, h->count * sizeof *grown);
-        psi_free(h->list);
-        h->list = grown;
         h->room = room;
     }
+    if (sealed)
+        memcpy(h->sealed + h->count * sealed, h->entries + (peer - h->first) * (h->width + sealed) + h->width,
+               sealed);
     h->list[h->count++] = (party_hit){(uint32_t)own, (uint32_t)peer};
 }
 
-tally_status party_hits_probe(party_hits *h, const uint8_t *peer_tags, size_t first, size_t n,
+tally_status party_hits_probe(party_hits *h, const uint8_t *entries, size_t first, size_t n,
                               tally_error *error)
 {
+    const uint8_t *peer_tags = entries;
+    size_t stride = h->width + party_sealed_bytes(h->run);
+    h->entries = entries;
+    h->first = first;
+    if (h->run->form) {
+        if (!h->probe_tags)
+            h->probe_tags = psi_calloc(WIRE_BULK_MAX / stride, h->width);
+        if (!h->probe_tags)
+            return party_no_memory(error, "the peer's tags");
+        for (size_t i = 0; i < n; i++)
+            memcpy(h->probe_tags + i * h->width, entries + i * stride, h->width);
+        peer_tags = h->probe_tags;
+    }
     psi_join_probe(h->join, peer_tags, n, first, add_hit, h);
     party_advance(h->run, n);
     if (h->failed == TALLY_ERR_MALFORMED)
@@ -77,18 +109,30 @@ static tally_status make_bitmap(void *user, size_t first, size_t n, uint8_t *pay
 tally_status party_hits_tell(party_hits *h, tally_error *error)
 {
     /* A second own item with the same tag as an entry (a collision) changes nothing for the peer. */
-    size_t kept = 0;
-    for (size_t i = 0; i < h->count; i++)
-        if (!kept || h->list[kept - 1].peer != h->list[i].peer)
-            h->list[kept++] = h->list[i];
+    size_t kept = 0, sealed = party_sealed_bytes(h->run);
+    for (size_t i = 0; i < h->count; i++) {
+        if (kept && h->list[kept - 1].peer == h->list[i].peer)
+            continue;
+        if (sealed)
+            memmove(h->sealed + kept * sealed, h->sealed + i * sealed, sealed);
+        h->list[kept++] = h->list[i];
+    }
     h->count = kept;
     party_source bitmap = {WIRE_MATCHED, 1, (h->run->peer + 7) / 8, WIRE_BULK_MAX, make_bitmap};
     return party_exchange(h->run, &bitmap, 0, NULL, h, error);
 }
 
-tally_status party_hits_collect(const party_hits *h, const uint32_t *item_of, size_t stride,
+tally_status party_hits_collect(party_hits *h, const uint32_t *item_of, size_t stride, const uint8_t *keys,
                                 party_matched *matched, tally_error *error)
 {
+    party_sealed *sealed = &matched->sealed;
+    if (h->run->form) {
+        *sealed = (party_sealed){h->count, psi_calloc(h->count, sizeof *sealed->items),
+                                 psi_secret_calloc(h->count, PSI_LABEL_KEY), h->sealed};
+        h->sealed = NULL;
+        if (!sealed->items || !sealed->keys)
+            return party_no_memory(error, "the columns of the matches");
+    }
     matched->bits = psi_calloc(h->run->own / 8 + 1, 1);
     if (!matched->bits)
         return party_no_memory(error, "the result");
@@ -98,6 +142,11 @@ tally_status party_hits_collect(const party_hits *h, const uint32_t *item_of, si
         memcpy(&item, (const uint8_t *)item_of + h->list[i].own * stride, sizeof item);
         matched->count += !party_get_bit(matched->bits, item);
         party_set_bit(matched->bits, item);
+        if (h->run->form) {
+            sealed->items[i] = item;
+            memcpy(sealed->keys + i * PSI_LABEL_KEY, keys + (size_t)h->list[i].own * PSI_LABEL_KEY,
+                   PSI_LABEL_KEY);
+        }
     }
     return TALLY_OK;
 }

@@ -19,6 +19,12 @@ typedef struct party_hits {
     psi_join *join;
     party_hit *list; /* ascending by peer */
     size_t count, room;
+    size_t width;
+    /* with columns */
+    uint8_t *sealed;        /* of each hit */
+    uint8_t *probe_tags;    /* tags of one frame without what is sealed */
+    const uint8_t *entries; /* of the frame in work, whose first is `first` of the peer's order */
+    size_t first;
     tally_status failed; /* in a callback of the join */
 } party_hits;
 
@@ -26,13 +32,15 @@ typedef struct party_hits {
  * repeat. */
 tally_status party_hits_start(party_hits *h, party_run *run, const uint8_t *tags, size_t width,
                               tally_error *error) TALLY_MUST_CHECK;
-/* Looks up n tags of the peer, `first` in its order. TALLY_ERR_MALFORMED: more matches than own items. */
-tally_status party_hits_probe(party_hits *h, const uint8_t *peer_tags, size_t first, size_t n,
+/* Looks up n entries of the peer, `first` in its order: tags, with columns each followed by what is sealed.
+ * TALLY_ERR_MALFORMED: more matches than own items. */
+tally_status party_hits_probe(party_hits *h, const uint8_t *entries, size_t first, size_t n,
                               tally_error *error) TALLY_MUST_CHECK;
 /* Sends WIRE_MATCHED and keeps one hit for each entry of the peer: what is left are the set bits in order. */
 tally_status party_hits_tell(party_hits *h, tally_error *error) TALLY_MUST_CHECK;
-/* The result: own tag i belongs to item item_of[i], `stride` bytes apart (indices inside larger entries). */
-tally_status party_hits_collect(const party_hits *h, const uint32_t *item_of, size_t stride,
+/* The result: own tag i belongs to item item_of[i], `stride` bytes apart (indices inside larger entries).
+ * keys: of own tags, PSI_LABEL_KEY each; not used without columns. What is sealed moves into *matched. */
+tally_status party_hits_collect(party_hits *h, const uint32_t *item_of, size_t stride, const uint8_t *keys,
                                 party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
 void party_hits_free(party_hits *h);
 

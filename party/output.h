@@ -6,7 +6,7 @@
 #ifndef PARTY_OUTPUT_H
 #define PARTY_OUTPUT_H
 
-#include "party/rows.h"
+#include "party/columns.h"
 
 typedef struct party_output party_output;
 
@@ -18,6 +18,10 @@ typedef struct party_output party_output;
  */
 tally_status party_output_open(party_output **out, const char *path, int overwrite,
                                const char *const *columns, size_t count, tally_input *input,
+                               tally_error *error) TALLY_MUST_CHECK;
+/* From now on each matching row comes out once for each of the peer's rows, with its columns behind; the
+ * header gets their names. opened is borrowed. TALLY_ERR_FILE: no converter for the input's encoding. */
+tally_status party_output_join(party_output *out, const party_opened *opened,
                                tally_error *error) TALLY_MUST_CHECK;
 /*
  * Writes header and every row whose item has its bit in matched (bit i of byte i/8) set; *rows counts them.

@@ -24,6 +24,7 @@ typedef struct receiver {
     psi_scalar *blinds;
     psi_point *blinded;
     uint8_t (*confirm)[16]; /* in sending order */
+    uint8_t *keys;          /* in sending order, PSI_LABEL_KEY each; only with columns */
     psi_point public_key;
     /* of the batch in work */
     const uint8_t *in;
@@ -111,7 +112,7 @@ static tally_status semi_honest(receiver *r, party_matched *matched, tally_error
         return st;
     if (run->both)
         st = party_hits_tell(&r->hits, error);
-    return st ? st : party_hits_collect(&r->hits, r->order, sizeof *r->order, matched, error);
+    return st ? st : party_hits_collect(&r->hits, r->order, sizeof *r->order, NULL, matched, error);
 }
 
 /* ---- Malicious: 2HashDH with fresh blinds and proofs
@@ -152,6 +153,8 @@ static tally_status finish_chunk(void *user, unsigned worker, size_t begin, size
     for (size_t i = 0; !st && i < count; i++) {
         memcpy(r->tags + 16 * (at + i), labels[i].tag, 16);
         memcpy(r->confirm[at + i], labels[i].confirm, 16);
+        if (r->keys)
+            memcpy(r->keys + PSI_LABEL_KEY * (at + i), labels[i].key, PSI_LABEL_KEY);
     }
     psi_wipe(labels, sizeof labels);
     return st;
@@ -208,7 +211,9 @@ static tally_status malicious(receiver *r, party_matched *matched, tally_error *
     r->blinds = psi_secret_calloc(run->own, sizeof *r->blinds);
     r->blinded = psi_calloc(run->own, sizeof *r->blinded);
     r->confirm = psi_secret_calloc(run->own, sizeof *r->confirm);
-    if (!r->blinds || !r->blinded || !r->confirm)
+    if (run->form)
+        r->keys = psi_secret_calloc(run->own, PSI_LABEL_KEY);
+    if (!r->blinds || !r->blinded || !r->confirm || (run->form && !r->keys))
         return party_no_memory(error, "the blinds of the items");
     psi_prg prg;
     tally_status st = psi_prg_init(&prg);
@@ -238,7 +243,7 @@ static tally_status malicious(receiver *r, party_matched *matched, tally_error *
         if (!st)
             st = party_exchange(run, &confirm, 0, NULL, r, error);
     }
-    return st ? st : party_hits_collect(&r->hits, r->order, sizeof *r->order, matched, error);
+    return st ? st : party_hits_collect(&r->hits, r->order, sizeof *r->order, r->keys, matched, error);
 }
 
 tally_status party_receiver(party_run *run, party_matched *matched, tally_error *error)
@@ -261,6 +266,7 @@ tally_status party_receiver(party_run *run, party_matched *matched, tally_error 
 done:
     psi_wipe(&r.key, sizeof r.key);
     party_hits_free(&r.hits);
+    psi_secret_free(r.keys);
     psi_secret_free(r.confirm);
     psi_free(r.blinded);
     psi_secret_free(r.blinds);

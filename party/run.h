@@ -7,6 +7,7 @@
 #ifndef PARTY_RUN_H
 #define PARTY_RUN_H
 
+#include "party/columns.h"
 #include "party/pool.h"
 #include "party/state.h"
 #include "psi/item.h"
@@ -18,6 +19,7 @@
 typedef struct party_matched {
     uint8_t *bits; /* (items + 7) / 8 bytes; psi_free */
     uint64_t count;
+    party_sealed sealed; /* the receiver's, with columns */
 } party_matched;
 
 typedef struct party_run {
@@ -32,8 +34,10 @@ typedef struct party_run {
     size_t own;
     size_t peer; /* the peer's number of items */
     psi_sid sid;
-    unsigned vole_k;      /* receiver's choice: 4 on a fast link, 6 on a slow one */
-    uint64_t done, total; /* progress: items worked on */
+    const party_form *form;   /* of the columns; NULL: none */
+    const party_offer *offer; /* the sender's, with columns */
+    unsigned vole_k;          /* receiver's choice: 4 on a fast link, 6 on a slow one */
+    uint64_t done, total;     /* progress: items worked on */
     void (*progress)(void *user, uint64_t done, uint64_t total);
     void *progress_user;
 } party_run;
@@ -46,7 +50,7 @@ typedef tally_status (*party_take)(void *user, size_t first, size_t n, const par
 
 typedef struct party_source {
     uint8_t type;
-    size_t stride; /* bytes of an entry, 1..64 */
+    size_t stride; /* bytes of an entry, at least 1 */
     size_t total;  /* entries in all */
     size_t batch;  /* entries in a frame */
     party_make make;
@@ -77,6 +81,18 @@ tally_status party_sender(party_run *run, party_matched *matched, tally_error *e
 /* The same for subspace VOLE (party/vole_receiver.c, party/vole_sender.c), called by the two above. */
 tally_status party_vole_receiver(party_run *run, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
 tally_status party_vole_sender(party_run *run, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
+
+/* Bytes that follow each tag of the sender: the sealed columns, 0 without. */
+static inline size_t party_sealed_bytes(const party_run *run)
+{
+    return run->form ? run->form->sealed : 0;
+}
+
+/* Entries in a frame: at most `most`, and at most as many as fit. */
+static inline size_t party_batch(size_t most, size_t stride)
+{
+    return most * stride <= WIRE_BULK_MAX ? most : WIRE_BULK_MAX / stride;
+}
 
 /* A random permutation of n for the order in which items are sent; psi_secret_free. */
 tally_status party_order(uint32_t **order, size_t n, tally_error *error) TALLY_MUST_CHECK;

@@ -161,15 +161,23 @@ static tally_status label_chunk(void *user, unsigned worker, size_t begin, size_
 {
     sender *s = user;
     (void)worker;
+    const party_run *run = s->run;
     psi_oprf_label labels[PARTY_CHUNK];
-    size_t at = s->first + begin, count = end - begin;
-    tally_status st = psi_match_labels(labels, s->run->items, s->order + at, count, &s->run->sid, &s->key);
+    size_t at = s->first + begin, count = end - begin, stride = PSI_MALICIOUS_TAG + party_sealed_bytes(run);
+    party_sealer *sealer = run->form ? party_sealer_new(run->form, run->offer, &run->sid) : NULL;
+    if (run->form && !sealer)
+        return TALLY_ERR_NO_MEMORY;
+    tally_status st = psi_match_labels(labels, run->items, s->order + at, count, &run->sid, &s->key);
     for (size_t i = 0; !st && i < count; i++) {
-        memcpy(s->out + 16 * (begin + i), labels[i].tag, 16);
+        uint8_t *entry = s->out + stride * (begin + i);
+        memcpy(entry, labels[i].tag, 16);
         if (s->confirm)
             memcpy(s->confirm[at + i], labels[i].confirm, 16);
+        if (sealer)
+            st = party_seal(sealer, s->order[at + i], labels[i].key, entry + PSI_MALICIOUS_TAG);
     }
     psi_wipe(labels, sizeof labels);
+    party_sealer_free(sealer);
     return st;
 }
 
@@ -197,7 +205,8 @@ static tally_status malicious(sender *s, tally_error *error)
 {
     party_run *run = s->run;
     party_source key = {WIRE_OPRF_KEY, 32, 1, 1, make_public_key};
-    party_source tags = {WIRE_OPRF_TAGS, PSI_MALICIOUS_TAG, run->own, PARTY_BATCH, make_tags};
+    size_t stride = PSI_MALICIOUS_TAG + party_sealed_bytes(run);
+    party_source tags = {WIRE_OPRF_TAGS, stride, run->own, party_batch(PARTY_BATCH, stride), make_tags};
     if (run->both) {
         s->confirm = psi_secret_calloc(run->own, sizeof *s->confirm);
         if (!s->confirm)

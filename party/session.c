@@ -56,6 +56,19 @@ static tally_status usage(tally_error *error, const char *what)
     return party_fail(error, TALLY_ERR_USAGE, "%s", what);
 }
 
+static tally_status check_columns(const tally_session *s, tally_error *error)
+{
+    if (s->offer_count && s->role != TALLY_SENDER)
+        return usage(error, "the sender offers columns; the receiver says which it wants");
+    if (s->want_count && s->role != TALLY_RECEIVER)
+        return usage(error, "the receiver wants columns; the sender says which it offers");
+    if (s->want_count && !s->output_path && !s->on_columns)
+        return usage(error, "columns are wanted, but there is neither an output nor a callback for them");
+    if (s->rows_per_person && !s->offer_count && !s->want_count)
+        return usage(error, "rows per person are set, but no column is offered or wanted");
+    return TALLY_OK;
+}
+
 static tally_status check_settings(const tally_session *s, tally_error *error)
 {
     int tls = !s->transport || s->transport_tls;
@@ -87,7 +100,12 @@ static tally_status check_settings(const tally_session *s, tally_error *error)
         return usage(error, "more than 256 threads");
     if (s->output_path && !party_learns_matches(s))
         return usage(error, "an output was set, but this side does not learn which rows match");
-    return TALLY_OK;
+    return check_columns(s, error);
+}
+
+static unsigned rows_per_person(const tally_session *s)
+{
+    return s->rows_per_person ? s->rows_per_person : 1;
 }
 
 static void fill_terms(tally_session *s)
@@ -102,6 +120,10 @@ static void fill_terms(tally_session *s)
     t->key_count = party_input_keys(s->input);
     for (size_t k = 0; k < t->key_count; k++)
         snprintf(t->keys[k], sizeof t->keys[k], "%s", party_input_key_profile(s->input, k));
+    t->column_count = s->role == TALLY_SENDER ? s->offer_count : s->want_count;
+    memcpy(t->columns, s->role == TALLY_SENDER ? s->offers : s->wants, sizeof t->columns);
+    if (t->column_count)
+        t->rows_per_person = rows_per_person(s);
 }
 
 static tally_status read_input(tally_session *s, tally_error *error)
@@ -111,6 +133,9 @@ static tally_status read_input(tally_session *s, tally_error *error)
     if (!st && s->output_path)
         st = party_output_open(&s->output, s->output_path, s->output_overwrite,
                                (const char *const *)s->columns, s->column_count, s->input, error);
+    if (!st && s->offer_count)
+        st = party_offer_load(&s->offer, s->input, s->offers, s->offer_count, rows_per_person(s), &s->cancel,
+                              error);
     if (st)
         return st;
     tally_input_stats stats;
@@ -230,6 +255,18 @@ static tally_status exchange_done(tally_session *s, party_run *run, tally_error 
     return st;
 }
 
+/* The row with each of the peer's rows; not 0 when the caller stops. */
+static int tell_columns(const tally_session *s, const party_row *row)
+{
+    tally_text values[WIRE_COLUMNS_MAX];
+    int stop = 0;
+    if (!s->on_columns || !s->opened.form)
+        return 0;
+    for (uint32_t i = 0; !stop && i < s->form.rows && party_opened_row(&s->opened, row->item, i, values); i++)
+        stop = s->on_columns(s->on_columns_user, row->row, row->line, values, s->form.count);
+    return stop;
+}
+
 static tally_status tell_caller(tally_session *s, tally_error *error)
 {
     size_t count;
@@ -239,7 +276,8 @@ static tally_status tell_caller(tally_session *s, tally_error *error)
         if (!party_get_bit(s->matched.bits, rows[r].item))
             continue;
         s->matched_rows++;
-        if (s->on_match && s->on_match(s->on_match_user, rows[r].row, rows[r].line))
+        if ((s->on_match && s->on_match(s->on_match_user, rows[r].row, rows[r].line)) ||
+            tell_columns(s, &rows[r]))
             return party_fail(error, TALLY_ERR_INTERRUPTED, "the calling program stopped at a matching row");
     }
     return TALLY_OK;
@@ -259,32 +297,47 @@ static tally_status match(tally_session *s, party_state *state, tally_error *err
 {
     size_t own;
     const psi_item *items = party_input_items(s->input, &own);
+    /* Keys for columns come out of the protocol that also holds against an active peer. */
+    enum tally_security spine = s->form.count && s->chosen == TALLY_ECDH ? TALLY_MALICIOUS : s->security;
     party_run run = {.link = s->link,
                      .pool = s->pool,
                      .state = *state,
                      .role = s->role,
                      .protocol = s->chosen,
-                     .security = s->security,
+                     .security = spine,
                      .both = s->reveal == TALLY_REVEAL_BOTH,
                      .items = items,
                      .own = own,
                      .peer = (size_t)s->peer_items,
                      .sid = s->sid,
+                     .form = s->form.count ? &s->form : NULL,
+                     .offer = s->offer,
                      .vole_k = vole_k(s),
                      .progress = tell_progress,
                      .progress_user = s};
     /* Work: the receiver masks and finishes its own, then tags the peer's; the sender answers, then masks its
      * own. */
-    run.total =
-        s->role == TALLY_RECEIVER && s->security == TALLY_MALICIOUS ? 2 * own + run.peer : own + run.peer;
-    party_state_sizes(&run.state, s->role, s->chosen, s->security, run.both, own, s->peer_items,
+    run.total = s->role == TALLY_RECEIVER && spine == TALLY_MALICIOUS ? 2 * own + run.peer : own + run.peer;
+    party_state_sizes(&run.state, s->role, s->chosen, spine, run.both, own, s->peer_items,
                       psi_tag_bytes(own, s->peer_items));
+    party_state_sealed(&run.state, s->form.sealed);
     tally_status st = s->role == TALLY_RECEIVER ? party_receiver(&run, &s->matched, error)
                                                 : party_sender(&run, &s->matched, error);
     if (st)
         return st;
     st = party_input_unchanged(s->input, error);
     return st ? st : exchange_done(s, &run, error);
+}
+
+static tally_status open_columns(tally_session *s, tally_error *error)
+{
+    size_t own;
+    party_input_items(s->input, &own);
+    if (s->role != TALLY_RECEIVER || !s->form.count)
+        return TALLY_OK;
+    tally_status st = party_open(&s->opened, &s->form, &s->matched.sealed, own, &s->sid, error);
+    party_sealed_free(&s->matched.sealed);
+    return st || !s->output ? st : party_output_join(s->output, &s->opened, error);
 }
 
 /* After both sides are done: how long it takes depends on the matches, so nothing is sent any more. */
@@ -294,7 +347,8 @@ static tally_status write_result(tally_session *s, tally_error *error)
     if (!party_learns_matches(s))
         return TALLY_OK;
     begin_phase(s, PARTY_WRITING);
-    if (s->output)
+    st = open_columns(s, error);
+    if (!st && s->output)
         st = party_output_write(s->output, s->matched.bits, &s->cancel, &s->matched_rows, error);
     if (!st)
         st = tell_caller(s, error);

@@ -31,6 +31,11 @@ struct tally_session {
     int output_overwrite;
     char **columns;
     size_t column_count;
+    wire_column offers[WIRE_COLUMNS_MAX], wants[WIRE_COLUMNS_MAX];
+    size_t offer_count, want_count;
+    unsigned rows_per_person; /* 0: not set */
+    tally_match_columns_callback on_columns;
+    void *on_columns_user;
     tally_match_callback on_match;
     void *on_match_user;
     tally_progress_callback on_progress;
@@ -50,7 +55,10 @@ struct tally_session {
     uint64_t peer_items;
     psi_sid sid;
     int greeted; /* hello 2 was sent: from here on the peer sees one generic failure */
+    party_offer *offer;
+    party_form form;
     party_matched matched;
+    party_opened opened;
     uint64_t matched_rows;
     enum party_phase phase;
     int64_t phase_began, progress_told;
@@ -58,7 +66,7 @@ struct tally_session {
     uint64_t bytes_sent, bytes_received;
     char peer_pin[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* empty without TLS */
     tally_error outcome;
-    char learned[640];
+    char learned[1024];
 };
 
 /* Does this party learn which of its rows match? */

@@ -57,6 +57,9 @@ void tally_session_free(tally_session *s)
     psi_free(s->ca_file);
     psi_free(s->peer_name);
     psi_free(s->matched.bits);
+    party_sealed_free(&s->matched.sealed);
+    party_opened_free(&s->opened);
+    party_offer_free(s->offer);
     party_cancel_close(&s->cancel);
     psi_free(s);
 }
@@ -161,6 +164,51 @@ tally_status tally_session_add_output_column(tally_session *s, const char *colum
     tally_status st = set_text(&s->columns[s->column_count], column, error);
     s->column_count += !st;
     return st;
+}
+
+static tally_status add_column(wire_column *list, size_t *count, const char *name, size_t width,
+                               const char *what, tally_error *error)
+{
+    size_t len = name ? strlen(name) : 0;
+    if (!name || !wire_column_name(name, len))
+        return party_fail(error, TALLY_ERR_USAGE,
+                          "the name of %s column has to be 1 to %u bytes of printable UTF-8", what,
+                          WIRE_NAME_MAX);
+    if (*count == WIRE_COLUMNS_MAX)
+        return party_fail(error, TALLY_ERR_USAGE, "more than %u columns", WIRE_COLUMNS_MAX);
+    for (size_t i = 0; i < *count; i++)
+        if (strcmp(list[i].name, name) == 0)
+            return party_fail(error, TALLY_ERR_USAGE, "column '%s' is named twice", name);
+    memcpy(list[*count].name, name, len + 1);
+    list[(*count)++].width = (uint32_t)width;
+    return TALLY_OK;
+}
+
+tally_status tally_session_add_offer(tally_session *s, const char *column, size_t width, tally_error *error)
+{
+    if (width < 1 || width > WIRE_WIDTH_MAX)
+        return party_fail(error, TALLY_ERR_USAGE, "the width of an offered column is 1 to %u bytes",
+                          WIRE_WIDTH_MAX);
+    return add_column(s->offers, &s->offer_count, column, width, "an offered", error);
+}
+
+tally_status tally_session_add_want(tally_session *s, const char *column, tally_error *error)
+{
+    return add_column(s->wants, &s->want_count, column, 0, "a wanted", error);
+}
+
+tally_status tally_session_set_rows_per_person(tally_session *s, unsigned rows, tally_error *error)
+{
+    if (rows < 1 || rows > WIRE_ROWS_MAX)
+        return party_fail(error, TALLY_ERR_USAGE, "rows per person are 1 to %u", WIRE_ROWS_MAX);
+    s->rows_per_person = rows;
+    return TALLY_OK;
+}
+
+void tally_session_on_columns(tally_session *s, tally_match_columns_callback callback, void *user)
+{
+    s->on_columns = callback;
+    s->on_columns_user = user;
 }
 
 void tally_session_on_match(tally_session *s, tally_match_callback callback, void *user)

@@ -11,6 +11,8 @@ enum unit {
     TAG = -1,
     EVALUATED = -2,
     BIN = -3,
+    ENTRY = -4,      /* tag, then what is sealed for it */
+    OPRF_ENTRY = -5, /* the same with a tag of PSI_MALICIOUS_TAG bytes */
     BYTE = 1,
     LABEL_TAG = PSI_MALICIOUS_TAG
 };
@@ -34,7 +36,7 @@ static const party_step sender_semi_honest[] = {{WIRE_ECDH_RECEIVER, POINT, PEER
                                                 {0, 0, 0, 0}};
 static const party_step receiver_malicious[] = {{WIRE_OPRF_KEY, POINT, ONE, 0},
                                                 {WIRE_OPRF_EVALUATED, EVALUATED, OWN, 0},
-                                                {WIRE_OPRF_TAGS, LABEL_TAG, PEER, 0},
+                                                {WIRE_OPRF_TAGS, OPRF_ENTRY, PEER, 0},
                                                 {WIRE_DONE, WHOLE, ONE, 0},
                                                 {0, 0, 0, 0}};
 static const party_step sender_malicious[] = {{WIRE_OPRF_BLINDED, POINT, PEER, 0},
@@ -44,7 +46,7 @@ static const party_step sender_malicious[] = {{WIRE_OPRF_BLINDED, POINT, PEER, 0
                                               {0, 0, 0, 0}};
 
 static const party_step receiver_vole[] = {{WIRE_VOLE_CHOICE, WHOLE, ONE, 0},
-                                           {WIRE_VOLE_TAGS, TAG, PEER, 0},
+                                           {WIRE_VOLE_TAGS, ENTRY, PEER, 0},
                                            {WIRE_DONE, WHOLE, ONE, 0},
                                            {0, 0, 0, 0}};
 static const party_step sender_vole[] = {{WIRE_VOLE_OPEN, WHOLE, ONE, 0}, {WIRE_VOLE_TREES, WHOLE, ONE, 0},
@@ -77,6 +79,11 @@ void party_state_bins(party_state *s, size_t bin_bytes, size_t bins)
 {
     s->bin_bytes = bin_bytes;
     s->bins = bins;
+}
+
+void party_state_sealed(party_state *s, size_t sealed)
+{
+    s->sealed = sealed;
 }
 
 void party_state_confirmed(party_state *s, uint64_t count)
@@ -125,6 +132,22 @@ uint64_t party_evaluated_items(uint32_t length)
     return full * PARTY_PROOF_ITEMS + (rest - 64) / 32;
 }
 
+static uint64_t unit_bytes(const party_state *s)
+{
+    switch (s->step->unit) {
+    case TAG:
+        return s->tag_width;
+    case BIN:
+        return s->bin_bytes;
+    case ENTRY:
+        return s->tag_width + s->sealed;
+    case OPRF_ENTRY:
+        return PSI_MALICIOUS_TAG + s->sealed;
+    default:
+        return (uint64_t)s->step->unit;
+    }
+}
+
 tally_status party_state_take(party_state *s, const party_frame *frame, uint64_t *first, uint64_t *units,
                               tally_error *error)
 {
@@ -137,9 +160,7 @@ tally_status party_state_take(party_state *s, const party_frame *frame, uint64_t
     if (s->step->unit == EVALUATED) {
         n = party_evaluated_items(frame->length);
     } else if (s->step->unit != WHOLE) {
-        uint64_t size = s->step->unit == TAG   ? s->tag_width
-                        : s->step->unit == BIN ? s->bin_bytes
-                                               : (uint64_t)s->step->unit;
+        uint64_t size = unit_bytes(s);
         n = frame->length % size == 0 ? frame->length / size : 0;
     }
     if (n == 0)

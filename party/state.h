@@ -16,6 +16,7 @@ typedef struct party_state {
     uint64_t own, peer;     /* list sizes, after party_state_sizes */
     uint64_t confirmed;     /* set bits of the bitmap; UINT64_MAX until party_state_confirmed */
     size_t tag_width;
+    size_t sealed; /* bytes of sealed columns behind each of the sender's tags, after party_state_sealed */
     size_t bin_bytes, bins; /* VOLE, after party_state_bins */
     int both;
 } party_state;
@@ -26,6 +27,8 @@ void party_state_init(party_state *s);
  * both. */
 void party_state_sizes(party_state *s, enum tally_role role, enum tally_protocol protocol,
                        enum tally_security security, int both, uint64_t own, uint64_t peer, size_t tag_width);
+/* With columns: bytes that follow each tag of WIRE_OPRF_TAGS and WIRE_VOLE_TAGS. */
+void party_state_sealed(party_state *s, size_t sealed);
 /* VOLE: size of a bin's frame and number of bins, known to the sender after WIRE_VOLE_OPEN. */
 void party_state_bins(party_state *s, size_t bin_bytes, size_t bins);
 /* The sender's number of set bits, known after WIRE_MATCHED. */

@@ -107,6 +107,26 @@ const char *tally_session_learned(const tally_session *s)
     return s->learned;
 }
 
+/* What went with the matches, behind the sentence. */
+static void add_columns_sentence(tally_session *s)
+{
+    const party_form *f = &s->form;
+    size_t used = strlen(s->learned), left = f->count;
+    if (!left)
+        return;
+    used += (size_t)snprintf(s->learned + used, sizeof s->learned - used, "%s",
+                             s->role == TALLY_RECEIVER
+                                 ? " With each match this side received columns of the other side's rows: "
+                                 : " With each match the other side received columns of this side's rows: ");
+    for (size_t c = 0; c < f->count && used + strlen(f->columns[c].name) + 24 < sizeof s->learned;
+         c++, left--)
+        used += (size_t)snprintf(s->learned + used, sizeof s->learned - used, "%s%s", c ? ", " : "",
+                                 f->columns[c].name);
+    if (left)
+        used += (size_t)snprintf(s->learned + used, sizeof s->learned - used, " and %zu more", left);
+    snprintf(s->learned + used, sizeof s->learned - used, ".");
+}
+
 void party_learned_sentence(tally_session *s)
 {
     tally_result r;
@@ -130,6 +150,7 @@ void party_learned_sentence(tally_session *s)
                  " identifiers are on this side's list and that this list "
                  "has %" PRIu64 "; this side learned only that the other list has %" PRIu64 ".",
                  r.peer_items, r.own_items, r.peer_items);
+    add_columns_sentence(s);
 }
 
 static json_t *input_json(const tally_session *s)
@@ -149,14 +170,35 @@ static json_t *input_json(const tally_session *s)
                      "rejects", rejects);
 }
 
+static json_t *offer_json(const wire_terms *t)
+{
+    json_t *list = json_array();
+    for (size_t c = 0; c < t->column_count; c++)
+        json_array_append_new(
+            list, json_pack("{s:s, s:i}", "column", t->columns[c].name, "width", (int)t->columns[c].width));
+    return list;
+}
+
+static json_t *want_json(const wire_terms *t)
+{
+    json_t *list = json_array();
+    for (size_t c = 0; c < t->column_count; c++)
+        json_array_append_new(list, json_string(t->columns[c].name));
+    return list;
+}
+
 static json_t *terms_json(const tally_session *s)
 {
     json_t *keys = json_array();
     for (size_t k = 0; k < s->terms.key_count; k++)
         json_array_append_new(keys, json_string(s->terms.keys[k]));
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o}", "role", s->terms.role, "function", s->terms.function,
-                     "protocol", party_protocol_name(s->chosen ? s->chosen : s->protocol), "security",
-                     s->terms.security, "reveal_to", s->terms.reveal, "keys", keys);
+    int sender = s->role == TALLY_SENDER;
+    const wire_terms *theirs = &s->peer_hello.terms;
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:i}", "role", s->terms.role, "function",
+                     s->terms.function, "protocol", party_protocol_name(s->chosen ? s->chosen : s->protocol),
+                     "security", s->terms.security, "reveal_to", s->terms.reveal, "keys", keys, "offer",
+                     offer_json(sender ? &s->terms : theirs), "want", want_json(sender ? theirs : &s->terms),
+                     "rows_per_person", (int)s->terms.rows_per_person);
 }
 
 char *tally_session_summary_json(const tally_session *s)

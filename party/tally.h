@@ -242,6 +242,30 @@ TALLY_API tally_status tally_session_add_output_column(tally_session *session, c
                                                        tally_error *error) TALLY_MUST_CHECK;
 
 /*
+ * Matching with columns (docs/protocol-columns.md): the receiver also gets values of the sender's rows for
+ * each match. The sender offers columns of its file, each with a width: the most bytes of UTF-8 a value has,
+ * 1..1024; all values are sent at this length. The receiver wants columns by name, a part of the offer, and
+ * gets those and no others, appended to its output. Up to 32 columns; a name has 1..64 bytes of printable
+ * UTF-8. Both sides agree on the most rows of the sender with one identifier, 1..64 (default 1); a matching
+ * row comes out once for each of them. TALLY_ERR_USAGE: name, width or number out of bounds.
+ */
+TALLY_API tally_status tally_session_add_offer(tally_session *session, const char *column, size_t width_bytes,
+                                               tally_error *error) TALLY_MUST_CHECK;
+TALLY_API tally_status tally_session_add_want(tally_session *session, const char *column,
+                                              tally_error *error) TALLY_MUST_CHECK;
+TALLY_API tally_status tally_session_set_rows_per_person(tally_session *session, unsigned rows,
+                                                         tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Called for each output row, in input order, when columns are wanted: a matching row once for each of the
+ * sender's rows. values: as many as were wanted, in that order, UTF-8, valid during the call. row, line and
+ * the result as with tally_match_callback.
+ */
+typedef int (*tally_match_columns_callback)(void *user, uint64_t row, uint64_t line, const tally_text *values,
+                                            size_t count);
+TALLY_API void tally_session_on_columns(tally_session *session, tally_match_columns_callback callback,
+                                        void *user);
+
+/*
  * Called for each matching row in input order after the peer has confirmed the end of the run. row: number
  * from 1 among data rows; line: physical line where it starts (= row for rows from memory). Non-zero stops
  * the run: TALLY_ERR_INTERRUPTED.

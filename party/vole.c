@@ -56,6 +56,7 @@ tally_status party_bins_init(party_bins *b, party_run *run, unsigned k, tally_er
         psi_vole_sizes_init(&b->sizes, k, receiver ? run->own : run->peer, receiver ? run->peer : run->own);
     if (st)
         return party_fail(error, st, "the lists are too large for one run: at most 2^30 identifiers a side");
+    b->sizes.key_width = run->form ? PSI_VOLE_KEY : 0;
     st = sort_items(b, run, error);
     if (st)
         return st;

@@ -13,7 +13,9 @@ typedef struct receiver {
     party_bins bins;
     psi_vole_shared shared;
     psi_ot_sender open;
-    uint8_t *tags; /* of own items, in the order of the bins */
+    uint8_t *tags;  /* of own items, in the order of the bins */
+    uint8_t *keys;  /* the same, PSI_VOLE_KEY each; only with columns */
+    uint8_t **both; /* with columns: one work space for each thread, tags and keys of a bin */
     party_hits hits;
     /* of the group of bins in work */
     uint32_t first_bin;
@@ -89,12 +91,18 @@ static tally_status bin_work(void *user, unsigned worker, size_t begin, size_t e
 {
     receiver *r = user;
     const uint32_t *start = r->bins.start;
+    size_t width = r->bins.sizes.tag_width;
     tally_status st = TALLY_OK;
     for (size_t i = begin; !st && i < end; i++) {
-        uint32_t b = r->first_bin + (uint32_t)i;
-        st = psi_vole_receive_bin(r->bins.work[worker], &r->shared, b, r->bins.entries + start[b],
-                                  start[b + 1] - start[b], r->frames[i],
-                                  r->tags + start[b] * r->bins.sizes.tag_width);
+        uint32_t b = r->first_bin + (uint32_t)i, n = start[b + 1] - start[b];
+        uint8_t *tags = r->tags + start[b] * width;
+        uint8_t *out = r->both ? r->both[worker] : tags;
+        st = psi_vole_receive_bin(r->bins.work[worker], &r->shared, b, r->bins.entries + start[b], n,
+                                  r->frames[i], out);
+        for (uint32_t e = 0; r->both && !st && e < n; e++, out += width + PSI_VOLE_KEY) {
+            memcpy(tags + e * width, out, width);
+            memcpy(r->keys + (size_t)(start[b] + e) * PSI_VOLE_KEY, out + width, PSI_VOLE_KEY);
+        }
     }
     return st;
 }
@@ -170,7 +178,23 @@ static tally_status receive(receiver *r, party_matched *matched, tally_error *er
     if (!st && run->both)
         st = party_hits_tell(&r->hits, error);
     return st ? st
-              : party_hits_collect(&r->hits, &r->bins.entries->item, sizeof *r->bins.entries, matched, error);
+              : party_hits_collect(&r->hits, &r->bins.entries->item, sizeof *r->bins.entries, r->keys,
+                                   matched, error);
+}
+
+static tally_status make_room(receiver *r, tally_error *error)
+{
+    const psi_vole_sizes *z = &r->bins.sizes;
+    r->tags = psi_calloc(r->run->own, z->tag_width);
+    int ok = r->tags != NULL;
+    if (ok && r->run->form) {
+        r->keys = psi_secret_calloc(r->run->own, PSI_VOLE_KEY);
+        r->both = psi_calloc(r->bins.workers, sizeof *r->both);
+        ok = r->keys && r->both;
+        for (unsigned i = 0; ok && i < r->bins.workers; i++)
+            ok = (r->both[i] = psi_secret_calloc(z->load_max, z->tag_width + PSI_VOLE_KEY)) != NULL;
+    }
+    return ok ? TALLY_OK : party_no_memory(error, "the tags of the items");
 }
 
 tally_status party_vole_receiver(party_run *run, party_matched *matched, tally_error *error)
@@ -180,12 +204,16 @@ tally_status party_vole_receiver(party_run *run, party_matched *matched, tally_e
         return party_no_memory(error, "the receiver");
     r->run = run;
     tally_status st = party_bins_init(&r->bins, run, run->vole_k, error);
-    if (!st) {
-        r->tags = psi_calloc(run->own, r->bins.sizes.tag_width);
-        st = r->tags ? receive(r, matched, error) : party_no_memory(error, "the tags of the items");
-    }
+    if (!st)
+        st = make_room(r, error);
+    if (!st)
+        st = receive(r, matched, error);
     party_hits_free(&r->hits);
     psi_free(r->frames);
+    for (unsigned i = 0; r->both && i < r->bins.workers; i++)
+        psi_secret_free(r->both[i]);
+    psi_free(r->both);
+    psi_secret_free(r->keys);
     psi_free(r->tags);
     psi_vole_shared_free(&r->shared);
     party_bins_free(&r->bins);

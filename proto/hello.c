@@ -5,6 +5,7 @@
 #include "psi/mem.h"
 #include "psi/verify.h"
 #include <string.h>
+#include <utf8proc.h>
 
 #define NONCE 32
 #define COMMITMENT 32
@@ -66,6 +67,31 @@ static int take_text(char *out, size_t max, const ProtobufCBinaryData *in)
     return 1;
 }
 
+int wire_column_name(const char *name, size_t len)
+{
+    if (len == 0 || len > WIRE_NAME_MAX)
+        return 0;
+    for (size_t i = 0; i < len;) {
+        utf8proc_int32_t c;
+        ptrdiff_t n = utf8proc_iterate((const uint8_t *)name + i, (ptrdiff_t)(len - i), &c);
+        if (n <= 0)
+            return 0;
+        switch (utf8proc_category(c)) {
+        case UTF8PROC_CATEGORY_CN:
+        case UTF8PROC_CATEGORY_CC:
+        case UTF8PROC_CATEGORY_CF:
+        case UTF8PROC_CATEGORY_CS:
+        case UTF8PROC_CATEGORY_CO:
+        case UTF8PROC_CATEGORY_ZL:
+        case UTF8PROC_CATEGORY_ZP:
+            return 0;
+        default:
+            i += (size_t)n;
+        }
+    }
+    return 1;
+}
+
 /* ---- Hello 1 ----------------------------------------------------------------------------------------- */
 
 tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *len)
@@ -86,6 +112,18 @@ tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *
     terms.n_keys = t->key_count;
     terms.keys = keys;
 
+    Tally__Column columns[WIRE_COLUMNS_MAX], *column_list[WIRE_COLUMNS_MAX];
+    PSI_CHECK(t->column_count <= WIRE_COLUMNS_MAX);
+    for (size_t i = 0; i < t->column_count; i++) {
+        columns[i] = (Tally__Column)TALLY__COLUMN__INIT;
+        columns[i].name = text_of(t->columns[i].name, WIRE_NAME_MAX);
+        columns[i].width = t->columns[i].width;
+        column_list[i] = &columns[i];
+    }
+    terms.n_columns = t->column_count;
+    terms.columns = column_list;
+    terms.rows_per_person = t->rows_per_person;
+
     Tally__Hello1 message = TALLY__HELLO1__INIT;
     message.version_min = h.version_min;
     message.version_max = h.version_max;
@@ -93,7 +131,7 @@ tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *
     message.nonce = (ProtobufCBinaryData){.len = NONCE, .data = h.nonce};
     message.terms = &terms;
 
-    /* At most 14 texts of 64 bytes, a nonce and their tags: far below WIRE_HELLO1_MAX. */
+    /* At most 46 texts of 64 bytes, 32 widths, a nonce and their tags: far below WIRE_HELLO1_MAX. */
     size_t size = tally__hello1__get_packed_size(&message);
     PSI_CHECK(size <= WIRE_HELLO1_MAX);
     uint8_t *buffer = psi_calloc(size, 1);
@@ -102,6 +140,34 @@ tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *
     *len = tally__hello1__pack(&message, buffer);
     *out = buffer;
     return TALLY_OK;
+}
+
+/* NULL, or what is wrong with the columns; out->role is known. */
+static const char *take_columns(wire_terms *out, const Tally__Terms *in)
+{
+    int sender = strcmp(out->role, "sender") == 0;
+    if (in->n_columns > WIRE_COLUMNS_MAX)
+        return "hello 1: there must be at most 32 columns";
+    for (size_t i = 0; i < in->n_columns; i++) {
+        const Tally__Column *c = in->columns[i];
+        wire_column *to = &out->columns[i];
+        if (!wire_column_name((const char *)c->name.data, c->name.len))
+            return "hello 1: the name of a column must be 1 to 64 bytes of printable UTF-8";
+        if (sender ? c->width < 1 || c->width > WIRE_WIDTH_MAX : c->width != 0)
+            return "hello 1: the width of an offered column must be 1 to 1024, of a wanted one 0";
+        memcpy(to->name, c->name.data, c->name.len);
+        to->name[c->name.len] = 0;
+        to->width = c->width;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(out->columns[k].name, to->name) == 0)
+                return "hello 1: a column is named twice";
+    }
+    if (in->n_columns ? in->rows_per_person < 1 || in->rows_per_person > WIRE_ROWS_MAX
+                      : in->rows_per_person != 0)
+        return "hello 1: rows_per_person must be 1 to 64 with columns, 0 without";
+    out->column_count = in->n_columns;
+    out->rows_per_person = in->rows_per_person;
+    return NULL;
 }
 
 /* NULL, or what is wrong with the terms. */
@@ -125,7 +191,7 @@ static const char *take_terms(wire_terms *out, const Tally__Terms *in)
         if (!take_text(out->keys[i], WIRE_NAME_MAX, &in->keys[i]))
             return "hello 1: each key must be 1 to 64 printable ASCII characters";
     out->key_count = in->n_keys;
-    return NULL;
+    return take_columns(out, in);
 }
 
 /* NULL, or what is wrong with the message. */

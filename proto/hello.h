@@ -11,6 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A column of the sender's that the receiver gets for each match. */
+typedef struct wire_column {
+    char name[WIRE_NAME_MAX + 1]; /* wire_column_name */
+    uint32_t width;               /* bytes of a value, 1..WIRE_WIDTH_MAX; 0 in what a receiver wants */
+} wire_column;
+
 /* Terms of the run: what both sides say alike (role: the opposite). ASCII strings, zero-terminated. */
 typedef struct wire_terms {
     char role[WIRE_NAME_MAX + 1];                /* "receiver" or "sender" */
@@ -20,6 +26,9 @@ typedef struct wire_terms {
     char reveal[WIRE_NAME_MAX + 1];              /* "receiver" or "both" */
     size_t key_count;                            /* 1..WIRE_KEYS_MAX */
     char keys[WIRE_KEYS_MAX][WIRE_NAME_MAX + 1]; /* identifier profiles, in order */
+    size_t column_count;                         /* 0..WIRE_COLUMNS_MAX, names differ */
+    wire_column columns[WIRE_COLUMNS_MAX];       /* a sender's: offered; a receiver's: wanted, in order */
+    uint32_t rows_per_person;                    /* 1..WIRE_ROWS_MAX with columns, 0 without */
 } wire_terms;
 
 typedef struct wire_hello1 {
@@ -45,6 +54,10 @@ tally_status wire_hello1_parse(wire_hello1 *out, const uint8_t *in, size_t len,
                                const char **why) TALLY_MUST_CHECK;
 tally_status wire_hello2_parse(wire_hello2 *out, const uint8_t *in, size_t len,
                                const char **why) TALLY_MUST_CHECK;
+
+/* 1 if the len bytes at name can name a column: 1..WIRE_NAME_MAX bytes of UTF-8, no control, format,
+ * separator, private or unassigned character but the blank. */
+int wire_column_name(const char *name, size_t len);
 
 /* Highest version both ranges hold, 0 if none. */
 uint32_t wire_version_pick(uint32_t min_a, uint32_t max_a, uint32_t min_b, uint32_t max_b);

@@ -18,6 +18,10 @@
 #define WIRE_ITEMS_MAX (1ull << 30)   /* items of a list that a peer may declare: indices stay below 2^31 */
 #define WIRE_KEYS_MAX 8u              /* keys of a composite identifier */
 #define WIRE_NAME_MAX 64u             /* bytes of a profile, function or protocol name */
+#define WIRE_COLUMNS_MAX 32u          /* columns offered or wanted; a name has at most WIRE_NAME_MAX bytes */
+#define WIRE_WIDTH_MAX 1024u          /* bytes of a value of a column */
+#define WIRE_ROWS_MAX 64u             /* rows of one identifier whose columns are sent */
+#define WIRE_SEALED_MAX 65536u        /* bytes of the sealed columns of one identifier */
 #define WIRE_SOFTWARE_MAX 64u         /* bytes of the software version string */
 
 #endif

@@ -17,7 +17,7 @@ static const char *const texts[PSI_TAG_COUNT] = {
     [PSI_TAG_OPRF_TAG] = "tally/1 oprf",    [PSI_TAG_VOLE_ID] = "tally/1 vole id",
     [PSI_TAG_VOLE_ROW] = "tally/1 volerow", [PSI_TAG_VOLE_TAG] = "tally/1 voletag",
     [PSI_TAG_OT_SEED] = "tally/1 ot seed",  [PSI_TAG_OT_STRING] = "tally/1 ot str",
-    [PSI_TAG_ROW_HASH] = "tally/1 rowhash",
+    [PSI_TAG_ROW_HASH] = "tally/1 rowhash", [PSI_TAG_LABEL_KEY] = "tally/1 lblkey",
 };
 
 const char *psi_tag_text(enum psi_tag tag)

@@ -27,6 +27,7 @@ enum psi_tag {
     PSI_TAG_OT_SEED,    /* sid, index, bit, points -> seed of a base OT */
     PSI_TAG_OT_STRING,  /* sid, index, row of the extension -> string */
     PSI_TAG_ROW_HASH,   /* sid, nonce -> points of the short rows */
+    PSI_TAG_LABEL_KEY,  /* sid, item, RFC 9497 output -> key of an item's sealed columns */
     PSI_TAG_COUNT
 };
 

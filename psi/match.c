@@ -13,30 +13,40 @@ static void gather(psi_item *chunk, const psi_item *items, const uint32_t *order
         chunk[i] = items[order[i]];
 }
 
-/* labels[i] = SHA-256(tag OPRF_TAG, sid, items[i], outputs[i]), cut in two. */
+static tally_status digest(psi_hash *h, enum psi_tag tag, const psi_sid *sid, const psi_item *item,
+                           const uint8_t output[64], uint8_t out[32])
+{
+    tally_status st = psi_hash_start(h, tag);
+    if (!st)
+        st = psi_hash_add(h, sid->b, sizeof sid->b);
+    if (!st)
+        st = psi_hash_add(h, item->b, sizeof item->b);
+    if (!st)
+        st = psi_hash_add(h, output, 64);
+    return st ? st : psi_hash_end(h, out);
+}
+
+/* Tag and confirmation are SHA-256(tag OPRF_TAG, sid, items[i], outputs[i]), cut in two; the key is half of
+ * the same with tag LABEL_KEY. */
 static tally_status make_labels(psi_hash *h, psi_oprf_label *labels, const psi_item *items,
                                 uint8_t (*outputs)[64], size_t n, const psi_sid *sid)
 {
-    uint8_t d[32];
+    uint8_t d[32], key[32];
     tally_status st = TALLY_OK;
     for (size_t i = 0; !st && i < n; i++) {
-        st = psi_hash_start(h, PSI_TAG_OPRF_TAG);
+        st = digest(h, PSI_TAG_OPRF_TAG, sid, &items[i], outputs[i], d);
         if (!st)
-            st = psi_hash_add(h, sid->b, sizeof sid->b);
-        if (!st)
-            st = psi_hash_add(h, items[i].b, sizeof items[i].b);
-        if (!st)
-            st = psi_hash_add(h, outputs[i], sizeof outputs[i]);
-        if (!st)
-            st = psi_hash_end(h, d);
+            st = digest(h, PSI_TAG_LABEL_KEY, sid, &items[i], outputs[i], key);
         if (st)
             break;
         memcpy(labels[i].tag, d, sizeof labels[i].tag);
         memcpy(labels[i].confirm, d + sizeof labels[i].tag, sizeof labels[i].confirm);
-        /* The sender sends its tags and the receiver compares its own with them. Confirmations stay secret.
-         */
+        memcpy(labels[i].key, key, sizeof labels[i].key);
+        /* The sender sends its tags and the receiver compares its own with them. Confirmations and keys stay
+         * secret. */
         PSI_DECLASSIFY(labels[i].tag, sizeof labels[i].tag);
     }
+    psi_wipe(key, sizeof key);
     psi_wipe(d, sizeof d);
     return st;
 }

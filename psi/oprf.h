@@ -56,11 +56,13 @@ tally_status psi_oprf_direct(uint8_t (*out64)[64], const psi_scalar *k, const vo
  * Matching (psi/match.c). The OPRF input of an item is psi_item_prefix (tag ECDH_INPUT, sid), then the
  * 32-byte item. d = SHA-256(tag OPRF_TAG, sid, item, F_k(input)); tag = d[0..16), confirmation = d[16..32).
  * The sender sends tags; only a receiver that evaluated the item knows the confirmation, which the sender
- * never sent.
+ * never sent. key = SHA-256(tag LABEL_KEY, sid, item, F_k(input))[0..16) seals the item's columns
+ * (psi/label).
  */
 typedef struct psi_oprf_label {
     uint8_t tag[16];
     uint8_t confirm[16];
+    uint8_t key[16]; /* secret */
 } psi_oprf_label;
 
 /* Receiver, batch of its items in secret order: blinds. r[i] are the n fresh blinds (secret, kept until

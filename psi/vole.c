@@ -134,7 +134,8 @@ static void offset_tables(psi_vole_shared *s)
         psi_code_encode(&s->code, message, word);
         for (unsigned c = 0; c < s->sizes.columns; c++)
             for (unsigned b = 0; b < k; b++) {
-                unsigned bit = (word[c / 8] >> (c % 8) & 1u) & (s->delta[c] >> b & 1u), at = k * c + b;
+                unsigned bit = ((unsigned)word[c / 8] >> (c % 8) & 1u) & ((unsigned)s->delta[c] >> b & 1u),
+                         at = k * c + b;
                 row[at / 8] = (uint8_t)(row[at / 8] | bit << (at % 8));
             }
         psi_row_compress(s->offset[i / 8][1u << (i % 8)], row, bits, &s->row_key);
@@ -358,6 +359,7 @@ static inline void decode(const psi_vole_work *w, const psi_okvs_row *row, uint8
 
 /*
  * tag = leading bytes of SHA-256(block of tag VOLE_TAG and sid, id, short row): 48 bytes, one compression.
+ * Behind it, if wanted, the key: the last 16 bytes. Tags have at most 16, so the two are apart.
  * Decodes `at` onwards, TAGS_AT_ONCE at most; the sender adds its offset for H_B(id).
  */
 #define TAGS_AT_ONCE 64u
@@ -366,6 +368,7 @@ static void emit_tags(const psi_vole_work *w, const psi_vole_shared *s, const ps
                       size_t n, uint8_t *tags)
 {
     uint8_t messages[TAGS_AT_ONCE][48], digests[TAGS_AT_ONCE][32];
+    size_t width = s->sizes.tag_width;
     for (size_t at = 0; at < n; at += TAGS_AT_ONCE) {
         size_t m = n - at < TAGS_AT_ONCE ? n - at : TAGS_AT_ONCE;
         for (size_t i = 0; i < m; i++) {
@@ -381,9 +384,12 @@ static void emit_tags(const psi_vole_work *w, const psi_vole_shared *s, const ps
             psi_xor32(row, s->offset[9][v->hi >> 8]);
         }
         psi_sha256_lanes()->many(digests, s->tag_state, messages[0], 48, m);
-        for (size_t i = 0; i < m; i++)
-            memcpy(tags + (at + i) * s->sizes.tag_width, digests[i], s->sizes.tag_width);
+        for (size_t i = 0; i < m; i++, tags += width + s->sizes.key_width) {
+            memcpy(tags, digests[i], width);
+            memcpy(tags + width, digests[i] + 32 - PSI_VOLE_KEY, s->sizes.key_width);
+        }
     }
+    psi_wipe(digests, sizeof digests);
     psi_wipe(messages, sizeof messages);
 }
 
@@ -494,7 +500,7 @@ tally_status psi_vole_send_bin(psi_vole_work *w, const psi_vole_shared *s, uint3
                 return st;
             for (unsigned bit = 0; bit < z->k; bit++)
                 psi_xor_masked(q + bit * CHUNK_BYTES, d + c * stride + offset, bytes,
-                               psi_ct_barrier((uint64_t)0 - (s->delta[c] >> bit & 1u)));
+                               psi_ct_barrier((uint64_t)0 - ((unsigned)s->delta[c] >> bit & 1u)));
         }
         chunk_rows(w, s, at, count);
     }

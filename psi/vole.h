@@ -23,10 +23,12 @@ typedef struct psi_vole_sizes {
     uint32_t slots;    /* of a bin, sparse and dense: a multiple of 512, at most 43520 */
     uint32_t load_max; /* receiver's items in a bin, exceeded with probability 2^-41 in all */
     size_t tag_width;  /* bytes, 5..16 */
+    size_t key_width;  /* 0; set to PSI_VOLE_KEY by who wants a key behind each tag (psi/label) */
     size_t bin_bytes;  /* of D: columns * slots / 8 */
 } psi_vole_sizes;
 
 #define PSI_VOLE_SEED 16u /* bytes in front of D */
+#define PSI_VOLE_KEY 16u  /* bytes of an item's key: the last of the digest whose first ones are the tag */
 
 /* TALLY_ERR_USAGE for another k than 4 or 6, or more than 2^30 items. */
 tally_status psi_vole_sizes_init(psi_vole_sizes *s, unsigned k, uint64_t receiver_items,
@@ -72,8 +74,9 @@ psi_vole_work *psi_vole_work_new(const psi_vole_sizes *sizes, int receiver);
 void psi_vole_work_free(psi_vole_work *w);
 
 /*
- * Receiver: bin b with its n entries. message: PSI_VOLE_SEED + bin_bytes. tags: n * tag_width, in the order
- * of the entries. TALLY_ERR_INTERNAL after three seeds without a table (probability below 2^-120).
+ * Receiver: bin b with its n entries. message: PSI_VOLE_SEED + bin_bytes. tags: n * (tag_width +
+ * key_width), in the order of the entries; keys are secret. TALLY_ERR_INTERNAL after three seeds without a
+ * table (probability below 2^-120).
  */
 tally_status psi_vole_receive_bin(psi_vole_work *w, const psi_vole_shared *s, uint32_t b,
                                   const psi_vole_entry *entries, size_t n, uint8_t *message,

@@ -37,41 +37,49 @@ TARGET static inline void store_digest(uint8_t out[32], __m128i abef, __m128i cd
     _mm_storeu_si128((__m128i *)(void *)(out + 16), _mm_unpackhi_epi64(first, second));
 }
 
+/* Messages side by side; the compiler keeps them in registers because every loop below is unrolled. */
+typedef struct lanes {
+    __m128i abef[LANES], cdgh[LANES], w[LANES][4];
+} lanes;
+
+/* Four rounds, number 4t to 4t + 3; up to t = 11, w[t % 4] is then replaced by the words of group t + 4. */
+TARGET static inline __attribute__((always_inline)) void rounds(lanes *x, int t)
+{
+    const __m128i k = _mm_load_si128((const __m128i *)(const void *)(round_constants + 4 * t));
+#pragma GCC unroll 4
+    for (int l = 0; l < LANES; l++) {
+        __m128i *w = x->w[l], m = _mm_add_epi32(w[t % 4], k);
+        x->cdgh[l] = _mm_sha256rnds2_epu32(x->cdgh[l], x->abef[l], m);
+        x->abef[l] = _mm_sha256rnds2_epu32(x->abef[l], x->cdgh[l], _mm_shuffle_epi32(m, 0x0e));
+        if (t < 12) {
+            __m128i next = _mm_sha256msg1_epu32(w[t % 4], w[(t + 1) % 4]);
+            next = _mm_add_epi32(next, _mm_alignr_epi8(w[(t + 3) % 4], w[(t + 2) % 4], 4));
+            w[t % 4] = _mm_sha256msg2_epu32(next, w[(t + 3) % 4]);
+        }
+    }
+}
+
 /* One padded block for each lane. */
 TARGET static void compress_lanes(uint8_t (*out)[32], const uint32_t state[8], const uint8_t (*blocks)[64])
 {
     const __m128i swap = _mm_set_epi8(12, 13, 14, 15, 8, 9, 10, 11, 4, 5, 6, 7, 0, 1, 2, 3);
-    __m128i abef0, cdgh0, abef[LANES], cdgh[LANES], w[LANES][4];
-    load_state(state, &abef0, &cdgh0);
+    __m128i abef, cdgh;
+    lanes x;
+    load_state(state, &abef, &cdgh);
+#pragma GCC unroll 4
     for (int l = 0; l < LANES; l++) {
-        abef[l] = abef0;
-        cdgh[l] = cdgh0;
+        const __m128i *block = (const __m128i *)(const void *)blocks[l];
+        x.abef[l] = abef;
+        x.cdgh[l] = cdgh;
         for (int i = 0; i < 4; i++)
-            w[l][i] =
-                _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(blocks[l] + 16 * i)), swap);
+            x.w[l][i] = _mm_shuffle_epi8(_mm_loadu_si128(block + i), swap);
     }
-    /* Sixteen groups of four rounds; from the fourth on, w[t % 4] is replaced by the words of group t + 4. */
-#define ROUNDS(t)                                                                                            \
-    _Pragma("GCC unroll 4") for (int l = 0; l < LANES; l++)                                                  \
-    {                                                                                                        \
-        __m128i m = _mm_add_epi32(                                                                           \
-            w[l][(t) % 4], _mm_load_si128((const __m128i *)(const void *)(round_constants + 4 * (t))));      \
-        cdgh[l] = _mm_sha256rnds2_epu32(cdgh[l], abef[l], m);                                                \
-        abef[l] = _mm_sha256rnds2_epu32(abef[l], cdgh[l], _mm_shuffle_epi32(m, 0x0e));                       \
-        if ((t) < 12) {                                                                                      \
-            __m128i x = _mm_sha256msg1_epu32(w[l][(t) % 4], w[l][((t) + 1) % 4]);                            \
-            x = _mm_add_epi32(x, _mm_alignr_epi8(w[l][((t) + 3) % 4], w[l][((t) + 2) % 4], 4));              \
-            w[l][(t) % 4] = _mm_sha256msg2_epu32(x, w[l][((t) + 3) % 4]);                                    \
-        }                                                                                                    \
-    }
-    ROUNDS(0)
-    ROUNDS(1)
-    ROUNDS(2)
-    ROUNDS(3) ROUNDS(4) ROUNDS(5) ROUNDS(6) ROUNDS(7) ROUNDS(8) ROUNDS(9) ROUNDS(10) ROUNDS(11) ROUNDS(12)
-        ROUNDS(13) ROUNDS(14) ROUNDS(15)
-#undef ROUNDS
-            for (int l = 0; l < LANES; l++)
-                store_digest(out[l], _mm_add_epi32(abef[l], abef0), _mm_add_epi32(cdgh[l], cdgh0));
+#pragma GCC unroll 16
+    for (int t = 0; t < 16; t++)
+        rounds(&x, t);
+#pragma GCC unroll 4
+    for (int l = 0; l < LANES; l++)
+        store_digest(out[l], _mm_add_epi32(x.abef[l], abef), _mm_add_epi32(x.cdgh[l], cdgh));
 }
 
 TARGET static void many_ni(uint8_t (*out)[32], const uint32_t state[8], const uint8_t *messages, size_t len,

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The order of what a peer receives: nothing of the file's order, every place alike. Fails when the shuffle
  * is taken out. */
+#include "party/input.h"
+#include "psi/hash.h"
 #include "psi/rng.h"
+#include "psi/vole.h"
 #include "tests/support_session.h"
 #include "tests/unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void fixed_randomness(void *user)
@@ -32,7 +36,7 @@ static void test_file_order_leaves_no_trace(void)
     enum { N = 50 };
     uint8_t seed[2][32];
     unit_random(seed, sizeof seed);
-    for (int m = 0; m < 2; m++) {
+    for (int m = 0; m < 3; m++) {
         pair_record record[2][2];
         for (int round = 0; round < 2; round++) {
             uint32_t x[N], y[N];
@@ -42,7 +46,8 @@ static void test_file_order_leaves_no_trace(void)
                 x[at] = 17 * i % N;
                 y[at] = N / 2 + 11 * i % N;
             }
-            pair_init(&p, m ? TALLY_MALICIOUS : TALLY_SEMI_HONEST, TALLY_REVEAL_BOTH);
+            pair_init(&p, m == 1 ? TALLY_MALICIOUS : TALLY_SEMI_HONEST, TALLY_REVEAL_BOTH);
+            pair_set_protocol(&p, m == 2 ? TALLY_VOLE : TALLY_ECDH);
             pair_add(&p.side[PAIR_RECEIVER], x, N);
             pair_add(&p.side[PAIR_SENDER], y, N);
             for (int i = 0; i < 2; i++) {
@@ -75,7 +80,7 @@ static void test_file_order_leaves_no_trace(void)
 #define CHI_SQUARE_MAX 42.7
 
 /* The place of one item of the sender's, seen in the bitmap of its only match, is uniform over many runs. */
-static void sender_places(enum tally_security security, unsigned runs)
+static void sender_places(enum tally_protocol protocol, enum tally_security security, unsigned runs)
 {
     static const uint32_t x[] = {3}, y[PLACES] = {0, 1, 2, 3, 4, 5, 6, 7};
     unsigned seen[PLACES] = {0}, single = 0;
@@ -85,6 +90,7 @@ static void sender_places(enum tally_security security, unsigned runs)
         pair_record record;
         unit_random(seed, sizeof seed);
         pair_init(&p, security, TALLY_REVEAL_BOTH);
+        pair_set_protocol(&p, protocol);
         pair_add(&p.side[PAIR_RECEIVER], x, 1);
         pair_add(&p.side[PAIR_SENDER], y, PLACES);
         seed_side(&p.side[0], seed[0]);
@@ -109,8 +115,9 @@ static void sender_places(enum tally_security security, unsigned runs)
 
 static void test_place_of_a_senders_item(void)
 {
-    sender_places(TALLY_SEMI_HONEST, 240);
-    sender_places(TALLY_MALICIOUS, 160);
+    sender_places(TALLY_ECDH, TALLY_SEMI_HONEST, 240);
+    sender_places(TALLY_ECDH, TALLY_MALICIOUS, 160);
+    sender_places(TALLY_VOLE, TALLY_SEMI_HONEST, 120);
 }
 
 /* Overwrites the entry at one place of the receiver's list by another point of the same list. */
@@ -159,10 +166,99 @@ static void test_place_of_a_receivers_item(void)
     CU_ASSERT(chi < CHI_SQUARE_MAX);
 }
 
+/* ---- Over all bins ----------------------------------------------------------------------------------- */
+
+enum { RECEIVERS = 33000, SENDERS = 2000, BINS = 2 };
+
+/* Zeros the first half of the sender's tags, and keeps its hellos. */
+typedef struct half {
+    pair_record record; /* first: as pair_record_start wants the tap's user */
+    pair_on_frame inner;
+} half;
+
+static void zero_half(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
+{
+    half *h = tap->user;
+    if (frame[8] == WIRE_VOLE_TAGS)
+        memset(frame + WIRE_HEADER, 0, (len - WIRE_HEADER) / 2);
+    h->inner(tap, index, frame, len);
+}
+
+/* docs/wire-format.md section 5, without TLS. */
+static psi_sid session_id(const pair_record *receiver, const pair_record *sender)
+{
+    static const uint8_t version[4] = {0, 0, 0, 1}, zero[32] = {0};
+    const pair_record *both[2] = {receiver, sender};
+    psi_sid sid;
+    psi_hash *h = psi_hash_new();
+    if (!h || psi_hash_start(h, PSI_TAG_SID) || psi_hash_add_sized(h, version, 4))
+        abort();
+    for (int i = 0; i < 3; i++)
+        if (psi_hash_add_sized(h, zero, 32))
+            abort();
+    for (int hello = 0; hello < 2; hello++)
+        for (int i = 0; i < 2; i++)
+            if (psi_hash_add_sized(h, both[i]->frame[hello].payload, both[i]->frame[hello].length))
+                abort();
+    if (psi_hash_end(h, sid.b))
+        abort();
+    psi_hash_free(h);
+    return sid;
+}
+
+/*
+ * Tags of one bin do not stand together. The items whose tags stood in the first half of what was sent are
+ * those that no longer match; of the items of bin 0 about a half has to be among them, as of the others.
+ */
+static void test_tags_of_all_bins_are_mixed(void)
+{
+    static uint32_t ids[RECEIVERS];
+    static half sender;
+    pair_record receiver;
+    pair p;
+    for (uint32_t i = 0; i < RECEIVERS; i++)
+        ids[i] = i;
+    pair_init(&p, TALLY_SEMI_HONEST, TALLY_REVEAL_RECEIVER);
+    pair_set_protocol(&p, TALLY_VOLE);
+    pair_add(&p.side[PAIR_RECEIVER], ids, RECEIVERS);
+    pair_add(&p.side[PAIR_SENDER], ids, SENDERS);
+    pair_record_start(&receiver, &p.side[PAIR_RECEIVER].tap);
+    pair_record_start(&sender.record, &p.side[PAIR_SENDER].tap);
+    sender.inner = p.side[PAIR_SENDER].tap.on_frame;
+    p.side[PAIR_SENDER].tap.on_frame = zero_half;
+    pair_run(&p);
+    CU_ASSERT_EQUAL(p.side[PAIR_RECEIVER].status, TALLY_OK);
+    CU_ASSERT_EQUAL(p.side[PAIR_RECEIVER].row_count, SENDERS / 2);
+
+    size_t items, rows;
+    const psi_item *item = party_input_items(p.side[PAIR_SENDER].input, &items);
+    const party_row *row = party_input_rows(p.side[PAIR_SENDER].input, &rows);
+    static psi_vole_entry entry[SENDERS];
+    static uint8_t kept[SENDERS];
+    psi_sid sid = session_id(&receiver, &sender.record);
+    CU_ASSERT_FATAL(items == SENDERS && rows == SENDERS && sender.record.count == 5);
+    psi_vole_entries(entry, item, 0, items, &sid, BINS);
+    for (size_t i = 0; i < p.side[PAIR_RECEIVER].row_count; i++)
+        kept[p.side[PAIR_RECEIVER].rows[i] - 1] = 1;
+    unsigned of_bin = 0, lost_of_bin = 0;
+    for (size_t i = 0; i < rows; i++)
+        if (entry[row[i].item].bin == 0) {
+            of_bin++;
+            lost_of_bin += !kept[row[i].row - 1];
+        }
+    /* Both are hypergeometric or binomial with a standard deviation of at most 23 and 12: seven of them. */
+    CU_ASSERT(of_bin > SENDERS / 2 - 160 && of_bin < SENDERS / 2 + 160);
+    CU_ASSERT(2 * lost_of_bin > of_bin - 168 && 2 * lost_of_bin < of_bin + 168);
+    pair_record_free(&receiver);
+    pair_record_free(&sender.record);
+    pair_free(&p);
+}
+
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {{"file_order_leaves_no_trace", test_file_order_leaves_no_trace},
                                       {"place_of_a_senders_item", test_place_of_a_senders_item},
-                                      {"place_of_a_receivers_item", test_place_of_a_receivers_item}};
+                                      {"place_of_a_receivers_item", test_place_of_a_receivers_item},
+                                      {"tags_of_all_bins_are_mixed", test_tags_of_all_bins_are_mixed}};
     return unit_main(argc, argv, "order", tests, sizeof tests / sizeof *tests);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Known-answer transcripts (protocols.md G.3): with fixed randomness every frame of a run is the frozen one.
+ * Known-answer transcripts: with fixed randomness every frame of a run is the frozen one.
  * With TALLY_WRITE_VECTORS=1 in the environment the files are written instead, which is right only when the
  * wire format changes on purpose.
  */
@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #define HEX_MAX 2 /* up to this n payloads are in the file, not only their hashes */
 
@@ -53,7 +55,7 @@ static void print_frames(FILE *out, const char *who, const pair_record *record, 
 }
 
 /* Receiver 0 .. n-1, sender n/2 .. n/2 + n-1. */
-static void run_and_print(FILE *out, enum tally_security security, uint32_t n)
+static void run_and_print(FILE *out, enum tally_protocol protocol, enum tally_security security, uint32_t n)
 {
     pair p;
     pair_record record[2];
@@ -63,6 +65,7 @@ static void run_and_print(FILE *out, enum tally_security security, uint32_t n)
     for (uint32_t i = 0; i < 2 * n; i++)
         ids[i] = i;
     pair_init(&p, security, TALLY_REVEAL_BOTH);
+    pair_set_protocol(&p, protocol);
     pair_add(&p.side[PAIR_RECEIVER], ids, n);
     pair_add(&p.side[PAIR_SENDER], ids + n / 2, n);
     for (int i = 0; i < 2; i++) {
@@ -76,14 +79,15 @@ static void run_and_print(FILE *out, enum tally_security security, uint32_t n)
     for (int i = 0; i < 2; i++) {
         CU_ASSERT_EQUAL(p.side[i].status, TALLY_OK);
         CU_ASSERT_EQUAL(p.side[i].row_count, n - n / 2);
-        print_frames(out, i == PAIR_RECEIVER ? "receiver" : "sender", &record[i], n <= HEX_MAX);
+        print_frames(out, i == PAIR_RECEIVER ? "receiver" : "sender", &record[i],
+                     n <= HEX_MAX && protocol == TALLY_ECDH);
         pair_record_free(&record[i]);
     }
     pair_free(&p);
     free(ids);
 }
 
-static char *transcript(enum tally_security security, const char *name)
+static char *transcript(enum tally_protocol protocol, enum tally_security security, const char *name)
 {
     static const uint32_t sizes[] = {1, 2, 100, 1024};
     char *text = NULL;
@@ -106,11 +110,13 @@ static char *transcript(enum tally_security security, const char *name)
         "0\" to n-1, sender from n/2 on, n of them; one key of profile exact.\n"
         "# Randomness: one ChaCha20 stream a side (psi_rng_set_seed), key 000102..1f receiver, 808182..9f "
         "sender.\n"
-        "# A line is: who sent it, number of the frame, type, bytes of its payload, their SHA-256, for n <= "
-        "%d the bytes.\n",
-        name, tally_version(), HEX_MAX);
+        "# A line is: who sent it, number of the frame, type, bytes of its payload, their SHA-256",
+        name, tally_version());
+    if (protocol == TALLY_ECDH)
+        fprintf(out, ", for n <= %d the bytes", HEX_MAX);
+    fprintf(out, ".\n");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-        run_and_print(out, security, sizes[i]);
+        run_and_print(out, protocol, security, sizes[i]);
     fclose(out);
     return text;
 }
@@ -138,11 +144,11 @@ static void compare(char *have, FILE *want, const char *path)
     CU_ASSERT(at && *at == 0);
 }
 
-static void check(enum tally_security security, const char *name)
+static void check(enum tally_protocol protocol, enum tally_security security, const char *name)
 {
     char path[100];
     snprintf(path, sizeof path, "tests/vectors/transcript-%s.txt", name);
-    char *text = transcript(security, name);
+    char *text = transcript(protocol, security, name);
     int write = getenv("TALLY_WRITE_VECTORS") != NULL;
     FILE *f = fopen(path, write ? "w" : "r");
     CU_ASSERT_PTR_NOT_NULL(f);
@@ -157,16 +163,41 @@ static void check(enum tally_security security, const char *name)
 
 static void test_semi_honest(void)
 {
-    check(TALLY_SEMI_HONEST, "semi-honest");
+    check(TALLY_ECDH, TALLY_SEMI_HONEST, "semi-honest");
 }
 
 static void test_malicious(void)
 {
-    check(TALLY_MALICIOUS, "malicious");
+    check(TALLY_ECDH, TALLY_MALICIOUS, "malicious");
+}
+
+static void test_vole(void)
+{
+    check(TALLY_VOLE, TALLY_SEMI_HONEST, "vole");
+}
+
+/* The same frames from the portable backends: this program once more. */
+static void test_portable(void)
+{
+    int status = -1;
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        unsetenv("TALLY_RESULTS");
+        unsetenv("TALLY_WRITE_VECTORS");
+        setenv("TALLY_BACKEND", "portable", 1);
+        execl("/proc/self/exe", "test_transcript", "semi_honest", "malicious", "vole", (char *)NULL);
+        _exit(127);
+    }
+    CU_ASSERT_FATAL(pid > 0 && waitpid(pid, &status, 0) == pid);
+    CU_ASSERT_EQUAL(status, 0);
 }
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"semi_honest", test_semi_honest}, {"malicious", test_malicious}};
+    static const unit_test tests[] = {{"semi_honest", test_semi_honest},
+                                      {"malicious", test_malicious},
+                                      {"vole", test_vole},
+                                      {"portable", test_portable}};
     return unit_main(argc, argv, "transcript", tests, sizeof tests / sizeof *tests);
 }

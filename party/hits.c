@@ -122,6 +122,17 @@ tally_status party_hits_tell(party_hits *h, tally_error *error)
     return party_exchange(h->run, &bitmap, 0, NULL, h, error);
 }
 
+#ifdef TALLY_TEST
+static party_keys_seen keys_seen;
+static void *keys_user;
+
+void party_hits_watch(party_keys_seen seen, void *user)
+{
+    keys_seen = seen;
+    keys_user = user;
+}
+#endif
+
 tally_status party_hits_collect(party_hits *h, const uint32_t *item_of, size_t stride, const uint8_t *keys,
                                 party_matched *matched, tally_error *error)
 {
@@ -132,6 +143,10 @@ tally_status party_hits_collect(party_hits *h, const uint32_t *item_of, size_t s
         h->sealed = NULL;
         if (!sealed->items || !sealed->keys)
             return party_no_memory(error, "the columns of the matches");
+#ifdef TALLY_TEST
+        if (keys_seen)
+            keys_seen(keys_user, h->run, keys);
+#endif
     }
     matched->bits = psi_calloc(h->run->own / 8 + 1, 1);
     if (!matched->bits)

@@ -44,6 +44,13 @@ tally_status party_hits_collect(party_hits *h, const uint32_t *item_of, size_t s
                                 party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
 void party_hits_free(party_hits *h);
 
+#ifdef TALLY_TEST
+/* Test builds only: is told all keys of the receiver's own items (run->own of them) at the end of a run with
+ * columns; NULL turns it off. */
+typedef void (*party_keys_seen)(void *user, const party_run *run, const uint8_t *keys);
+void party_hits_watch(party_keys_seen seen, void *user);
+#endif
+
 /* The sender's side, when the result is revealed to both: receives the bitmap over its items in the order
    sent (*told: psi_free), checks it and counts its bits. TALLY_ERR_MALFORMED: bits beyond the list, or more
    than the peer has items. */

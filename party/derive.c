@@ -105,22 +105,40 @@ static tally_status hash(party_derive *d, const tally_input *input, const psi_pa
     return st ? party_fail(error, st, "hashing an identifier failed") : TALLY_OK;
 }
 
+/* Canonical forms of the keys of a record. */
+static enum party_reject forms(party_derive *d, const tally_input *input, const uint8_t *p,
+                               const party_csv_record *record, psi_part parts[PARTY_KEYS_MAX])
+{
+    tally_text text;
+    /* A broken GB18030 character may have swallowed a delimiter: the columns are then not to be trusted. */
+    enum party_reject reject = record->bad_encoding               ? PARTY_REJECT_ENCODING
+                               : record->fields != input->columns ? PARTY_REJECT_COLUMNS
+                                                                  : PARTY_ACCEPTED;
+    for (size_t k = 0; reject == PARTY_ACCEPTED && k < input->key_count; k++) {
+        reject = party_derive_text(d, p, &d->fields[input->keys[k].index], &text);
+        if (reject == PARTY_ACCEPTED)
+            reject = apply(d, input, k, &text, &parts[k]);
+    }
+    return reject;
+}
+
 tally_status party_derive_record(party_derive *d, const tally_input *input, const uint8_t *p,
                                  const party_csv_record *record, psi_item *item, enum party_reject *reject,
                                  tally_error *error)
 {
     psi_part parts[PARTY_KEYS_MAX];
-    tally_text text;
-    /* A broken GB18030 character may have swallowed a delimiter: the columns are then not to be trusted. */
-    *reject = record->bad_encoding               ? PARTY_REJECT_ENCODING
-              : record->fields != input->columns ? PARTY_REJECT_COLUMNS
-                                                 : PARTY_ACCEPTED;
-    for (size_t k = 0; *reject == PARTY_ACCEPTED && k < input->key_count; k++) {
-        *reject = party_derive_text(d, p, &d->fields[input->keys[k].index], &text);
-        if (*reject == PARTY_ACCEPTED)
-            *reject = apply(d, input, k, &text, &parts[k]);
-    }
+    *reject = forms(d, input, p, record, parts);
     return *reject == PARTY_ACCEPTED ? hash(d, input, parts, item, error) : TALLY_OK;
+}
+
+tally_status party_derive_block(party_derive *d, const tally_input *input, const uint8_t *p,
+                                const party_csv_record *record, uint8_t block[64], int *one_block,
+                                psi_item *item, enum party_reject *reject, tally_error *error)
+{
+    psi_part parts[PARTY_KEYS_MAX];
+    *reject = forms(d, input, p, record, parts);
+    *one_block = *reject == PARTY_ACCEPTED && psi_item_block(parts, input->key_count, block);
+    return *reject == PARTY_ACCEPTED && !*one_block ? hash(d, input, parts, item, error) : TALLY_OK;
 }
 
 tally_status party_derive_texts(party_derive *d, const tally_input *input, const tally_text *texts,

@@ -36,6 +36,14 @@ enum party_reject party_derive_text(party_derive *d, const uint8_t *record, cons
 tally_status party_derive_record(party_derive *d, const tally_input *input, const uint8_t *p,
                                  const party_csv_record *record, psi_item *item, enum party_reject *reject,
                                  tally_error *error) TALLY_MUST_CHECK;
+/*
+ * The same without hashing, for many items at once: *one_block = 1 leaves the message of an accepted row in
+ * block, for psi_items_from_blocks; 0: it is too long for that, and *item is the item.
+ */
+tally_status party_derive_block(party_derive *d, const tally_input *input, const uint8_t *p,
+                                const party_csv_record *record, uint8_t block[64], int *one_block,
+                                psi_item *item, enum party_reject *reject,
+                                tally_error *error) TALLY_MUST_CHECK;
 /* The same for texts from memory, one per key. */
 tally_status party_derive_texts(party_derive *d, const tally_input *input, const tally_text *texts,
                                 psi_item *item, enum party_reject *reject,

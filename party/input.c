@@ -6,8 +6,10 @@
 #include "party/error.h"
 #include "party/io.h"
 #include "psi/mem.h"
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 tally_status tally_input_new(tally_input **out, tally_error *error)
@@ -200,6 +202,11 @@ tally_status tally_input_add_row(tally_input *input, const tally_text *keys, siz
     return st ? st : party_input_take(input, &row, &item, reject, error);
 }
 
+void party_input_threads(tally_input *input, unsigned threads)
+{
+    input->threads = threads;
+}
+
 const char *tally_reject_name(size_t i)
 {
     return i < PARTY_REJECT_COUNT ? party_reject_name((int)i) : NULL;
@@ -218,15 +225,35 @@ void tally_input_get_stats(const tally_input *input, tally_input_stats *out)
 /* ---- Taking rows
  * ------------------------------------------------------------------------------------------------- */
 
-/* Makes room for one more entry of `size` bytes: doubles. */
-static int grow(void **list, size_t count, size_t *room, size_t size)
+#define HUGE_PAGE (2u << 20)
+#define HUGE_FROM (16u << 20) /* bytes of a list from which on huge pages are asked for */
+#define GROWTH 16             /* times the room of before, at most */
+
+/* A large list is filled once from front to back: huge pages save most of the time its pages take to appear.
+ * A wish, so that nothing depends on the answer. */
+static void wish_huge_pages(void *p, size_t bytes)
 {
-    if (count < *room)
+    uintptr_t begin = ((uintptr_t)p + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    uintptr_t end = ((uintptr_t)p + bytes) / HUGE_PAGE * HUGE_PAGE;
+    if (bytes >= HUGE_FROM)
+        (void)madvise((char *)p + (begin - (uintptr_t)p), end - begin, MADV_HUGEPAGE);
+}
+
+/*
+ * Makes room for `more` entries of `size` bytes behind the first `count`: doubles, or more if more are
+ * expected.
+ */
+static int grow(void **list, size_t count, size_t more, size_t expected, size_t *room, size_t size)
+{
+    if (more <= *room - count)
         return 1;
-    size_t wanted = *room ? 2 * *room : 1024;
+    size_t least = *room ? *room : 64, wanted = expected < GROWTH * least ? expected : GROWTH * least;
+    wanted = wanted < 2 * least ? 2 * least : wanted;
+    wanted = wanted < count + more ? count + more : wanted;
     void *p = psi_calloc(wanted, size);
     if (!p)
         return 0;
+    wish_huge_pages(p, wanted * size);
     if (count)
         memcpy(p, *list, count * size);
     psi_free(*list);
@@ -235,30 +262,79 @@ static int grow(void **list, size_t count, size_t *room, size_t size)
     return 1;
 }
 
+static int grow_rows(tally_input *input, size_t more, size_t expected)
+{
+    void *rows = input->rows, *items = input->items;
+    int good = grow(&items, input->row_count, more, expected, &input->item_room, sizeof *input->items) &&
+               grow(&rows, input->row_count, more, expected, &input->row_room, sizeof *input->rows);
+    input->rows = rows;
+    input->items = items;
+    return good;
+}
+
+static int grow_rejects(tally_input *input, size_t more)
+{
+    void *rejects = input->rejects;
+    int good = grow(&rejects, input->reject_count, more, 0, &input->reject_room, sizeof *input->rejects);
+    input->rejects = rejects;
+    return good;
+}
+
+int party_taken_room(party_taken *t, size_t accepted, size_t rejected)
+{
+    void *rows = t->rows, *items = t->items, *rejects = t->rejects;
+    int good = grow(&items, t->count, accepted, 0, &t->item_room, sizeof *t->items) &&
+               grow(&rows, t->count, accepted, 0, &t->row_room, sizeof *t->rows) &&
+               grow(&rejects, t->reject_count, rejected, 0, &t->reject_room, sizeof *t->rejects);
+    t->rows = rows;
+    t->items = items;
+    t->rejects = rejects;
+    return good;
+}
+
+static void take_reject(tally_input *input, uint32_t line, uint8_t reason)
+{
+    input->rejects[input->reject_count++] = (party_reject_row){line, reason};
+    input->stats.rejected++;
+    if (input->stats.by_reason[reason]++ == 0)
+        input->stats.first_line[reason] = line;
+}
+
 tally_status party_input_take(tally_input *input, const party_row *row, const psi_item *item,
                               enum party_reject reject, tally_error *error)
 {
-    void *rows = input->rows, *items = input->items, *rejects = input->rejects;
-    int room = reject == PARTY_ACCEPTED
-                   ? grow(&items, input->row_count, &input->item_room, sizeof *item) &&
-                         grow(&rows, input->row_count, &input->row_room, sizeof *row)
-                   : grow(&rejects, input->reject_count, &input->reject_room, sizeof *input->rejects);
-    input->rows = rows;
-    input->items = items;
-    input->rejects = rejects;
-    if (!room)
+    if (reject == PARTY_ACCEPTED ? !grow_rows(input, 1, 0) : !grow_rejects(input, 1))
         return party_no_memory(error, "the rows of the input");
     input->stats.rows++;
     if (reject == PARTY_ACCEPTED) {
         input->items[input->row_count] = *item;
         input->rows[input->row_count++] = *row;
         input->stats.accepted++;
-        return TALLY_OK;
+    } else {
+        take_reject(input, row->line, (uint8_t)reject);
     }
-    input->rejects[input->reject_count++] = (party_reject_row){row->line, (uint8_t)reject};
-    input->stats.rejected++;
-    if (input->stats.by_reason[reject]++ == 0)
-        input->stats.first_line[reject] = row->line;
+    return TALLY_OK;
+}
+
+tally_status party_input_take_all(tally_input *input, const party_taken *t, uint64_t line, size_t expected,
+                                  tally_error *error)
+{
+    if (!grow_rows(input, t->count, expected) || !grow_rejects(input, t->reject_count))
+        return party_no_memory(error, "the rows of the input");
+    uint32_t first_row = (uint32_t)(input->stats.rows + 1), first_line = (uint32_t)line;
+    party_row *rows = input->rows ? input->rows + input->row_count : NULL;
+    for (size_t i = 0; i < t->count; i++) {
+        rows[i] = t->rows[i];
+        rows[i].row += first_row;
+        rows[i].line += first_line;
+    }
+    if (t->count)
+        memcpy(input->items + input->row_count, t->items, t->count * sizeof *t->items);
+    for (size_t i = 0; i < t->reject_count; i++)
+        take_reject(input, first_line + t->rejects[i].line, t->rejects[i].reason);
+    input->row_count += t->count;
+    input->stats.accepted += t->count;
+    input->stats.rows += t->data_rows;
     return TALLY_OK;
 }
 

@@ -19,6 +19,15 @@ typedef struct party_reject_row {
     uint8_t reason;
 } party_reject_row;
 
+/* Rows that were taken, in input order; items[r] belongs to rows[r] until duplicates are folded. */
+typedef struct party_taken {
+    party_row *rows;
+    psi_item *items;
+    party_reject_row *rejects;
+    size_t count, row_room, item_room, reject_count, reject_room;
+    uint32_t data_rows; /* accepted and rejected */
+} party_taken;
+
 struct tally_input {
     /* settings */
     party_key keys[PARTY_KEYS_MAX];
@@ -28,6 +37,7 @@ struct tally_input {
     party_csv_format format;
     int header;
     uint64_t max_rejects, max_rejects_ppm;
+    unsigned threads;
 
     /* the file */
     int fd;      /* -1: none */
@@ -55,6 +65,15 @@ struct tally_input {
 /* Takes one accepted (item) or rejected (item NULL) row into the lists and the statistics. */
 tally_status party_input_take(tally_input *input, const party_row *row, const psi_item *item,
                               enum party_reject reject, tally_error *error) TALLY_MUST_CHECK;
+/* Makes room for so many more; 0: no memory. */
+int party_taken_room(party_taken *t, size_t accepted, size_t rejected);
+/*
+ * Takes what was taken elsewhere, whose numbers count from 0: the next rows of the input, the first of them
+ * at physical line `line`. expected: rows of the whole input, as far as can be told now; memory is not taken
+ * for much more.
+ */
+tally_status party_input_take_all(tally_input *input, const party_taken *t, uint64_t line, size_t expected,
+                                  tally_error *error) TALLY_MUST_CHECK;
 /* Drops rows, statistics and the open file; settings stay. */
 void party_input_reset(tally_input *input);
 /* The file's name as messages show it. */
@@ -63,8 +82,8 @@ void party_input_name(const tally_input *input, char *out, size_t size);
 int party_input_is(const tally_input *input, const char *path);
 
 #ifdef TALLY_TEST
-/* Test builds only: bytes of one read (default 4 MiB), and the highest row and line number (default 2^32 -
- * 1). */
+/* Test builds only: bytes of one read and of a thread's piece (default 1 MiB), and the highest row and line
+ * number (default 2^32 - 1). */
 void party_input_limits(size_t chunk, uint32_t highest);
 #endif
 

@@ -2,22 +2,27 @@
 /* Reading the input: records out of the file, one pass; then duplicates are folded. */
 #include "party/rows.h"
 
+#include "party/ahead.h"
 #include "party/derive.h"
 #include "party/error.h"
 #include "party/file.h"
 #include "party/input.h"
 #include "party/io.h"
+#include "party/pool.h"
 #include "psi/mem.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static size_t chunk = 4u << 20;
+#define THREADS_MAX 16u /* that read: each holds a piece and its rows */
+
+static size_t chunk = 1u << 20;       /* bytes of one read, and of a piece that a thread reads ahead */
 static uint32_t highest = UINT32_MAX; /* row and line numbers are 32 bits in party_row */
 
 #ifdef TALLY_TEST
@@ -301,10 +306,143 @@ static tally_status one_row(reader *r, party_derive *d, tally_error *error)
     return st ? st : party_input_take(r->input, &row, &item, reject, error);
 }
 
+/* ---- Reading by several threads
+ * ------------------------------------------------------------------------------------ */
+
+/*
+ * The threads read pieces of the file ahead and hand in what they found in the order of the file. A piece
+ * that begins where the one before ended is taken as it is; what was not found, or was guessed wrongly, is
+ * read record by record as if there were one thread. So rows, numbers and errors are those of one thread.
+ */
+typedef struct crew {
+    reader *reader; /* of whoever's turn it is, as are all up to the lock */
+    party_derive *derive;
+    party_ahead *aheads; /* one for each thread */
+    watch quiet;         /* for threads that are not the caller's: progress is told by that one */
+    uint64_t base;       /* the pieces begin here */
+    int done;            /* the end of the data was seen */
+    tally_status status;
+    tally_error *error;
+
+    pthread_mutex_t lock;
+    pthread_cond_t next;
+    size_t turn; /* piece to be handed in */
+} crew;
+
+static uint64_t position(const reader *r)
+{
+    return r->read - (r->end - r->begin);
+}
+
+static void seek(reader *r, uint64_t to)
+{
+    if (to <= r->read && r->read - to <= r->end) {
+        r->begin = r->end - (size_t)(r->read - to);
+    } else {
+        r->begin = r->end = 0;
+        r->read = to;
+    }
+}
+
+/* Rows of the whole file if it goes on like this, and a little more: how much memory is asked for at once, no
+ * limit. */
+static size_t expected_rows(const reader *r, const party_ahead *a)
+{
+    double rows = (double)(r->input->row_count + a->taken.count);
+    return (size_t)(rows * 1.02 * (double)r->size / (double)a->end);
+}
+
+/* Hands in a piece that ends at `to`. */
+static void hand_in(crew *c, const party_ahead *a, uint64_t to)
+{
+    reader *r = c->reader;
+    tally_input *input = r->input;
+    tally_status st = look_up(r->watch, input, position(r), r->size, c->error);
+    if (!st && a->status == TALLY_ERR_FILE)
+        st = party_io_failed(c->error, "read", input->path, a->fault);
+    else if (!st && a->status)
+        st = party_no_memory(c->error, "the rows of the input");
+    while (!st && !c->done && position(r) < to) {
+        int found = 0;
+        if (position(r) == a->begin && a->end > a->begin &&
+            highest - input->stats.rows >= a->taken.data_rows && r->line + a->lines <= highest) {
+            st = party_input_take_all(input, &a->taken, r->line, expected_rows(r, a), c->error);
+            r->line += a->lines;
+            seek(r, a->end);
+            continue;
+        }
+        st = next_record(r, &found, c->error);
+        if (!st && found)
+            st = one_row(r, c->derive, c->error);
+        c->done = !found;
+    }
+    c->status = st;
+}
+
+static tally_status one_piece(void *user, unsigned worker, size_t begin, size_t end)
+{
+    crew *c = user;
+    party_ahead *a = &c->aheads[worker];
+    size_t piece = begin / chunk;
+    party_ahead_read(a, c->base + begin, c->base + end, c->reader->size, begin == 0);
+    pthread_mutex_lock(&c->lock);
+    while (c->turn != piece)
+        pthread_cond_wait(&c->next, &c->lock);
+    pthread_mutex_unlock(&c->lock);
+    const watch *own = c->reader->watch;
+    if (worker)
+        c->reader->watch = &c->quiet;
+    if (!c->status && !c->done)
+        hand_in(c, a, c->base + end);
+    c->reader->watch = own;
+    tally_status st = c->status;
+    pthread_mutex_lock(&c->lock);
+    c->turn++;
+    pthread_cond_broadcast(&c->next);
+    pthread_mutex_unlock(&c->lock);
+    return st;
+}
+
+/* All rows behind what the reader has consumed. */
+static tally_status read_rows(reader *r, party_derive *d, party_pool *pool, tally_error *error)
+{
+    crew c = {.reader = r, .derive = d, .quiet = *r->watch, .base = position(r), .error = error};
+    unsigned threads = party_pool_size(pool), made = 0;
+    tally_status st = TALLY_OK;
+    c.quiet.progress = NULL;
+    c.aheads = psi_calloc(threads, sizeof *c.aheads);
+    if (!c.aheads)
+        return party_no_memory(error, "reading the input");
+    while (!st && made < threads)
+        st = party_ahead_init(&c.aheads[made++], r->input, chunk, error);
+    if (!st) {
+        pthread_mutex_init(&c.lock, NULL);
+        pthread_cond_init(&c.next, NULL);
+        st = party_pool_run(pool, (size_t)(r->size - c.base), chunk, one_piece, &c);
+        pthread_cond_destroy(&c.next);
+        pthread_mutex_destroy(&c.lock);
+    }
+    for (unsigned i = 0; i < made; i++)
+        party_ahead_free(&c.aheads[i]);
+    psi_free(c.aheads);
+    return st;
+}
+
+/* A thread for each piece of work, up to what is allowed and of use: from a few on, memory is the limit. */
+static tally_status make_pool(const tally_input *input, uint64_t pieces, party_pool **pool,
+                              tally_error *error)
+{
+    unsigned threads = party_pool_threads(input->threads);
+    threads = threads < THREADS_MAX ? threads : THREADS_MAX;
+    threads = threads < pieces ? threads : pieces ? (unsigned)pieces : 1;
+    return party_pool_new(pool, threads, error);
+}
+
 static tally_status read_file(tally_input *input, const watch *w, tally_error *error)
 {
     reader r = {.input = input, .watch = w, .line = 1};
     party_derive *d = NULL;
+    party_pool *pool = NULL;
     int found = 0;
     tally_status st = open_file(input, w, error);
     if (!st)
@@ -318,17 +456,17 @@ static tally_status read_file(tally_input *input, const watch *w, tally_error *e
         st = next_record(&r, &found, error);
     if (!st)
         st = first_record(&r, d, found, error);
-    if (!st && found && input->header)
-        st = next_record(&r, &found, error);
-    while (!st && found) {
+    if (!st && found && !input->header)
         st = one_row(&r, d, error);
-        if (!st)
-            st = next_record(&r, &found, error);
-    }
+    if (!st && found)
+        st = make_pool(input, r.size / chunk, &pool, error);
+    if (!st && found)
+        st = read_rows(&r, d, pool, error);
     if (!st)
         st = look_up(w, input, r.size, r.size, error);
     if (!st)
         st = party_input_unchanged(input, error);
+    party_pool_free(pool);
     party_derive_free(d);
     psi_free(r.buf);
     return st;

@@ -29,8 +29,12 @@ typedef void (*party_rows_progress)(void *user, uint64_t done, uint64_t total);
 size_t party_input_keys(const tally_input *input);
 const char *party_input_key_profile(const tally_input *input, size_t k);
 
+/* Threads for reading and sorting: 0, the default, for as many as party_pool_threads finds. */
+void party_input_threads(tally_input *input, unsigned threads);
+
 /* tally_input_load with cancel and progress. Loads once; a second call returns TALLY_OK at once. Duplicates
-   are folded. Fails before any work if no key was added or neither file nor rows were given. */
+   are folded. Progress is told by the calling thread only. Fails before any work if no key was added or
+   neither file nor rows were given. */
 tally_status party_input_load(tally_input *input, party_cancel *cancel, party_rows_progress progress,
                               void *user, tally_error *error) TALLY_MUST_CHECK;
 

@@ -129,6 +129,7 @@ static void fill_terms(tally_session *s)
 static tally_status read_input(tally_session *s, tally_error *error)
 {
     begin_phase(s, PARTY_READING);
+    party_input_threads(s->input, s->threads);
     tally_status st = party_input_load(s->input, &s->cancel, tell_progress, s, error);
     if (!st && s->output_path)
         st = party_output_open(&s->output, s->output_path, s->output_overwrite,

@@ -486,7 +486,7 @@ static void test_windows(void)
     for (size_t chunk = 1; chunk <= sizeof text; chunk++) {
         party_input_limits(chunk, UINT32_MAX);
         tally_input *input = load(text, "id:exact", NULL);
-        party_input_limits(4u << 20, UINT32_MAX);
+        party_input_limits(1u << 20, UINT32_MAX);
         if (chunk < 4) { /* the byte order mark is looked for in the first window */
             tally_input_free(input);
             continue;
@@ -498,10 +498,10 @@ static void test_windows(void)
     }
     CU_ASSERT(want[0].offset == 12 && want[0].length == 16 && want[3].line == 7);
     tally_input_free(whole);
-    party_input_limits(4u << 20, 3);
+    party_input_limits(1u << 20, 3);
     expect_error("id\na\nb\nc\n", "id:exact", "more than 3 lines", "split");
     expect_shape("id\na\nb\n", "id:exact", "1/2@0 2/3@1 ");
-    party_input_limits(4u << 20, UINT32_MAX);
+    party_input_limits(1u << 20, UINT32_MAX);
 }
 
 static void test_standard_input(void)
@@ -606,7 +606,7 @@ static void test_while_reading(void)
     /* a later load reads what is there now */
     CU_ASSERT_EQUAL(party_input_load(input, NULL, NULL, NULL, &error), TALLY_OK);
     CU_ASSERT(stats_of(input).rows < 100 && stats_of(input).rows > 10);
-    party_input_limits(4u << 20, UINT32_MAX);
+    party_input_limits(1u << 20, UINT32_MAX);
     tally_input_free(input);
 }
 
@@ -632,7 +632,7 @@ static void test_faults(void)
             unsigned long made = io ? party_io_count() : psi_mem_count();
             party_io_fail_at(0, 0);
             psi_mem_fail_at(0);
-            party_input_limits(4u << 20, UINT32_MAX);
+            party_input_limits(1u << 20, UINT32_MAX);
             if (made < n) {
                 CU_ASSERT(st == TALLY_OK && n > 8);
                 CU_ASSERT_EQUAL(unit_entries(dir), 2);

@@ -5,9 +5,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/tcp.h> /* its tcp_info has the least round trip, which the C library's lacks */
 #include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
+
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -144,7 +145,7 @@ uint32_t party_tcp_round_trip_us(const tally_transport *transport)
     const struct tcp *t = transport->user;
     struct tcp_info info = {0};
     socklen_t len = sizeof info;
-    return getsockopt(t->fd, IPPROTO_TCP, TCP_INFO, &info, &len) ? 0 : info.tcpi_rtt;
+    return getsockopt(t->fd, IPPROTO_TCP, TCP_INFO, &info, &len) ? 0 : info.tcpi_min_rtt;
 }
 
 void party_tcp_free(tally_transport *transport)

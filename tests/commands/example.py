@@ -72,14 +72,14 @@ def ipv6(t):
 def reveal_and_security(t):
     want = lists(t)
     theirs = people.join(t.read("sender.csv"), t.read("receiver.csv"))
-    for security in ("semi-honest", "malicious"):
-        s, r = t.pair(sender=["--output", "s.csv"], receiver=["--output", "r.csv"], both=["--security", security, "--reveal-to", "both", "--force"], **KEYS)
+    for terms in (["--protocol", "ecdh"], ["--protocol", "vole"], ["--security", "malicious"], ["--protocol", "ecdh", "--security", "malicious"]):
+        s, r = t.pair(sender=["--output", "s.csv"], receiver=["--output", "r.csv"], both=[*terms, "--reveal-to", "both", "--force"], **KEYS)
         if t.good(s, r):
-            t.equal(t.read("r.csv"), want, f"receiver, {security}, both")
-            t.equal(t.read("s.csv"), theirs, f"sender, {security}, both")
-        s, r = t.pair(receiver=["--output", "m.csv", "--force"], both=["--security", security, "--threads", "1"], **KEYS)
+            t.equal(t.read("r.csv"), want, f"receiver, {terms}, both")
+            t.equal(t.read("s.csv"), theirs, f"sender, {terms}, both")
+        s, r = t.pair(receiver=["--output", "m.csv", "--force"], both=[*terms, "--threads", "1"], **KEYS)
         if t.good(s, r):
-            t.equal(t.read("m.csv"), want, f"receiver, {security}")
+            t.equal(t.read("m.csv"), want, f"receiver, {terms}")
 
 
 @test

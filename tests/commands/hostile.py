@@ -12,6 +12,7 @@ HELLO1, HELLO2, ABORT, HEARTBEAT, DONE = 1, 2, 3, 4, 5
 POINTS, REPLY, SENDERS = 16, 17, 18
 KEY, BLINDED, EVALUATED, TAGS = 24, 25, 26, 27
 MATCHED, CONFIRM = 32, 33
+OPEN, CHOICE, TREES, BIN, VOLE_TAGS = 40, 41, 42, 43, 44
 
 # RFC 9496, A.1: small multiples of the generator. A.3: encodings that are none.
 GOOD = [bytes.fromhex(x) for x in ("e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76",
@@ -39,9 +40,9 @@ def text(tag, b):
 
 
 def hello1(role=b"receiver", versions=(1, 1), nonce=bytes(range(32)), security=b"semi-honest", reveal=b"receiver",
-           keys=(b"cn-resident-id",), software=b"hostile 1", function=b"match", terms=None):
+           keys=(b"cn-resident-id",), software=b"hostile 1", function=b"match", protocol=b"ecdh", terms=None):
     if terms is None:
-        terms = text(1, role) + text(2, function) + text(3, b"ecdh") + text(4, security) + text(5, reveal) + b"".join(text(6, k) for k in keys)
+        terms = text(1, role) + text(2, function) + text(3, protocol) + text(4, security) + text(5, reveal) + b"".join(text(6, k) for k in keys)
     return number(1, versions[0]) + number(2, versions[1]) + text(3, software) + text(4, nonce) + text(5, terms)
 
 
@@ -281,6 +282,37 @@ def towards_the_receiver(t):
     attack(t, "random proof", malicious(GOOD[0], (EVALUATED, five + bytes(range(31)) + b"\0" + bytes(range(31)) + b"\0")), "receiver", code=0, more=terms, text="proof")
     attack(t, "no proof", malicious(GOOD[0], (EVALUATED, five)), "receiver", code=0, more=terms)
     attack(t, "tags before the proof", malicious(GOOD[0], (TAGS, bytes(48))), "receiver", code=0, more=terms)
+    t.clean(before)
+
+
+@test
+def in_the_fast_protocol(t):
+    before = small(t)
+
+    def to_sender(*frames, items=3):
+        return lambda p: (p.greet(items, protocol=b"vole"), *(p.frame(*f) for f in frames))
+
+    def to_receiver(*frames):
+        return lambda p: (p.greet(role=b"sender", protocol=b"vole"), p.until(OPEN), *(p.frame(*f) for f in frames))
+
+    pairs = b"".join(GOOD[k % 3] for k in range(256))
+    attack(t, "k of 9", to_sender((OPEN, b"\x09" + pairs)), code=0)
+    attack(t, "k of 0", to_sender((OPEN, b"\x00" + pairs)), code=0)
+    attack(t, "short opening", to_sender((OPEN, b"\x04" + pairs[:-1])), code=0)
+    for name, point in BAD.items():
+        attack(t, f"{name} in the base OTs", to_sender((OPEN, b"\x04" + pairs[:32 * 77] + point + pairs[32 * 78:])), code=0)
+    attack(t, "trees first", to_sender((TREES, bytes(4096))), code=0)
+    attack(t, "points of the other protocol", to_sender((POINTS, GOOD[0])), code=0)
+    attack(t, "a bin before the trees", to_sender((OPEN, b"\x04" + pairs), (BIN, bytes(4096))), code=0)
+    attack(t, "done after the opening", to_sender((OPEN, b"\x04" + pairs), (DONE, b"")), code=0)
+    attack(t, "no choice", to_receiver((CHOICE, b"x")), "receiver", code=0)
+    attack(t, "tags before the choice", to_receiver((VOLE_TAGS, bytes(48))), "receiver", code=0)
+    v = attack(t, "2^30 declared, nothing sent", lambda p: (to_sender(items=1 << 30)(p), p.close()), status=(6, 8))
+    if v.usage:
+        t.check(v.usage.ru_maxrss < 300_000, f"2^30 declared items cost {v.usage.ru_maxrss} KiB at the sender")
+    v = attack(t, "2^30 declared to the receiver", lambda p: (p.greet(1 << 30, role=b"sender", protocol=b"vole"), p.close()), "receiver", status=(6, 8))
+    if v.usage:
+        t.check(v.usage.ru_maxrss < 300_000, f"2^30 declared items cost {v.usage.ru_maxrss} KiB at the receiver")
     t.clean(before)
 
 

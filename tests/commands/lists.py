@@ -79,6 +79,9 @@ def compare(t, receiver, sender, what, *more, key="id_number:cn-resident-id", co
         t.equal(t.read("s.csv"), people.join(sender, receiver, columns, key=canonical), f"{what}: sender's rows")
 
 
+TERMS = (["--protocol", "ecdh"], ["--protocol", "vole"], ["--security", "malicious"])
+
+
 def resident_table(persons, seed=1):
     return people.table([people.resident(p) for p in persons], seed=seed)
 
@@ -88,36 +91,44 @@ def sizes(t):
     shapes = {"both empty": ([], []), "receiver empty": ([], range(3)), "sender empty": (range(3), []), "one and one": ([1], [1]),
               "one, another": ([1], [2]), "one against ten": ([4], range(10)), "ten against one": (range(10), [4]),
               "equal": (range(257), range(257)), "disjoint": (range(100), range(100, 200)), "batch": (range(300), range(43, 299))}
-    for security in ("semi-honest", "malicious"):
+    for terms in TERMS:
         for what, (own, other) in shapes.items():
-            compare(t, resident_table(own), resident_table(other, 2), f"{what}, {security}", "--security", security)
+            compare(t, resident_table(own), resident_table(other, 2), f"{what}, {terms}", *terms)
 
 
 @test
 def random_lists(t):
     rng = random.Random(20240607)
-    for k in range(12):
+    for k in range(18):
         people_here = [rng.randrange(400) for _ in range(rng.randrange(1, 300))]
         people_there = [rng.randrange(400) for _ in range(rng.randrange(1, 300))]
-        compare(t, resident_table(people_here, k), resident_table(people_there, k + 1), f"random lists {k}", "--security",
-                rng.choice(["semi-honest", "malicious"]), "--threads", str(rng.choice([1, 2, 5])), listen=rng.choice(["sender", "receiver"]))
+        compare(t, resident_table(people_here, k), resident_table(people_there, k + 1), f"random lists {k}", *rng.choice(TERMS), "--threads", str(rng.choice([1, 2, 5])), listen=rng.choice(["sender", "receiver"]))
 
 
 @test
 def more_than_a_batch(t):
     """Above 4096 items, so that several frames go each way."""
-    for security in ("semi-honest", "malicious"):
-        compare(t, resident_table(range(5000)), resident_table(range(4000, 8200), 2), security, "--security", security)
+    for terms in TERMS:
+        compare(t, resident_table(range(5000)), resident_table(range(4000, 8200), 2), f"{terms}", *terms)
 
 
 @test
 def large_against_small(t):
-    compare(t, resident_table(range(20000)), resident_table(range(19995, 20005), 2), "20000 against 10")
+    for terms in TERMS[:2]:
+        compare(t, resident_table(range(20000)), resident_table(range(19995, 20005), 2), f"20000 against 10, {terms}", *terms)
 
 
 @test
 def small_against_large(t):
-    compare(t, resident_table(range(19995, 20005)), resident_table(range(20000), 2), "10 against 20000, malicious", "--security", "malicious")
+    for terms in TERMS[1:]:
+        compare(t, resident_table(range(19995, 20005)), resident_table(range(20000), 2), f"10 against 20000, {terms}", *terms)
+
+
+@test
+def more_than_a_bin(t):
+    """Above 2^15 items, so that the fast protocol needs several bins, on either side and on both."""
+    for own, other in ((range(40000), range(30000, 70000)), (range(70000), range(69000, 69100)), (range(100), range(50, 66000))):
+        compare(t, resident_table(own), resident_table(other, 2), f"{own} against {other}", "--protocol", "vole")
 
 
 @test

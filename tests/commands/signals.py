@@ -3,7 +3,7 @@
 import signal
 import time
 
-from breaks import start
+from breaks import PROTOCOLS, at_steps, start
 from harness import PARTS, free_port, listeners, test, wait_until
 
 
@@ -28,7 +28,8 @@ def while_waiting(t):
     t.clean(before)
 
 
-def while_matching(t, number, listen, *more):
+def while_computing(t, number, listen, *more):
+    """In the middle of group operations: 20000 items take seconds."""
     t.ids("sender.csv", range(20000))
     t.ids("receiver.csv", range(10000, 30000))
     before = t.files()
@@ -50,10 +51,20 @@ def while_matching(t, number, listen, *more):
 
 
 @test
-def interrupt_while_matching(t):
-    while_matching(t, signal.SIGINT, "sender")
+def interrupt_while_computing(t):
+    while_computing(t, signal.SIGINT, "sender", "--protocol", "ecdh")
 
 
 @test
-def terminate_while_matching(t):
-    while_matching(t, signal.SIGTERM, "receiver", "--security", "malicious")
+def terminate_while_computing(t):
+    while_computing(t, signal.SIGTERM, "receiver", "--security", "malicious")
+
+
+@test
+def interrupt_at_every_step(t):
+    t.equal(sorted(at_steps(t, lambda p: p.signal(signal.SIGINT), 9)), [], "files left")
+
+
+@test
+def terminate_at_every_step(t):
+    t.equal(sorted(at_steps(t, lambda p: p.signal(signal.SIGTERM), 9, protocols={"vole": PROTOCOLS["vole"]})), [], "files left")

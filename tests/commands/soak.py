@@ -6,7 +6,7 @@ import random
 import time
 
 import people
-from breaks import start
+from breaks import PROTOCOLS, start
 from harness import PARTS, test, wait_until
 
 
@@ -31,20 +31,20 @@ def scale(t):
     own = t.ids("receiver.csv", range(n))
     other = t.ids("sender.csv", range(n // 2, n + n // 2), seed=2)
     want = people.join(own, other)
-    for security in ("semi-honest", "malicious"):
+    for what, words in (("vole", ["--protocol", "vole"]), ("ecdh", ["--protocol", "ecdh"]), ("malicious", ["--security", "malicious"])):
         s, r = measured(t, sender=["--summary", "s.json"], receiver=["-o", "out.csv", "--summary", "r.json", "--force"],
-                        both=["--security", security], timeout="60s")
+                        both=words, timeout="60s")
         if s.status or r.status:
             continue
-        t.equal(t.read("out.csv"), want, f"{n} x {n}, {security}")
+        t.equal(t.read("out.csv"), want, f"{n} x {n}, {what}")
         for p in (s, r):
             cpu = p.usage.ru_utime + p.usage.ru_stime
             above = (p.peak - base) / n
             summary = json.loads(t.read(p.name[0] + ".json"))
-            t.note(f"{n} x {n} {security}, {p.name}: wall {p.seconds:.1f} s, CPU {cpu:.1f} s ({cpu / p.seconds:.2f} cores), "
+            t.note(f"{n} x {n} {what}, {p.name}: wall {p.seconds:.1f} s, CPU {cpu:.1f} s ({cpu / p.seconds:.2f} cores), "
                    f"peak {p.peak / 1e6:.1f} MB = {p.peak / n:.0f} bytes a row, {above:.0f} above the {base / 1e6:.1f} MB of a run with one row; "
                    f"sent {summary['bytes']['sent']}, received {summary['bytes']['received']}; seconds {json.dumps(summary['seconds'])}")
-            t.check(above <= 400, f"{p.name}, {security}: {above:.0f} bytes of peak memory a row, at most 400")
+            t.check(above <= 400, f"{p.name}, {what}: {above:.0f} bytes of peak memory a row, at most 400")
 
 
 @test(long=True)
@@ -58,10 +58,10 @@ def kills_at_random(t):
     end, runs, finished = time.monotonic() + 60, 0, 0
     while time.monotonic() < end and not t.failures:
         runs += 1
-        security, how, role = rng.choice(["semi-honest", "malicious"]), rng.choice([2, 9, 15]), rng.choice(PARTS)
-        s, r, relay = start(t, rng.choice(PARTS), f"k{runs}", "10s", ["--security", security])
+        words, how, role = rng.choice(list(PROTOCOLS.values())), rng.choice([2, 9, 15]), rng.choice(PARTS)
+        s, r, relay = start(t, rng.choice(PARTS), f"k{runs}", "10s", words)
         victim, other = (s, r) if role == "sender" else (r, s)
-        victim.wait(rng.random() * 4)
+        victim.wait(rng.random() ** 2 * 3)
         victim.signal(how)
         victim.wait(5)
         if other.wait(15) is None:

@@ -80,10 +80,12 @@ static tally_status check_settings(const tally_session *s, tally_error *error)
         return usage(error, "the security model is neither semi-honest nor malicious");
     if (s->protocol != TALLY_AUTO && s->protocol != TALLY_ECDH && s->protocol != TALLY_VOLE)
         return usage(error, "the protocol is neither ecdh nor vole nor auto");
-    if (s->protocol == TALLY_VOLE && s->security == TALLY_MALICIOUS)
-        return usage(
-            error,
-            "the malicious model needs the protocol ecdh: vole protects against semi-honest peers only");
+    if (s->protocol == TALLY_VOLE && s->security == TALLY_MALICIOUS) {
+        usage(error,
+              "the malicious model needs the protocol ecdh: vole protects against semi-honest peers only");
+        party_hint(error, "take the protocol ecdh or auto, or agree on the semi-honest model");
+        return TALLY_ERR_USAGE;
+    }
     if (s->reveal != TALLY_REVEAL_RECEIVER && s->reveal != TALLY_REVEAL_BOTH)
         return usage(error, "the result can be revealed to the receiver or to both");
     if (!s->input)

@@ -2,6 +2,7 @@
 /* Matching with columns: right for every match, nothing readable for any other, refusals by name. */
 #include "party/hits.h"
 #include "proto/tally.pb-c.h"
+#include "psi/mem.h"
 #include "psi/tagsize.h"
 #include "tests/support_input.h"
 #include "tests/support_session.h"
@@ -660,13 +661,46 @@ static void test_hello(void)
     CU_ASSERT_EQUAL(parse_columns("sender", list, 1, 1), bad);
 }
 
+/* Each allocation of a run fails once, in steps: neither side says anything but that, or that the other one
+ * stopped; nothing is written. */
+static void check_memory(enum tally_protocol protocol, unsigned long step)
+{
+    static runs x;
+    unsigned long n = 1, failures = 0;
+    for (;; n += step) {
+        start(&x, "id\na\nb\n", "id,v\na,1\nb,2\na,3\n", protocol);
+        offer(&x, "v", 5);
+        want(&x, "v");
+        rows(&x, 2);
+        psi_mem_fail_at(n);
+        pair_run(&x.p);
+        int failed = psi_mem_count() >= n;
+        psi_mem_fail_at(0);
+        failures += (unsigned long)failed;
+        CU_ASSERT(!failed || x.r->status == TALLY_ERR_NO_MEMORY || x.s->status == TALLY_ERR_NO_MEMORY);
+        CU_ASSERT(failed || (!x.r->status && !x.s->status));
+        if (!x.r->status)
+            same_file(x.out, "id,v\na,1\na,3\nb,2\n");
+        pair_free(&x.p);
+        if (!failed)
+            break;
+    }
+    CU_ASSERT(failures > 10);
+}
+
+static void test_memory(void)
+{
+    check_memory(TALLY_ECDH, 1);
+    check_memory(TALLY_VOLE, 5);
+}
+
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
         {"right", test_right},       {"large", test_large},   {"nothing_else", test_nothing_else},
         {"altered", test_altered},   {"input", test_input},   {"terms", test_terms},
         {"settings", test_settings}, {"output", test_output}, {"label", test_label},
-        {"no_label", test_no_label}, {"hello", test_hello},
+        {"no_label", test_no_label}, {"hello", test_hello},   {"memory", test_memory},
     };
     return unit_main(argc, argv, "columns", tests, sizeof tests / sizeof *tests);
 }

@@ -582,6 +582,44 @@ static void test_no_label(void)
     psi_label_free(l);
 }
 
+/* ---- The state table ---------------------------------------------------------------------------------- */
+
+static tally_status take(party_state *s, uint8_t type, size_t length, uint64_t *units)
+{
+    party_frame frame = {.type = type, .length = (uint32_t)length};
+    uint64_t first;
+    return party_state_take(s, &frame, &first, units, NULL);
+}
+
+/* Entries of tags grow by what is sealed, in both protocols; no other frame does. */
+static void test_state(void)
+{
+    party_state s;
+    uint64_t units = 0;
+    for (int vole = 0; vole < 2; vole++) {
+        enum tally_protocol protocol = vole ? TALLY_VOLE : TALLY_ECDH;
+        size_t entry = (vole ? 6 : 16) + 20;
+        uint8_t tags = vole ? WIRE_VOLE_TAGS : WIRE_OPRF_TAGS;
+        party_state_init(&s);
+        party_state_sizes(&s, TALLY_RECEIVER, protocol, vole ? TALLY_SEMI_HONEST : TALLY_MALICIOUS, 0, 1, 3,
+                          6);
+        party_state_sealed(&s, 20);
+        if (vole) {
+            CU_ASSERT_EQUAL(take(&s, WIRE_VOLE_CHOICE, 100, &units), TALLY_OK);
+        } else {
+            CU_ASSERT_EQUAL(take(&s, WIRE_OPRF_KEY, 32, &units), TALLY_OK);
+            CU_ASSERT_EQUAL(take(&s, WIRE_OPRF_EVALUATED, 32 + 64, &units), TALLY_OK);
+        }
+        CU_ASSERT_EQUAL(take(&s, tags, entry - 20, &units), TALLY_ERR_MALFORMED);
+        CU_ASSERT_EQUAL(take(&s, tags, entry + 1, &units), TALLY_ERR_MALFORMED);
+        CU_ASSERT_EQUAL(take(&s, tags, 2 * entry, &units), TALLY_OK);
+        CU_ASSERT_EQUAL(units, 2);
+        CU_ASSERT_EQUAL(take(&s, tags, 2 * entry, &units), TALLY_ERR_MALFORMED);
+        CU_ASSERT_EQUAL(take(&s, tags, entry, &units), TALLY_OK);
+        CU_ASSERT_EQUAL(take(&s, WIRE_DONE, 0, &units), TALLY_OK);
+    }
+}
+
 /* ---- Hello 1 ----------------------------------------------------------------------------------------- */
 
 static tally_status parse_columns(const char *role, Tally__Column **columns, size_t count, uint32_t rows_each)
@@ -701,6 +739,7 @@ int main(int argc, char **argv)
         {"altered", test_altered},   {"input", test_input},   {"terms", test_terms},
         {"settings", test_settings}, {"output", test_output}, {"label", test_label},
         {"no_label", test_no_label}, {"hello", test_hello},   {"memory", test_memory},
+        {"state", test_state},
     };
     return unit_main(argc, argv, "columns", tests, sizeof tests / sizeof *tests);
 }

@@ -229,9 +229,7 @@ void tally_input_get_stats(const tally_input *input, tally_input_stats *out)
 #define HUGE_FROM (16u << 20) /* bytes of a list from which on huge pages are asked for */
 #define GROWTH 16             /* times the room of before, at most */
 
-/* A large list is filled once from front to back: huge pages save most of the time its pages take to appear.
- * A wish, so that nothing depends on the answer. */
-static void wish_huge_pages(void *p, size_t bytes)
+void party_input_huge_pages(void *p, size_t bytes)
 {
     uintptr_t begin = ((uintptr_t)p + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
     uintptr_t end = ((uintptr_t)p + bytes) / HUGE_PAGE * HUGE_PAGE;
@@ -253,7 +251,7 @@ static int grow(void **list, size_t count, size_t more, size_t expected, size_t 
     void *p = psi_calloc(wanted, size);
     if (!p)
         return 0;
-    wish_huge_pages(p, wanted * size);
+    party_input_huge_pages(p, wanted * size);
     if (count)
         memcpy(p, *list, count * size);
     psi_free(*list);

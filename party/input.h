@@ -65,6 +65,9 @@ struct tally_input {
 /* Takes one accepted (item) or rejected (item NULL) row into the lists and the statistics. */
 tally_status party_input_take(tally_input *input, const party_row *row, const psi_item *item,
                               enum party_reject reject, tally_error *error) TALLY_MUST_CHECK;
+/* Asks for huge pages if the list is large: filled once from front to back, it is there sooner. A wish, on
+   whose answer nothing depends. */
+void party_input_huge_pages(void *p, size_t bytes);
 /* Makes room for so many more; 0: no memory. */
 int party_taken_room(party_taken *t, size_t accepted, size_t rejected);
 /*

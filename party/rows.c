@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reading the input: records out of the file, one pass; then duplicates are folded. */
+/* Reading the input: records out of the file, one pass; then rejects are judged and duplicates folded. */
 #include "party/rows.h"
 
 #include "party/ahead.h"
 #include "party/derive.h"
 #include "party/error.h"
 #include "party/file.h"
+#include "party/fold.h"
 #include "party/input.h"
 #include "party/io.h"
 #include "party/pool.h"
@@ -20,7 +21,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define THREADS_MAX 16u /* that read: each holds a piece and its rows */
+#define THREADS_MAX 16u   /* that read: each holds a piece and its rows */
+#define FOLD_PIECE 32768u /* rows from memory that are worth a thread */
 
 static size_t chunk = 1u << 20;       /* bytes of one read, and of a piece that a thread reads ahead */
 static uint32_t highest = UINT32_MAX; /* row and line numbers are 32 bits in party_row */
@@ -438,11 +440,10 @@ static tally_status make_pool(const tally_input *input, uint64_t pieces, party_p
     return party_pool_new(pool, threads, error);
 }
 
-static tally_status read_file(tally_input *input, const watch *w, tally_error *error)
+static tally_status read_file(tally_input *input, const watch *w, party_pool **pool, tally_error *error)
 {
     reader r = {.input = input, .watch = w, .line = 1};
     party_derive *d = NULL;
-    party_pool *pool = NULL;
     int found = 0;
     tally_status st = open_file(input, w, error);
     if (!st)
@@ -459,14 +460,13 @@ static tally_status read_file(tally_input *input, const watch *w, tally_error *e
     if (!st && found && !input->header)
         st = one_row(&r, d, error);
     if (!st && found)
-        st = make_pool(input, r.size / chunk, &pool, error);
+        st = make_pool(input, r.size / chunk, pool, error);
     if (!st && found)
-        st = read_rows(&r, d, pool, error);
+        st = read_rows(&r, d, *pool, error);
     if (!st)
         st = look_up(w, input, r.size, r.size, error);
     if (!st)
         st = party_input_unchanged(input, error);
-    party_pool_free(pool);
     party_derive_free(d);
     psi_free(r.buf);
     return st;
@@ -533,111 +533,11 @@ static tally_status judge_rejects(const tally_input *input, tally_error *error)
     return TALLY_ERR_INPUT;
 }
 
-/* ---- Folding duplicates
- * ------------------------------------------------------------------------------------------ */
-
-/* First 64 bits of an item, and its row. Items are hashes, so these bits nearly decide the order. */
-typedef struct entry {
-    uint64_t prefix;
-    uint32_t row;
-} entry;
-_Static_assert(2 * sizeof(entry) == sizeof(psi_item), "two lists of entries take the place of the items");
-
-#define DIGIT 12 /* bits; 4 passes sort the upper 48 bits */
-#define PASSES 4
-#define AHEAD 16 /* entries that are fetched before they are needed: their rows lie anywhere */
-
-/* Stable radix sort by bits 16..63. Leaves the result in a; b is scratch (an even number of passes). */
-static void sort_prefixes(entry *a, entry *b, size_t n)
-{
-    for (unsigned pass = 0; pass < PASSES; pass++) {
-        size_t at[1u << DIGIT] = {0}, sum = 0;
-        unsigned shift = 16 + pass * DIGIT;
-        for (size_t i = 0; i < n; i++)
-            at[a[i].prefix >> shift & ((1u << DIGIT) - 1)]++;
-        for (size_t v = 0; v < 1u << DIGIT; v++) {
-            size_t count = at[v];
-            at[v] = sum;
-            sum += count;
-        }
-        for (size_t i = 0; i < n; i++)
-            b[at[a[i].prefix >> shift & ((1u << DIGIT) - 1)]++] = a[i];
-        entry *other = a;
-        a = b;
-        b = other;
-    }
-}
-
-static int by_item(const void *x, const void *y, void *items)
-{
-    const entry *a = x, *b = y;
-    const psi_item *it = items;
-    return memcmp(it[a->row].b, it[b->row].b, sizeof it->b);
-}
-
-static int same_item(const psi_item *items, const entry *a, const entry *b)
-{
-    return a->prefix == b->prefix && memcmp(items[a->row].b, items[b->row].b, sizeof items->b) == 0;
-}
-
-/* Sorts the few neighbours whose upper 48 bits agree while they are not the same item. */
-static void settle_ties(entry *a, size_t n, psi_item *items)
-{
-    for (size_t i = 0; i < n;) {
-        size_t j = i + 1;
-        int differ = 0;
-        for (; j < n && a[j].prefix >> 16 == a[i].prefix >> 16; j++)
-            differ |= !same_item(items, &a[i], &a[j]);
-        if (differ)
-            qsort_r(a + i, j - i, sizeof *a, by_item, items);
-        i = j;
-    }
-}
-
-/*
- * items[r] of each row becomes the ascending list of distinct items, rows[r].item their index. 88 bytes per
- * row are alive: rows 24, items 32, two lists of entries 16 each, of which the sorted one is the upper half
- * of the block. The new items fill the block from below: after entry i they end at 32 (i + 1) at most, and
- * entry i + 1 begins at 16 (n + i + 1), which is not below that as i + 1 <= n.
- */
-static tally_status fold(tally_input *input, tally_error *error)
-{
-    size_t n = input->row_count, distinct = 0;
-    psi_item *items = input->items, *folded = psi_calloc(n, sizeof *folded);
-    entry last = {.row = 0};
-    if (!folded)
-        return party_no_memory(error, "sorting the identifiers");
-    entry *lower = (entry *)(void *)folded, *sorted = lower + n;
-    for (size_t r = 0; r < n; r++) {
-        uint64_t prefix = 0;
-        for (unsigned i = 0; i < 8; i++)
-            prefix = prefix << 8 | items[r].b[i];
-        sorted[r] = (entry){prefix, (uint32_t)r};
-    }
-    sort_prefixes(sorted, lower, n);
-    settle_ties(sorted, n, items);
-    for (size_t i = 0; i < n; i++) {
-        const entry now = sorted[i];
-        if (i + AHEAD < n) {
-            __builtin_prefetch(&items[sorted[i + AHEAD].row]);
-            __builtin_prefetch(&input->rows[sorted[i + AHEAD].row], 1);
-        }
-        if (!i || !same_item(items, &last, &now))
-            memcpy(folded[distinct++].b, items[now.row].b, sizeof items->b);
-        input->rows[now.row].item = (uint32_t)(distinct - 1);
-        last = now;
-    }
-    psi_free(items);
-    input->items = folded;
-    input->item_room = n;
-    input->item_count = input->stats.items = distinct;
-    return TALLY_OK;
-}
-
 tally_status party_input_load(tally_input *input, party_cancel *cancel, party_rows_progress progress,
                               void *user, tally_error *error)
 {
     const watch w = {cancel, progress, user};
+    party_pool *pool = NULL;
     tally_status st = TALLY_OK;
     if (input->loaded)
         return TALLY_OK;
@@ -647,15 +547,18 @@ tally_status party_input_load(tally_input *input, party_cancel *cancel, party_ro
         return party_fail(error, TALLY_ERR_USAGE, "the input has neither a file nor rows");
     if (input->path) {
         party_input_reset(input);
-        st = read_file(input, &w, error);
+        st = read_file(input, &w, &pool, error);
     }
     int complete = !st;
     if (!st && input->rejects_path)
         st = write_rejects(input, error);
     if (!st)
         st = judge_rejects(input, error);
+    if (!st && !pool)
+        st = make_pool(input, input->row_count / FOLD_PIECE, &pool, error);
     if (!st)
-        st = fold(input, error);
+        st = party_rows_fold(input, pool, error);
+    party_pool_free(pool);
     input->counted = complete;
     input->loaded = !st;
     if (st && input->path) {

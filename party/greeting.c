@@ -93,6 +93,21 @@ static void compare_columns(const wire_terms *mine, const wire_terms *theirs, pa
     }
 }
 
+/*
+ * Auto goes with every protocol this version knows, but not with vole in the malicious model: an honest side
+ * never asks for that, and one that does must not get it.
+ */
+static int protocols_agree(const wire_terms *mine, const wire_terms *theirs)
+{
+    const char *asked = strcmp(mine->protocol, "auto") != 0 ? mine->protocol : theirs->protocol;
+    int vole = strcmp(asked, "vole") == 0;
+    if (strcmp(asked, "auto") != 0 && strcmp(asked, "ecdh") != 0 && !vole)
+        return 0;
+    if (vole && strcmp(mine->security, "malicious") == 0)
+        return 0;
+    return strcmp(asked, theirs->protocol) == 0 || strcmp(theirs->protocol, "auto") == 0;
+}
+
 static tally_status compare_terms(const wire_terms *mine, const wire_terms *theirs, party_form *form,
                                   tally_error *error)
 {
@@ -101,8 +116,7 @@ static tally_status compare_terms(const wire_terms *mine, const wire_terms *thei
         differ(list, sizeof list, "role", mine->role, theirs->role);
     if (strcmp(mine->function, theirs->function) != 0)
         differ(list, sizeof list, "function", mine->function, theirs->function);
-    if (strcmp(mine->protocol, theirs->protocol) != 0 && strcmp(mine->protocol, "auto") != 0 &&
-        strcmp(theirs->protocol, "auto") != 0)
+    if (!protocols_agree(mine, theirs))
         differ(list, sizeof list, "protocol", mine->protocol, theirs->protocol);
     if (strcmp(mine->security, theirs->security) != 0)
         differ(list, sizeof list, "security", mine->security, theirs->security);

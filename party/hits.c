@@ -13,55 +13,43 @@
 tally_status party_hits_start(party_hits *h, party_run *run, const uint8_t *tags, size_t width,
                               tally_error *error)
 {
-    *h = (party_hits){.run = run, .width = width};
+    *h = (party_hits){
+        .run = run, .width = width, .room = (run->own < run->peer ? run->own : run->peer) + SPARE};
     tally_status st = psi_join_new(&h->join, tags, run->own, width);
     if (st == TALLY_ERR_MALFORMED)
         return party_fail(error, st,
                           "the peer's answers repeat each other: they are no tags of distinct identifiers");
-    return st ? party_no_memory(error, "the table of tags") : TALLY_OK;
+    h->list = psi_calloc(h->room, sizeof *h->list);
+    h->sealed = run->form ? psi_calloc(h->room, party_sealed_bytes(run)) : NULL;
+    if (st || !h->list || (run->form && !h->sealed))
+        return party_no_memory(error, "the matches");
+    return TALLY_OK;
+}
+
+void party_hits_end(party_hits *h)
+{
+    psi_join_free(h->join);
+    h->join = NULL;
+    psi_free(h->probe_tags);
+    h->probe_tags = NULL;
 }
 
 void party_hits_free(party_hits *h)
 {
-    psi_free(h->probe_tags);
+    party_hits_end(h);
+    psi_secret_free(h->keys);
+    psi_secret_free(h->item_of);
     psi_free(h->sealed);
     psi_free(h->list);
-    psi_join_free(h->join);
-}
-
-/* Doubles the room: in *list, `size` bytes each, the first count stay. 0: no memory. */
-static int grow(void **list, size_t count, size_t room, size_t size)
-{
-    void *grown = psi_calloc(room, size);
-    if (!grown)
-        return 0;
-    if (count)
-        memcpy(grown, *list, count * size);
-    psi_free(*list);
-    *list = grown;
-    return 1;
 }
 
 static void add_hit(void *user, size_t own, size_t peer)
 {
     party_hits *h = user;
     size_t sealed = party_sealed_bytes(h->run);
-    if (h->count == h->run->own + SPARE) {
+    if (h->count == h->room) {
         h->failed = TALLY_ERR_MALFORMED;
         return;
-    }
-    if (h->count == h->room) {
-        size_t room = h->room ? 2 * h->room : 1024;
-        void *list = h->list, *labels = h->sealed;
-        int ok = grow(&list, h->count, room, sizeof *h->list) &&
-                 (!sealed || grow(&labels, h->count, room, sealed));
-        h->list = list;
-        h->sealed = labels;
-        if (!ok) {
-            h->failed = TALLY_ERR_NO_MEMORY;
-            return;
-        }
-        h->room = room;
     }
     if (sealed)
         memcpy(h->sealed + h->count * sealed, h->entries + (peer - h->first) * (h->width + sealed) + h->width,
@@ -87,10 +75,9 @@ tally_status party_hits_probe(party_hits *h, const uint8_t *entries, size_t firs
     }
     psi_join_probe(h->join, peer_tags, n, first, add_hit, h);
     party_advance(h->run, n);
-    if (h->failed == TALLY_ERR_MALFORMED)
-        return party_fail(error, h->failed,
-                          "the peer's entries match more often than this list has identifiers");
-    return h->failed ? party_no_memory(error, "the matches") : TALLY_OK;
+    return h->failed ? party_fail(error, h->failed,
+                                  "the peer's entries match more often than the lists have identifiers")
+                     : TALLY_OK;
 }
 
 static tally_status make_bitmap(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
@@ -133,8 +120,7 @@ void party_hits_watch(party_keys_seen seen, void *user)
 }
 #endif
 
-tally_status party_hits_collect(party_hits *h, const uint32_t *item_of, size_t stride, const uint8_t *keys,
-                                party_matched *matched, tally_error *error)
+tally_status party_hits_collect(party_hits *h, party_matched *matched, tally_error *error)
 {
     party_sealed *sealed = &matched->sealed;
     if (h->run->form) {
@@ -145,7 +131,7 @@ tally_status party_hits_collect(party_hits *h, const uint32_t *item_of, size_t s
             return party_no_memory(error, "the columns of the matches");
 #ifdef TALLY_TEST
         if (keys_seen)
-            keys_seen(keys_user, h->run, keys);
+            keys_seen(keys_user, h->run, h->keys);
 #endif
     }
     matched->bits = psi_calloc(h->run->own / 8 + 1, 1);
@@ -153,13 +139,12 @@ tally_status party_hits_collect(party_hits *h, const uint32_t *item_of, size_t s
         return party_no_memory(error, "the result");
     matched->count = 0;
     for (size_t i = 0; i < h->count; i++) {
-        uint32_t item;
-        memcpy(&item, (const uint8_t *)item_of + h->list[i].own * stride, sizeof item);
+        uint32_t item = h->item_of[h->list[i].own];
         matched->count += !party_get_bit(matched->bits, item);
         party_set_bit(matched->bits, item);
         if (h->run->form) {
             sealed->items[i] = item;
-            memcpy(sealed->keys + i * PSI_LABEL_KEY, keys + (size_t)h->list[i].own * PSI_LABEL_KEY,
+            memcpy(sealed->keys + i * PSI_LABEL_KEY, h->keys + (size_t)h->list[i].own * PSI_LABEL_KEY,
                    PSI_LABEL_KEY);
         }
     }

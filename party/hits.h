@@ -17,10 +17,13 @@ typedef struct party_hit {
 typedef struct party_hits {
     party_run *run;
     psi_join *join;
-    party_hit *list; /* ascending by peer */
+    party_hit *list; /* ascending by peer; room for `room` of them from the start, so that a match costs as
+                        little as can be */
     size_t count, room;
     size_t width;
+    uint32_t *item_of; /* own tag -> item; given by the spine, psi_secret_free */
     /* with columns */
+    uint8_t *keys;          /* of own tags, PSI_LABEL_KEY each; given by the spine, psi_secret_free */
     uint8_t *sealed;        /* of each hit */
     uint8_t *probe_tags;    /* tags of one frame without what is sealed */
     const uint8_t *entries; /* of the frame in work, whose first is `first` of the peer's order */
@@ -28,8 +31,8 @@ typedef struct party_hits {
     tally_status failed; /* in a callback of the join */
 } party_hits;
 
-/* Builds the table of own tags: run->own of width bytes each, kept by reference. TALLY_ERR_MALFORMED: they
- * repeat. */
+/* Builds the table of own tags: run->own of width bytes each, kept by reference until party_hits_end.
+   TALLY_ERR_MALFORMED: they repeat. */
 tally_status party_hits_start(party_hits *h, party_run *run, const uint8_t *tags, size_t width,
                               tally_error *error) TALLY_MUST_CHECK;
 /* Looks up n entries of the peer, `first` in its order: tags, with columns each followed by what is sealed.
@@ -38,10 +41,11 @@ tally_status party_hits_probe(party_hits *h, const uint8_t *entries, size_t firs
                               tally_error *error) TALLY_MUST_CHECK;
 /* Sends WIRE_MATCHED and keeps one hit for each entry of the peer: what is left are the set bits in order. */
 tally_status party_hits_tell(party_hits *h, tally_error *error) TALLY_MUST_CHECK;
-/* The result: own tag i belongs to item item_of[i], `stride` bytes apart (indices inside larger entries).
- * keys: of own tags, PSI_LABEL_KEY each; not used without columns. What is sealed moves into *matched. */
-tally_status party_hits_collect(party_hits *h, const uint32_t *item_of, size_t stride, const uint8_t *keys,
-                                party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
+/* The result, from item_of and keys; what is sealed moves into *matched. Its time depends on the number of
+   matches: when the sender does not learn that, it comes after the last message. */
+tally_status party_hits_collect(party_hits *h, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
+/* The last tag was looked up: releases the table. */
+void party_hits_end(party_hits *h);
 void party_hits_free(party_hits *h);
 
 #ifdef TALLY_TEST

@@ -8,6 +8,7 @@
 #include "psi/mem.h"
 #include "psi/oprf.h"
 #include "psi/tagsize.h"
+#include "psi/verify.h"
 
 #include <string.h>
 
@@ -17,7 +18,6 @@ typedef struct receiver {
     uint8_t *tags;   /* of own items, in sending order, width bytes each */
     size_t width;
     uint8_t *peer_tags; /* of one frame */
-    party_hits hits;
     /* semi-honest */
     psi_scalar key;
     /* malicious */
@@ -85,10 +85,10 @@ static tally_status take_masked(void *user, size_t first, size_t n, const party_
             first);
     if (st)
         return party_fail(error, st, "tagging a batch of the peer's items failed");
-    return party_hits_probe(&r->hits, r->peer_tags, first, n, error);
+    return party_hits_probe(r->run->hits, r->peer_tags, first, n, error);
 }
 
-static tally_status semi_honest(receiver *r, party_matched *matched, tally_error *error)
+static tally_status semi_honest(receiver *r, tally_error *error)
 {
     party_run *run = r->run;
     party_source masked = {WIRE_ECDH_RECEIVER, 32, run->own, PARTY_BATCH, make_masked};
@@ -103,16 +103,14 @@ static tally_status semi_honest(receiver *r, party_matched *matched, tally_error
     st = party_exchange(run, &masked, WIRE_ECDH_REPLY, take_reply, r, error);
     if (st)
         return st;
-    st = party_hits_start(&r->hits, run, r->tags, r->width, error);
+    st = party_hits_start(r->run->hits, run, r->tags, r->width, error);
     if (st)
         return st;
     /* b*H(y) in; tags of a*(b*H(y)) meet those of our own items. */
     st = party_exchange(run, NULL, WIRE_ECDH_SENDER, take_masked, r, error);
     if (st)
         return st;
-    if (run->both)
-        st = party_hits_tell(&r->hits, error);
-    return st ? st : party_hits_collect(&r->hits, r->order, sizeof *r->order, NULL, matched, error);
+    return run->both ? party_hits_tell(run->hits, error) : TALLY_OK;
 }
 
 /* ---- Malicious: 2HashDH with fresh blinds and proofs
@@ -183,7 +181,7 @@ static tally_status take_tags(void *user, size_t first, size_t n, const party_fr
                               tally_error *error)
 {
     receiver *r = user;
-    return party_hits_probe(&r->hits, frame->payload, first, n, error);
+    return party_hits_probe(r->run->hits, frame->payload, first, n, error);
 }
 
 static tally_status take_public_key(void *user, size_t first, size_t n, const party_frame *frame,
@@ -200,11 +198,11 @@ static tally_status make_confirm(void *user, size_t first, size_t n, uint8_t *pa
     const receiver *r = user;
     (void)error;
     for (size_t i = 0; i < n; i++)
-        memcpy(payload + 16 * i, r->confirm[r->hits.list[first + i].own], 16);
+        memcpy(payload + 16 * i, r->confirm[r->run->hits->list[first + i].own], 16);
     return TALLY_OK;
 }
 
-static tally_status malicious(receiver *r, party_matched *matched, tally_error *error)
+static tally_status malicious(receiver *r, tally_error *error)
 {
     party_run *run = r->run;
     party_source blinded = {WIRE_OPRF_BLINDED, 32, run->own, PARTY_BATCH, make_blinded};
@@ -231,25 +229,26 @@ static tally_status malicious(receiver *r, party_matched *matched, tally_error *
     st = party_exchange(run, &blinded, WIRE_OPRF_EVALUATED, take_evaluated, r, error);
     if (st)
         return st;
-    st = party_hits_start(&r->hits, run, r->tags, r->width, error);
+    st = party_hits_start(r->run->hits, run, r->tags, r->width, error);
     if (st)
         return st;
     st = party_exchange(run, NULL, WIRE_OPRF_TAGS, take_tags, r, error);
     if (st)
         return st;
     if (run->both) {
-        st = party_hits_tell(&r->hits, error);
-        party_source confirm = {WIRE_CONFIRM, 16, r->hits.count, PARTY_BATCH, make_confirm};
+        st = party_hits_tell(r->run->hits, error);
+        party_source confirm = {WIRE_CONFIRM, 16, run->hits->count, PARTY_BATCH, make_confirm};
         if (!st)
             st = party_exchange(run, &confirm, 0, NULL, r, error);
     }
-    return st ? st : party_hits_collect(&r->hits, r->order, sizeof *r->order, r->keys, matched, error);
+    return st;
 }
 
-tally_status party_receiver(party_run *run, party_matched *matched, tally_error *error)
+tally_status party_receiver(party_run *run, tally_error *error)
 {
+    PSI_CHECK(run->protocol != TALLY_VOLE || run->security != TALLY_MALICIOUS);
     if (run->protocol == TALLY_VOLE)
-        return party_vole_receiver(run, matched, error);
+        return party_vole_receiver(run, error);
     receiver r = {.run = run};
     int active = run->security == TALLY_MALICIOUS;
     r.width = active ? PSI_MALICIOUS_TAG : psi_tag_bytes(run->own, run->peer);
@@ -262,10 +261,16 @@ tally_status party_receiver(party_run *run, party_matched *matched, tally_error 
         st = party_no_memory(error, "the tags of the items");
         goto done;
     }
-    st = active ? malicious(&r, matched, error) : semi_honest(&r, matched, error);
+    st = active ? malicious(&r, error) : semi_honest(&r, error);
+    if (!st) {
+        party_hits_end(run->hits);
+        run->hits->item_of = r.order;
+        run->hits->keys = r.keys;
+        r.order = NULL;
+        r.keys = NULL;
+    }
 done:
     psi_wipe(&r.key, sizeof r.key);
-    party_hits_free(&r.hits);
     psi_secret_free(r.keys);
     psi_secret_free(r.confirm);
     psi_free(r.blinded);

@@ -37,6 +37,7 @@ typedef struct party_run {
     const party_form *form;   /* of the columns; NULL: none */
     const party_offer *offer; /* the sender's, with columns */
     unsigned vole_k;          /* receiver's choice: 4 on a fast link, 6 on a slow one */
+    struct party_hits *hits;  /* receiver: what the spine found, for party_hits_collect */
     uint64_t done, total;     /* progress: items worked on */
     void (*progress)(void *user, uint64_t done, uint64_t total);
     void *progress_user;
@@ -74,12 +75,12 @@ static inline int party_get_bit(const uint8_t *bits, size_t i)
     return bits[i / 8] >> (i % 8) & 1;
 }
 
-/* The two roles, from hello 2 to the last protocol message; *matched for a party that learns it, else
- * untouched. */
-tally_status party_receiver(party_run *run, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
+/* The two roles, from hello 2 to the last protocol message. The receiver leaves its matches in run->hits; the
+   sender fills *matched when the result is revealed to both. */
+tally_status party_receiver(party_run *run, tally_error *error) TALLY_MUST_CHECK;
 tally_status party_sender(party_run *run, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
 /* The same for subspace VOLE (party/vole_receiver.c, party/vole_sender.c), called by the two above. */
-tally_status party_vole_receiver(party_run *run, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
+tally_status party_vole_receiver(party_run *run, tally_error *error) TALLY_MUST_CHECK;
 tally_status party_vole_sender(party_run *run, party_matched *matched, tally_error *error) TALLY_MUST_CHECK;
 
 /* Bytes that follow each tag of the sender: the sealed columns, 0 without. */

@@ -9,6 +9,7 @@
 #include "psi/mem.h"
 #include "psi/oprf.h"
 #include "psi/tagsize.h"
+#include "psi/verify.h"
 
 #include <string.h>
 
@@ -262,6 +263,7 @@ static tally_status hear_receiver(sender *s, party_matched *matched, tally_error
 
 tally_status party_sender(party_run *run, party_matched *matched, tally_error *error)
 {
+    PSI_CHECK(run->protocol != TALLY_VOLE || run->security != TALLY_MALICIOUS);
     if (run->protocol == TALLY_VOLE)
         return party_vole_sender(run, matched, error);
     sender s = {.run = run};

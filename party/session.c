@@ -4,6 +4,7 @@
 #include "party/session.h"
 
 #include "party/error.h"
+#include "party/hits.h"
 #include "psi/mem.h"
 #include "psi/tagsize.h"
 
@@ -243,8 +244,7 @@ static tally_status exchange_done(tally_session *s, party_run *run, tally_error 
     party_frame frame;
     uint64_t first, units;
     tally_status st = TALLY_OK;
-    /* The receiver speaks first; each side sends it only when its own output is safely in a temporary file.
-     */
+    /* The receiver speaks first. */
     if (s->role == TALLY_RECEIVER)
         st = party_link_send(s->link, WIRE_DONE, party_link_buffer(0), 0, error);
     if (!st)
@@ -299,6 +299,7 @@ static unsigned vole_k(const tally_session *s)
 static tally_status match(tally_session *s, party_state *state, tally_error *error)
 {
     size_t own;
+    party_hits hits = {0};
     const psi_item *items = party_input_items(s->input, &own);
     /* Keys for columns come out of the protocol that also holds against an active peer. */
     enum tally_security spine = s->form.count && s->chosen == TALLY_ECDH ? TALLY_MALICIOUS : s->security;
@@ -316,6 +317,7 @@ static tally_status match(tally_session *s, party_state *state, tally_error *err
                      .form = s->form.count ? &s->form : NULL,
                      .offer = s->offer,
                      .vole_k = vole_k(s),
+                     .hits = &hits,
                      .progress = tell_progress,
                      .progress_user = s};
     /* Work: the receiver masks and finishes its own, then tags the peer's; the sender answers, then masks its
@@ -324,12 +326,17 @@ static tally_status match(tally_session *s, party_state *state, tally_error *err
     party_state_sizes(&run.state, s->role, s->chosen, spine, run.both, own, s->peer_items,
                       psi_tag_bytes(own, s->peer_items));
     party_state_sealed(&run.state, s->form.sealed);
-    tally_status st = s->role == TALLY_RECEIVER ? party_receiver(&run, &s->matched, error)
-                                                : party_sender(&run, &s->matched, error);
-    if (st)
-        return st;
-    st = party_input_unchanged(s->input, error);
-    return st ? st : exchange_done(s, &run, error);
+    tally_status st =
+        s->role == TALLY_RECEIVER ? party_receiver(&run, error) : party_sender(&run, &s->matched, error);
+    if (!st)
+        st = party_input_unchanged(s->input, error);
+    if (!st)
+        st = exchange_done(s, &run, error);
+    /* Only now, as its time depends on the matches. */
+    if (!st && s->role == TALLY_RECEIVER)
+        st = party_hits_collect(&hits, &s->matched, error);
+    party_hits_free(&hits);
+    return st;
 }
 
 static tally_status open_columns(tally_session *s, tally_error *error)

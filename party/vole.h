@@ -11,7 +11,7 @@ typedef struct party_bins {
     psi_vole_sizes sizes;
     psi_vole_entry *entries; /* ours, by bin */
     uint32_t *start;         /* bins + 1 */
-    psi_vole_work **work;    /* one for each thread of the pool */
+    psi_vole_work **work;    /* for a group of bins: as many as threads, at most one for each bin */
     unsigned workers;
 } party_bins;
 

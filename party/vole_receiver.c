@@ -14,9 +14,9 @@ typedef struct receiver {
     psi_vole_shared shared;
     psi_ot_sender open;
     uint8_t *tags;  /* of own items, in the order of the bins */
+    uint32_t *item_of; /* own tag -> item */
     uint8_t *keys;  /* the same, PSI_VOLE_KEY each; only with columns */
     uint8_t **both; /* with columns: one work space for each thread, tags and keys of a bin */
-    party_hits hits;
     /* of the group of bins in work */
     uint32_t first_bin;
     uint8_t **frames;
@@ -87,18 +87,20 @@ static tally_status take_choice(void *user, size_t first, size_t n, const party_
 
 /* ---- Bins: one frame each, as many at once as there are threads ---- */
 
+/* i counts the bins of the group, of which there are no more than work spaces: each is used by one bin. */
 static tally_status bin_work(void *user, unsigned worker, size_t begin, size_t end)
 {
     receiver *r = user;
+    (void)worker;
     const uint32_t *start = r->bins.start;
     size_t width = r->bins.sizes.tag_width;
     tally_status st = TALLY_OK;
     for (size_t i = begin; !st && i < end; i++) {
         uint32_t b = r->first_bin + (uint32_t)i, n = start[b + 1] - start[b];
         uint8_t *tags = r->tags + start[b] * width;
-        uint8_t *out = r->both ? r->both[worker] : tags;
-        st = psi_vole_receive_bin(r->bins.work[worker], &r->shared, b, r->bins.entries + start[b], n,
-                                  r->frames[i], out);
+        uint8_t *out = r->both ? r->both[i] : tags;
+        st = psi_vole_receive_bin(r->bins.work[i], &r->shared, b, r->bins.entries + start[b], n, r->frames[i],
+                                  out);
         for (uint32_t e = 0; r->both && !st && e < n; e++, out += width + PSI_VOLE_KEY) {
             memcpy(tags + e * width, out, width);
             memcpy(r->keys + (size_t)(start[b] + e) * PSI_VOLE_KEY, out + width, PSI_VOLE_KEY);
@@ -152,10 +154,10 @@ static tally_status take_tags(void *user, size_t first, size_t n, const party_fr
                               tally_error *error)
 {
     receiver *r = user;
-    return party_hits_probe(&r->hits, frame->payload, first, n, error);
+    return party_hits_probe(r->run->hits, frame->payload, first, n, error);
 }
 
-static tally_status receive(receiver *r, party_matched *matched, tally_error *error)
+static tally_status receive(receiver *r, tally_error *error)
 {
     party_run *run = r->run;
     party_source open = {WIRE_VOLE_OPEN, 1 + sizeof r->open.pairs, 1, 1, make_open};
@@ -170,23 +172,22 @@ static tally_status receive(receiver *r, party_matched *matched, tally_error *er
     st = send_bins(r, error);
     if (st)
         return st;
-    st = party_hits_start(&r->hits, run, r->tags, r->bins.sizes.tag_width, error);
+    st = party_hits_start(r->run->hits, run, r->tags, r->bins.sizes.tag_width, error);
     if (st)
         return st;
     /* The sender's tags, once it has all bins. */
     st = party_exchange(run, NULL, WIRE_VOLE_TAGS, take_tags, r, error);
-    if (!st && run->both)
-        st = party_hits_tell(&r->hits, error);
-    return st ? st
-              : party_hits_collect(&r->hits, &r->bins.entries->item, sizeof *r->bins.entries, r->keys,
-                                   matched, error);
+    return !st && run->both ? party_hits_tell(run->hits, error) : st;
 }
 
 static tally_status make_room(receiver *r, tally_error *error)
 {
     const psi_vole_sizes *z = &r->bins.sizes;
     r->tags = psi_calloc(r->run->own, z->tag_width);
-    int ok = r->tags != NULL;
+    r->item_of = psi_secret_calloc(r->run->own, sizeof *r->item_of);
+    int ok = r->tags && r->item_of;
+    for (size_t e = 0; ok && e < r->run->own; e++)
+        r->item_of[e] = r->bins.entries[e].item;
     if (ok && r->run->form) {
         r->keys = psi_secret_calloc(r->run->own, PSI_VOLE_KEY);
         r->both = psi_calloc(r->bins.workers, sizeof *r->both);
@@ -197,7 +198,7 @@ static tally_status make_room(receiver *r, tally_error *error)
     return ok ? TALLY_OK : party_no_memory(error, "the tags of the items");
 }
 
-tally_status party_vole_receiver(party_run *run, party_matched *matched, tally_error *error)
+tally_status party_vole_receiver(party_run *run, tally_error *error)
 {
     receiver *r = psi_secret_calloc(1, sizeof *r);
     if (!r)
@@ -207,12 +208,19 @@ tally_status party_vole_receiver(party_run *run, party_matched *matched, tally_e
     if (!st)
         st = make_room(r, error);
     if (!st)
-        st = receive(r, matched, error);
-    party_hits_free(&r->hits);
+        st = receive(r, error);
+    if (!st) {
+        party_hits_end(run->hits);
+        run->hits->item_of = r->item_of;
+        run->hits->keys = r->keys;
+        r->item_of = NULL;
+        r->keys = NULL;
+    }
     psi_free(r->frames);
     for (unsigned i = 0; r->both && i < r->bins.workers; i++)
         psi_secret_free(r->both[i]);
     psi_free(r->both);
+    psi_secret_free(r->item_of);
     psi_secret_free(r->keys);
     psi_free(r->tags);
     psi_vole_shared_free(&r->shared);

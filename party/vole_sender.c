@@ -5,6 +5,7 @@
 #include "party/vole.h"
 #include "psi/mem.h"
 #include "psi/shuffle.h"
+#include "psi/verify.h"
 
 #include <string.h>
 
@@ -119,14 +120,16 @@ static tally_status place_tags(sender *s, uint32_t b, const uint8_t *tags)
     return st;
 }
 
+/* i counts the bins of the group, of which there are no more than work spaces: each is used by one bin. */
 static tally_status bin_work(void *user, unsigned worker, size_t begin, size_t end)
 {
     sender *s = user;
+    (void)worker;
     const uint32_t *start = s->bins.start;
     for (size_t i = begin; i < end; i++) {
         uint32_t b = s->first_bin + (uint32_t)i;
-        uint8_t *tags = s->bin_tags[worker];
-        tally_status st = psi_vole_send_bin(s->bins.work[worker], &s->shared, b, s->frames[i].payload,
+        uint8_t *tags = s->bin_tags[i];
+        tally_status st = psi_vole_send_bin(s->bins.work[i], &s->shared, b, s->frames[i].payload,
                                             s->bins.entries + start[b], start[b + 1] - start[b], tags);
         if (!st)
             st = place_tags(s, b, tags);
@@ -158,8 +161,7 @@ static tally_status receive_bins(sender *s, tally_error *error)
         if (st)
             return st;
         s->got++;
-        if (units != 1)
-            return party_fail(error, TALLY_ERR_MALFORMED, "the peer sent more than one bin in a frame");
+        PSI_CHECK(units == 1); /* two bins are longer than WIRE_BIN_MAX */
         if (s->got == s->bins.workers || s->first_bin + s->got == bins) {
             st = work_group(s, error);
             if (st)

@@ -57,8 +57,10 @@ static tally_status grow_level(psi_ggm *g, psi_block *nodes, size_t n)
     psi_block half[2][LEAVES_MAX / 2];
     int len, bytes = (int)(n * sizeof *nodes);
     for (int b = 0; b < 2; b++)
-        if (!EVP_EncryptUpdate(g->child[b], half[b][0].b, &len, nodes[0].b, bytes) || len != bytes)
+        if (!EVP_EncryptUpdate(g->child[b], half[b][0].b, &len, nodes[0].b, bytes) || len != bytes) {
+            psi_wipe(half, sizeof half);
             return TALLY_ERR_INTERNAL;
+        }
     for (size_t i = n; i-- > 0;) {
         psi_block parent = nodes[i];
         for (size_t b = 0; b < 2; b++) {

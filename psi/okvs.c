@@ -227,7 +227,10 @@ tally_status psi_okvs_encode(psi_okvs *w, psi_okvs_value *table, size_t slots, c
         }
     for (unsigned i = 0; i < g; i++)
         expand(w, rows, values, table, sparse, peeled_count, gap_rows[i], &masks[i], &sums[i]);
-    if (!solve_dense(masks, sums, g, table + sparse))
+    int solved = solve_dense(masks, sums, g, table + sparse);
+    psi_wipe(masks, sizeof masks);
+    psi_wipe(sums, sizeof sums);
+    if (!solved)
         goto fail;
     dense_tables(w, table + sparse);
     for (size_t s = peeled_count; s-- > 0;) {

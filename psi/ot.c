@@ -68,6 +68,8 @@ static tally_status make_pair(psi_ot_sender *s, const psi_sid *sid, unsigned i, 
         PSI_DECLASSIFY(s->pairs[i],
                        sizeof s->pairs[i]); /* sent: both points are uniform whatever was chosen */
     }
+    psi_wipe(copy, sizeof copy);
+    psi_wipe(&other, sizeof other);
     psi_wipe(hashed, sizeof hashed);
     return st;
 }
@@ -88,6 +90,7 @@ tally_status psi_ot_open(psi_ot_sender *s, const psi_sid *sid)
         uint8_t uniform[64];
         psi_prg_bytes(&prg, uniform, sizeof uniform);
         st = make_pair(s, sid, i, &power[i], uniform);
+        psi_wipe(uniform, sizeof uniform);
     }
     psi_prg_wipe(&prg);
     psi_wipe(power, sizeof power);

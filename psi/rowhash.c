@@ -2,6 +2,7 @@
 #include "psi/rowhash.h"
 
 #include "psi/cpu.h"
+#include "psi/mem.h"
 #include "psi/verify.h"
 #include "psi/vole_backends.h"
 
@@ -80,6 +81,7 @@ static void strip_portable(uint8_t *rows, const uint8_t *matrix, size_t stride, 
     for (size_t s = 0; s < PSI_ROW_STRIP; s++)
         for (size_t p = 0; p < 2; p++)
             store(rows + PSI_ROW_BYTES * s + 16 * p, sums[s][p]);
+    psi_wipe(sums, sizeof sums);
 }
 
 void psi_row_compress(uint8_t row32[32], const uint8_t *bits_in, size_t bits, const psi_row_key *key)
@@ -94,6 +96,8 @@ void psi_row_compress(uint8_t row32[32], const uint8_t *bits_in, size_t bits, co
             for (size_t b = 0; b < 16; b++)
                 row32[16 * p + b] ^= product[b];
         }
+        psi_wipe(block, sizeof block);
+        psi_wipe(product, sizeof product);
     }
 }
 

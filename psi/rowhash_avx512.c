@@ -5,6 +5,7 @@
 
 #if defined(__x86_64__)
 
+#include "psi/mem.h"
 #include "psi/verify.h"
 
 #include <immintrin.h>
@@ -109,7 +110,7 @@ TARGET static void strip_avx512(uint8_t *rows, const uint8_t *matrix, size_t str
     for (size_t b = 0; b < blocks; b++)
         for (size_t g = 0; g < 16; g++) {
             size_t at = 128 * b + 8 * g, left = at < bits ? bits - at : 0;
-            transpose8(bytes[b][g], matrix + at * stride, stride, left < 8 ? left : 8);
+            transpose8(bytes[b][g], left ? matrix + at * stride : matrix, stride, left < 8 ? left : 8);
         }
     for (size_t t = 0; t < 8; t++) {
         product sums[2][16];
@@ -130,6 +131,7 @@ TARGET static void strip_avx512(uint8_t *rows, const uint8_t *matrix, size_t str
         for (size_t s = 0; s < 16; s++)
             store_lanes(rows, t, s, reduce(&sums[0][s]), reduce(&sums[1][s]));
     }
+    psi_wipe(bytes, sizeof bytes[0] * blocks);
 }
 
 const psi_rowhash_backend psi_rowhash_avx512 = {.name = "avx512", .strip = strip_avx512};

@@ -16,6 +16,7 @@
     43u /* of 512 slots: half a bin, whose k * columns bit strings stay in the second cache level */
 #define CHUNK_BYTES (CHUNK_STRIPS * PSI_ROW_STRIP / 8)
 #define TRIES 3
+#define SENDER_PIECE 4096u
 
 struct psi_vole_work {
     EVP_CIPHER_CTX *aes;
@@ -212,26 +213,16 @@ void psi_vole_work_free(psi_vole_work *w)
     psi_secret_free(w);
 }
 
-/* Room for n entries of a bin: the sender's bins are as large as its list makes them. */
-static tally_status make_room(psi_vole_work *w, size_t n)
+/* Entries that are worked on at once: a whole bin at the receiver, pieces of one at the sender. */
+static int make_room(psi_vole_work *w, size_t n)
 {
-    if (n <= w->room)
-        return TALLY_OK;
-    psi_secret_free(w->ids);
-    psi_secret_free(w->first);
-    psi_secret_free(w->second);
-    psi_secret_free(w->rows);
-    psi_secret_free(w->values);
-    w->room = 0;
+    w->room = n;
     w->ids = psi_secret_calloc(n, 16);
     w->first = psi_secret_calloc(n, 16);
     w->second = psi_secret_calloc(n, 16);
     w->rows = psi_secret_calloc(n, sizeof *w->rows);
     w->values = psi_secret_calloc(n, sizeof *w->values);
-    if (!w->ids || !w->first || !w->second || !w->rows || !w->values)
-        return TALLY_ERR_NO_MEMORY;
-    w->room = n;
-    return TALLY_OK;
+    return w->ids && w->first && w->second && w->rows && w->values;
 }
 
 psi_vole_work *psi_vole_work_new(const psi_vole_sizes *sizes, int receiver)
@@ -245,7 +236,7 @@ psi_vole_work *psi_vole_work_new(const psi_vole_sizes *sizes, int receiver)
     w->short_rows = psi_secret_calloc(sizes->slots, PSI_ROW_BYTES);
     w->dense = psi_secret_calloc(16, sizeof *w->dense);
     int ok = w->cipher && w->aes && w->matrix && w->short_rows && w->dense &&
-             make_room(w, sizes->load_max) == TALLY_OK;
+             make_room(w, receiver ? sizes->load_max : SENDER_PIECE);
     if (ok && receiver) {
         w->okvs = psi_okvs_new(sizes->load_max, sizes->slots);
         w->table = psi_secret_calloc(sizes->slots, sizeof *w->table);
@@ -263,16 +254,10 @@ psi_vole_work *psi_vole_work_new(const psi_vole_sizes *sizes, int receiver)
 
 static tally_status aes_all(psi_vole_work *w, const uint8_t key[16], uint8_t (*out)[16], size_t n)
 {
-    enum {
-        AT_ONCE = 1 << 20
-    }; /* the library counts bytes in an int, and a sender's bin may hold 2^30 entries */
-    if (!EVP_EncryptInit_ex2(w->aes, w->cipher, key, NULL, NULL) || !EVP_CIPHER_CTX_set_padding(w->aes, 0))
+    int len, bytes = (int)(16 * n); /* n is at most the room: a bin of the receiver, or SENDER_PIECE */
+    if (!EVP_EncryptInit_ex2(w->aes, w->cipher, key, NULL, NULL) || !EVP_CIPHER_CTX_set_padding(w->aes, 0) ||
+        !EVP_EncryptUpdate(w->aes, out[0], &len, w->ids[0], bytes) || len != bytes)
         return TALLY_ERR_INTERNAL;
-    for (size_t at = 0; at < n; at += AT_ONCE) {
-        int len, bytes = 16 * (int)(n - at < AT_ONCE ? n - at : AT_ONCE);
-        if (!EVP_EncryptUpdate(w->aes, out[at], &len, w->ids[at], bytes) || len != bytes)
-            return TALLY_ERR_INTERNAL;
-    }
     return TALLY_OK;
 }
 
@@ -461,8 +446,10 @@ tally_status psi_vole_receive_bin(psi_vole_work *w, const psi_vole_shared *s, ui
                                       CHUNK_BYTES, s->leaves + (c << z->k), z->k,
                                       ((uint64_t)b * z->slots + at * PSI_ROW_STRIP) / 128,
                                       count * PSI_ROW_STRIP / 128);
-            if (st)
+            if (st) {
+                psi_wipe(message, PSI_VOLE_SEED + z->bin_bytes); /* columns of u */
                 return st;
+            }
         }
         chunk_rows(w, s, at, count);
     }
@@ -483,11 +470,7 @@ tally_status psi_vole_send_bin(psi_vole_work *w, const psi_vole_shared *s, uint3
     const psi_vole_sizes *z = &s->sizes;
     size_t stride = z->slots / 8, strips = z->slots / PSI_ROW_STRIP;
     const uint8_t *d = message + PSI_VOLE_SEED;
-    tally_status st = make_room(w, n);
-    if (!st)
-        st = derive_rows(w, s, b, message, entries, n);
-    if (st)
-        return st;
+    tally_status st = TALLY_OK;
     for (size_t at = 0; at < strips; at += CHUNK_STRIPS) {
         size_t count = strips - at < CHUNK_STRIPS ? strips - at : CHUNK_STRIPS;
         size_t offset = at * PSI_ROW_STRIP / 8, bytes = count * PSI_ROW_STRIP / 8;
@@ -505,6 +488,13 @@ tally_status psi_vole_send_bin(psi_vole_work *w, const psi_vole_shared *s, uint3
         chunk_rows(w, s, at, count);
     }
     dense_windows(w, w->short_rows + (size_t)(z->slots - PSI_OKVS_DENSE) * 32);
-    emit_tags(w, s, entries, n, tags);
-    return TALLY_OK;
+    /* A small receiver makes few bins, each with much of the sender's list: in pieces, so that the work space
+     * stays small. */
+    for (size_t at = 0; !st && at < n; at += w->room) {
+        size_t piece = n - at < w->room ? n - at : w->room;
+        st = derive_rows(w, s, b, message, entries + at, piece);
+        if (!st)
+            emit_tags(w, s, entries + at, piece, tags + at * (z->tag_width + z->key_width));
+    }
+    return st;
 }

@@ -22,7 +22,7 @@ typedef struct psi_vole_sizes {
     uint32_t bins;     /* ceil(receiver's n / 2^15), at least 1 */
     uint32_t slots;    /* of a bin, sparse and dense: a multiple of 512, at most 43520 */
     uint32_t load_max; /* receiver's items in a bin, exceeded with probability 2^-41 in all */
-    size_t tag_width;  /* bytes, 5..16 */
+    size_t tag_width;  /* bytes, 5..13 */
     size_t key_width;  /* 0; set to PSI_VOLE_KEY by who wants a key behind each tag (psi/label) */
     size_t bin_bytes;  /* of D: columns * slots / 8 */
 } psi_vole_sizes;

@@ -195,6 +195,50 @@ static void test_malicious_never_by_vole(void)
     pair_free(&p);
 }
 
+/* What a dishonest side would send: hello 1 with vole in place of auto, which its own settings would not
+ * allow. */
+static void say_vole(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
+{
+    (void)index;
+    for (size_t i = WIRE_HEADER; frame[8] == WIRE_HELLO1 && i + 4 <= len; i++)
+        if (memcmp(frame + i, "auto", 4) == 0)
+            memcpy(frame + i, "vole", 4);
+    tap_pass(tap, frame, len);
+}
+
+static void test_dishonest_side_asks_for_vole(void)
+{
+    static const uint32_t ids[] = {1, 2};
+    for (int liar = 0; liar < 2; liar++) {
+        pair p;
+        pair_side *victim = &p.side[1 - liar];
+        pair_init(&p, MALICIOUS, ONE);
+        for (int i = 0; i < 2; i++) {
+            tally_session_set_protocol(p.side[i].session, TALLY_AUTO);
+            pair_add(&p.side[i], ids, 2);
+        }
+        p.side[liar].tap.on_frame = say_vole;
+        pair_run(&p);
+        CU_ASSERT_EQUAL(victim->status, TALLY_ERR_INCOMPATIBLE);
+        CU_ASSERT(strstr(victim->error.message, "protocol: here auto, there vole") != NULL);
+        CU_ASSERT_EQUAL(victim->row_count, 0);
+        pair_free(&p);
+    }
+}
+
+/* Two bins and more threads than bins: any thread may get any bin. */
+static void test_threads_above_bins(void)
+{
+    enum { N = 33000 };
+    static uint32_t x[N], y[100];
+    for (uint32_t i = 0; i < N; i++)
+        x[i] = i;
+    for (uint32_t i = 0; i < 100; i++)
+        y[i] = 500 * i;
+    for (int repeat = 0; repeat < 3; repeat++)
+        match_check(x, N, y, 100, TALLY_VOLE, TALLY_VOLE, SEMI, BOTH, 8);
+}
+
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
@@ -208,6 +252,8 @@ int main(int argc, char **argv)
         {"auto_counts_identifiers", test_auto_counts_identifiers},
         {"one_side_asks", test_one_side_asks},
         {"malicious_never_by_vole", test_malicious_never_by_vole},
+        {"dishonest_side_asks_for_vole", test_dishonest_side_asks_for_vole},
+        {"threads_above_bins", test_threads_above_bins},
     };
     return unit_main(argc, argv, "session_vole", tests, sizeof tests / sizeof *tests);
 }

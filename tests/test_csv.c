@@ -339,12 +339,48 @@ static void test_real_lists(void)
     }
 }
 
+/* Every byte at every place of a long field, for what is looked at eight bytes at a time. */
+static void test_every_byte(void)
+{
+    static const char delimiters[] = ",\t|\x01~";
+    static party_csv_field f[PARTY_FIELDS_MAX];
+    party_csv_record r;
+    unsigned wrong = 0;
+    for (const char *d = delimiters; *d; d++)
+        for (unsigned c = 0; c < 256; c++)
+            for (uint32_t at = 1; at < 24; at++) {
+                uint8_t text[32];
+                party_csv_format format = {*d, PARTY_UTF8};
+                memset(text, unit_below(2) ? 'a' : 0xe5, sizeof text);
+                text[26] = '\n';
+                text[at] = (uint8_t)c;
+                enum party_csv_result got = party_csv_next(&format, text, 27, 1, &r, f);
+                if (c == 0)
+                    wrong += got != PARTY_CSV_NUL;
+                else if (c == (uint8_t)*d)
+                    wrong += got != PARTY_CSV_RECORD || r.fields != 2 || f[0].end != at || f[1].end != 26;
+                else if (c == '\n' || c == '\r')
+                    wrong += got != PARTY_CSV_RECORD || r.fields != 1 || f[0].end != at || r.length != at + 1;
+                else
+                    wrong += got != PARTY_CSV_RECORD || r.fields != 1 || f[0].end != 26;
+                text[0] = text[25] = '"';
+                got = party_csv_next(&format, text, 27, 1, &r, f);
+                if (c == 0 || c == '"')
+                    wrong += got != (c ? PARTY_CSV_BAD_QUOTE : PARTY_CSV_NUL);
+                else
+                    wrong += got != PARTY_CSV_RECORD || r.fields != 1 || f[0].end != 25 ||
+                             r.lines != 1u + (c == '\n' || c == '\r');
+            }
+    CU_ASSERT_EQUAL(wrong, 0);
+}
+
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
-        {"cases", test_cases},           {"extents", test_extents}, {"gb18030", test_gb18030},
-        {"limits", test_limits},         {"pieces", test_pieces},   {"against_libcsv", test_against_libcsv},
-        {"real_lists", test_real_lists},
+        {"cases", test_cases},           {"extents", test_extents},
+        {"gb18030", test_gb18030},       {"limits", test_limits},
+        {"pieces", test_pieces},         {"against_libcsv", test_against_libcsv},
+        {"real_lists", test_real_lists}, {"every_byte", test_every_byte},
     };
     return unit_main(argc, argv, "csv", tests, sizeof tests / sizeof *tests);
 }

@@ -106,7 +106,7 @@ static void test_prefix(void)
 static void test_blocks(void)
 {
     enum { MOST = 70 };
-    static uint8_t bytes[8 * 45], blocks[MOST][64];
+    static uint8_t bytes[8 * 45], blocks[MOST][64], message[14 + 8 * 49] = "\14tally/1 item";
     static psi_item want[MOST], got[MOST + 1];
     size_t n = 0;
     psi_hash *hash = psi_hash_new();
@@ -117,9 +117,15 @@ static void test_blocks(void)
         unit_random(bytes, sizeof bytes);
         for (size_t i = 0; i < count; i++) {
             f[i] = (psi_part){bytes + 45 * i, unit_below(45) / (unit_below(2) ? count : 1)};
+            message[14 + total + 3] = (uint8_t)f[i].len;
+            memset(message + 14 + total, 0, 3);
+            memcpy(message + 14 + total + 4, f[i].p, f[i].len);
             total += 4 + f[i].len;
         }
-        CU_ASSERT_EQUAL(psi_item_from_fields(hash, f, count, &want[n]), TALLY_OK);
+        message[13] = (uint8_t)count;
+        CU_ASSERT_EQUAL(psi_sha256(message, 14 + total, want[n].b), TALLY_OK);
+        CU_ASSERT_EQUAL(psi_item_from_fields(hash, f, count, &got[0]), TALLY_OK);
+        CU_ASSERT_EQUAL(memcmp(got[0].b, want[n].b, 32), 0);
         int fits = psi_item_block(f, count, blocks[n]);
         CU_ASSERT_EQUAL(fits, total <= 41);
         n += (size_t)fits;

@@ -48,27 +48,35 @@ done:
     return st;
 }
 
-tally_status party_bins_init(party_bins *b, party_run *run, unsigned k, tally_error *error)
+tally_status party_bins_shape(party_bins *b, party_run *run, unsigned k, tally_error *error)
 {
     int receiver = run->role == TALLY_RECEIVER;
-    *b = (party_bins){.workers = party_pool_size(run->pool)};
     tally_status st =
         psi_vole_sizes_init(&b->sizes, k, receiver ? run->own : run->peer, receiver ? run->peer : run->own);
     if (st)
         return party_fail(error, st, "the lists are too large for one run: at most 2^30 identifiers a side");
     b->sizes.key_width = run->form ? PSI_VOLE_KEY : 0;
-    st = sort_items(b, run, error);
+    b->workers = party_pool_size(run->pool);
+    b->group = 2 * b->workers < b->sizes.bins ? 2 * b->workers : b->sizes.bins;
+    return TALLY_OK;
+}
+
+tally_status party_bins_sort(party_bins *b, party_run *run, tally_error *error)
+{
+    tally_status st = party_bins_shape(b, run, 4, error); /* the number of bins is the same for every k */
+    if (!st)
+        st = sort_items(b, run, error);
     if (st)
         return st;
-    if (b->workers > b->sizes.bins)
-        b->workers = b->sizes.bins;
     b->work = psi_calloc(b->workers, sizeof(psi_vole_work *));
-    for (unsigned i = 0; b->work && i < b->workers; i++) {
-        b->work[i] = psi_vole_work_new(&b->sizes, receiver);
-        if (!b->work[i])
-            return party_no_memory(error, "the work space of a thread");
-    }
     return b->work ? TALLY_OK : party_no_memory(error, "the work spaces");
+}
+
+psi_vole_work *party_bins_work(party_bins *b, int receiver, unsigned worker)
+{
+    if (!b->work[worker])
+        b->work[worker] = psi_vole_work_new(&b->sizes, receiver);
+    return b->work[worker];
 }
 
 void party_bins_free(party_bins *b)

@@ -13,10 +13,10 @@ typedef struct receiver {
     party_bins bins;
     psi_vole_shared shared;
     psi_ot_sender open;
-    uint8_t *tags;  /* of own items, in the order of the bins */
+    uint8_t *tags;     /* of own items, in the order of the bins */
     uint32_t *item_of; /* own tag -> item */
-    uint8_t *keys;  /* the same, PSI_VOLE_KEY each; only with columns */
-    uint8_t **both; /* with columns: one work space for each thread, tags and keys of a bin */
+    uint8_t *keys;     /* the same, PSI_VOLE_KEY each; only with columns */
+    uint8_t **both;    /* with columns: one work space for each thread, tags and keys of a bin */
     /* of the group of bins in work */
     uint32_t first_bin;
     uint8_t **frames;
@@ -28,7 +28,7 @@ static tally_status make_open(void *user, size_t first, size_t n, uint8_t *paylo
 {
     const receiver *r = user;
     (void)first, (void)n, (void)error;
-    payload[0] = (uint8_t)r->bins.sizes.k;
+    payload[0] = (uint8_t)r->run->vole_k;
     memcpy(payload + 1, r->open.pairs, sizeof r->open.pairs);
     return TALLY_OK;
 }
@@ -87,20 +87,23 @@ static tally_status take_choice(void *user, size_t first, size_t n, const party_
 
 /* ---- Bins: one frame each, as many at once as there are threads ---- */
 
-/* i counts the bins of the group, of which there are no more than work spaces: each is used by one bin. */
 static tally_status bin_work(void *user, unsigned worker, size_t begin, size_t end)
 {
     receiver *r = user;
-    (void)worker;
     const uint32_t *start = r->bins.start;
-    size_t width = r->bins.sizes.tag_width;
+    const psi_vole_sizes *z = &r->bins.sizes;
+    size_t width = z->tag_width;
+    psi_vole_work *work = party_bins_work(&r->bins, 1, worker);
+    if (work && r->both && !r->both[worker])
+        r->both[worker] = psi_secret_calloc(z->load_max, width + PSI_VOLE_KEY);
+    if (!work || (r->both && !r->both[worker]))
+        return TALLY_ERR_NO_MEMORY;
     tally_status st = TALLY_OK;
     for (size_t i = begin; !st && i < end; i++) {
         uint32_t b = r->first_bin + (uint32_t)i, n = start[b + 1] - start[b];
         uint8_t *tags = r->tags + start[b] * width;
-        uint8_t *out = r->both ? r->both[i] : tags;
-        st = psi_vole_receive_bin(r->bins.work[i], &r->shared, b, r->bins.entries + start[b], n, r->frames[i],
-                                  out);
+        uint8_t *out = r->both ? r->both[worker] : tags;
+        st = psi_vole_receive_bin(work, &r->shared, b, r->bins.entries + start[b], n, r->frames[i], out);
         for (uint32_t e = 0; r->both && !st && e < n; e++, out += width + PSI_VOLE_KEY) {
             memcpy(tags + e * width, out, width);
             memcpy(r->keys + (size_t)(start[b] + e) * PSI_VOLE_KEY, out + width, PSI_VOLE_KEY);
@@ -136,11 +139,11 @@ static tally_status send_group(receiver *r, uint32_t count, tally_error *error)
 static tally_status send_bins(receiver *r, tally_error *error)
 {
     const psi_vole_sizes *z = &r->bins.sizes;
-    r->frames = psi_calloc(r->bins.workers, sizeof *r->frames);
+    r->frames = psi_calloc(r->bins.group, sizeof *r->frames);
     if (!r->frames)
         return party_no_memory(error, "the frames of the bins");
     for (r->first_bin = 0; r->first_bin < z->bins;) {
-        uint32_t left = z->bins - r->first_bin, count = left < r->bins.workers ? left : r->bins.workers;
+        uint32_t left = z->bins - r->first_bin, count = left < r->bins.group ? left : r->bins.group;
         tally_status st = send_group(r, count, error);
         if (st)
             return st;
@@ -157,6 +160,22 @@ static tally_status take_tags(void *user, size_t first, size_t n, const party_fr
     return party_hits_probe(r->run->hits, frame->payload, first, n, error);
 }
 
+static tally_status make_room(receiver *r, tally_error *error)
+{
+    const psi_vole_sizes *z = &r->bins.sizes;
+    r->tags = psi_calloc(r->run->own, z->tag_width);
+    r->item_of = psi_secret_calloc(r->run->own, sizeof *r->item_of);
+    int ok = r->tags && r->item_of;
+    for (size_t e = 0; ok && e < r->run->own; e++)
+        r->item_of[e] = r->bins.entries[e].item;
+    if (ok && r->run->form) {
+        r->keys = psi_secret_calloc(r->run->own, PSI_VOLE_KEY);
+        r->both = psi_calloc(r->bins.workers, sizeof *r->both);
+        ok = r->keys && r->both;
+    }
+    return ok ? TALLY_OK : party_no_memory(error, "the tags of the items");
+}
+
 static tally_status receive(receiver *r, tally_error *error)
 {
     party_run *run = r->run;
@@ -164,8 +183,17 @@ static tally_status receive(receiver *r, tally_error *error)
     tally_status st = psi_ot_open(&r->open, &run->sid);
     if (st)
         return party_fail(error, st, "the base OTs could not be opened");
-    /* Points out; the sender's choices in, hidden; the trees' corrections out. */
-    st = party_exchange(run, &open, WIRE_VOLE_CHOICE, take_choice, r, error);
+    /* Points out; while the sender works on them, our items are hashed and sorted. */
+    st = party_exchange(run, &open, 0, NULL, r, error);
+    if (!st)
+        st = party_bins_sort(&r->bins, run, error);
+    if (!st)
+        st = party_bins_shape(&r->bins, run, run->vole_k, error);
+    if (!st)
+        st = make_room(r, error);
+    /* The sender's choices in, hidden; the trees' corrections out. */
+    if (!st)
+        st = party_exchange(run, NULL, WIRE_VOLE_CHOICE, take_choice, r, error);
     if (st)
         return st;
     /* The masked table, bin by bin. */
@@ -180,35 +208,13 @@ static tally_status receive(receiver *r, tally_error *error)
     return !st && run->both ? party_hits_tell(run->hits, error) : st;
 }
 
-static tally_status make_room(receiver *r, tally_error *error)
-{
-    const psi_vole_sizes *z = &r->bins.sizes;
-    r->tags = psi_calloc(r->run->own, z->tag_width);
-    r->item_of = psi_secret_calloc(r->run->own, sizeof *r->item_of);
-    int ok = r->tags && r->item_of;
-    for (size_t e = 0; ok && e < r->run->own; e++)
-        r->item_of[e] = r->bins.entries[e].item;
-    if (ok && r->run->form) {
-        r->keys = psi_secret_calloc(r->run->own, PSI_VOLE_KEY);
-        r->both = psi_calloc(r->bins.workers, sizeof *r->both);
-        ok = r->keys && r->both;
-        for (unsigned i = 0; ok && i < r->bins.workers; i++)
-            ok = (r->both[i] = psi_secret_calloc(z->load_max, z->tag_width + PSI_VOLE_KEY)) != NULL;
-    }
-    return ok ? TALLY_OK : party_no_memory(error, "the tags of the items");
-}
-
 tally_status party_vole_receiver(party_run *run, tally_error *error)
 {
     receiver *r = psi_secret_calloc(1, sizeof *r);
     if (!r)
         return party_no_memory(error, "the receiver");
     r->run = run;
-    tally_status st = party_bins_init(&r->bins, run, run->vole_k, error);
-    if (!st)
-        st = make_room(r, error);
-    if (!st)
-        st = receive(r, error);
+    tally_status st = receive(r, error);
     if (!st) {
         party_hits_end(run->hits);
         run->hits->item_of = r->item_of;

@@ -25,6 +25,7 @@ typedef struct sender {
     size_t entry;       /* bytes of a tag and what is sealed with it */
     uint8_t *tags;      /* in the order sent, entry bytes each */
     uint8_t **bin_tags; /* one work space for each thread, of the largest bin: tags, with columns and keys */
+    size_t largest;     /* entries of the largest bin */
     /* of the group of bins in work */
     uint32_t first_bin, got;
     party_frame *frames;
@@ -73,7 +74,7 @@ static tally_status take_open(void *user, size_t first, size_t n, const party_fr
     if (k != 4 && k != 6)
         return party_fail(error, TALLY_ERR_MALFORMED,
                           "the peer asks for %u bits a column; this version knows 4 and 6", k);
-    tally_status st = party_bins_init(&s->bins, s->run, k, error);
+    tally_status st = party_bins_shape(&s->bins, s->run, k, error);
     if (st)
         return st;
     party_state_bins(&s->run->state, PSI_VOLE_SEED + s->bins.sizes.bin_bytes, s->bins.sizes.bins);
@@ -120,19 +121,23 @@ static tally_status place_tags(sender *s, uint32_t b, const uint8_t *tags)
     return st;
 }
 
-/* i counts the bins of the group, of which there are no more than work spaces: each is used by one bin. */
 static tally_status bin_work(void *user, unsigned worker, size_t begin, size_t end)
 {
     sender *s = user;
-    (void)worker;
     const uint32_t *start = s->bins.start;
+    const psi_vole_sizes *z = &s->bins.sizes;
+    psi_vole_work *work = party_bins_work(&s->bins, 0, worker);
+    if (work && !s->bin_tags[worker])
+        s->bin_tags[worker] = psi_secret_calloc(s->largest, z->tag_width + z->key_width);
+    if (!work || !s->bin_tags[worker])
+        return TALLY_ERR_NO_MEMORY;
     for (size_t i = begin; i < end; i++) {
         uint32_t b = s->first_bin + (uint32_t)i;
-        uint8_t *tags = s->bin_tags[i];
-        tally_status st = psi_vole_send_bin(s->bins.work[i], &s->shared, b, s->frames[i].payload,
-                                            s->bins.entries + start[b], start[b + 1] - start[b], tags);
+        tally_status st =
+            psi_vole_send_bin(work, &s->shared, b, s->frames[i].payload, s->bins.entries + start[b],
+                              start[b + 1] - start[b], s->bin_tags[worker]);
         if (!st)
-            st = place_tags(s, b, tags);
+            st = place_tags(s, b, s->bin_tags[worker]);
         if (st)
             return st;
     }
@@ -152,41 +157,52 @@ static tally_status work_group(sender *s, tally_error *error)
     return st;
 }
 
+/* Is a frame there already? There is always room to send while bins come, so the wait does not block. */
+static tally_status more_waiting(const sender *s, unsigned *more, tally_error *error)
+{
+    tally_status st = party_link_wait(s->run->link, PARTY_CAN_SEND | PARTY_CAN_RECEIVE, more, error);
+    *more &= PARTY_CAN_RECEIVE;
+    return st;
+}
+
+/* Works on the bins that are there, at most a group at once. */
 static tally_status receive_bins(sender *s, tally_error *error)
 {
     uint32_t bins = s->bins.sizes.bins;
     while (s->first_bin < bins) {
-        uint64_t first, units;
-        tally_status st = party_receive(s->run, &s->frames[s->got], &first, &units, error);
-        if (st)
-            return st;
-        s->got++;
-        PSI_CHECK(units == 1); /* two bins are longer than WIRE_BIN_MAX */
-        if (s->got == s->bins.workers || s->first_bin + s->got == bins) {
-            st = work_group(s, error);
+        unsigned more = 1;
+        while (more && s->got < s->bins.group && s->first_bin + s->got < bins) {
+            uint64_t first, units;
+            tally_status st = party_receive(s->run, &s->frames[s->got], &first, &units, error);
+            if (st)
+                return st;
+            s->got++;
+            PSI_CHECK(units == 1); /* two bins are longer than WIRE_BIN_MAX */
+            st = more_waiting(s, &more, error);
             if (st)
                 return st;
         }
+        tally_status st = work_group(s, error);
+        if (st)
+            return st;
     }
     return TALLY_OK;
 }
 
 static tally_status make_room(sender *s, tally_error *error)
 {
-    size_t largest = 0, n = s->run->own;
+    size_t n = s->run->own;
     for (uint32_t b = 0; b < s->bins.sizes.bins; b++) {
         size_t load = s->bins.start[b + 1] - s->bins.start[b];
-        largest = load > largest ? load : largest;
+        s->largest = load > s->largest ? load : s->largest;
     }
-    s->frames = psi_calloc(s->bins.workers, sizeof *s->frames);
+    s->frames = psi_calloc(s->bins.group, sizeof *s->frames);
     s->bin_tags = psi_calloc(s->bins.workers, sizeof *s->bin_tags);
     s->entry = s->bins.sizes.tag_width + party_sealed_bytes(s->run);
     s->tags = psi_secret_calloc(n, s->entry);
-    int ok = s->frames && s->bin_tags && s->tags;
-    for (unsigned i = 0; ok && i < s->bins.workers; i++)
-        ok = (s->bin_tags[i] =
-                  psi_secret_calloc(largest, s->bins.sizes.tag_width + s->bins.sizes.key_width)) != NULL;
-    return ok ? party_order(&s->place, n, error) : party_no_memory(error, "the tags");
+    if (!s->frames || !s->bin_tags || !s->tags)
+        return party_no_memory(error, "the tags");
+    return party_order(&s->place, n, error);
 }
 
 /* ---- Tags ---- */
@@ -220,8 +236,11 @@ static tally_status hear_receiver(sender *s, party_matched *matched, tally_error
 static tally_status send(sender *s, party_matched *matched, tally_error *error)
 {
     party_run *run = s->run;
+    /* While the receiver makes its points, our items are hashed and sorted. */
+    tally_status st = party_bins_sort(&s->bins, run, error);
     /* The receiver's points in, our choices out, hidden; its trees in. */
-    tally_status st = party_exchange(run, NULL, WIRE_VOLE_OPEN, take_open, s, error);
+    if (!st)
+        st = party_exchange(run, NULL, WIRE_VOLE_OPEN, take_open, s, error);
     if (!st)
         st = party_exchange(run, NULL, WIRE_VOLE_TREES, take_trees, s, error);
     if (!st)
@@ -243,12 +262,10 @@ tally_status party_vole_sender(party_run *run, party_matched *matched, tally_err
         return party_no_memory(error, "the sender");
     s->run = run;
     tally_status st = send(s, matched, error);
-    for (unsigned i = 0; i < s->bins.workers; i++) {
-        if (s->frames)
-            party_frame_free(&s->frames[i]);
-        if (s->bin_tags)
-            psi_secret_free(s->bin_tags[i]);
-    }
+    for (uint32_t i = 0; s->frames && i < s->bins.group; i++)
+        party_frame_free(&s->frames[i]);
+    for (unsigned i = 0; s->bin_tags && i < s->bins.workers; i++)
+        psi_secret_free(s->bin_tags[i]);
     psi_free(s->frames);
     psi_free(s->bin_tags);
     psi_secret_free(s->tags);

@@ -95,6 +95,7 @@ static void test_more_threads(void)
 {
     uint32_t *x = list(700, 0, 1), *y = list(33000, 350, 1);
     match_check(x, 700, y, 33000, TALLY_VOLE, TALLY_VOLE, SEMI, BOTH, 5);
+    match_check(y, 33000, x, 700, TALLY_VOLE, TALLY_VOLE, SEMI, BOTH, 5); /* two bins, five threads */
     free(x);
     free(y);
 }

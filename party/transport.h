@@ -43,7 +43,8 @@ tally_status party_tcp_from_fd(int fd, tally_transport *out, tally_error *error)
  * NULL). Closing a socket with unread bytes resets the connection, and the peer could lose our last words.
  */
 void party_tcp_linger(tally_transport *t, int timeout_ms, const party_cancel *cancel);
-/* The least round-trip time that the kernel saw of a socket made by party_tcp_from_fd, microseconds; 0 when unknown.
+/* The least round-trip time that the kernel saw of a socket made by party_tcp_from_fd, microseconds; 0 when
+ * unknown.
  */
 uint32_t party_tcp_round_trip_us(const tally_transport *transport);
 void party_tcp_free(tally_transport *t);

@@ -123,6 +123,7 @@ static void send_all(match *m)
 /* width: bytes of a tag, 0 for the proper one. */
 static void match_run(match *m, unsigned k, size_t nx, size_t ny, size_t overlap, size_t width)
 {
+    memset(m, 0, sizeof *m);
     unit_random(m->sid.b, sizeof m->sid.b);
     list_init(&m->x, nx);
     list_init(&m->y, ny);

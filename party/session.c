@@ -320,9 +320,13 @@ static tally_status match(tally_session *s, party_state *state, tally_error *err
                      .hits = &hits,
                      .progress = tell_progress,
                      .progress_user = s};
-    /* Work: the receiver masks and finishes its own, then tags the peer's; the sender answers, then masks its
-     * own. */
-    run.total = s->role == TALLY_RECEIVER && spine == TALLY_MALICIOUS ? 2 * own + run.peer : own + run.peer;
+    /* Work: the receiver masks (and in the malicious form finishes) its own items, then looks up the peer's;
+       the sender answers for the peer's, then masks its own. By vole the sender works on its own only. */
+    run.total = own + run.peer;
+    if (s->role == TALLY_RECEIVER && spine == TALLY_MALICIOUS)
+        run.total += own;
+    if (s->role == TALLY_SENDER && s->chosen == TALLY_VOLE)
+        run.total = own;
     party_state_sizes(&run.state, s->role, s->chosen, spine, run.both, own, s->peer_items,
                       psi_tag_bytes(own, s->peer_items));
     party_state_sealed(&run.state, s->form.sealed);

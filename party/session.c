@@ -299,48 +299,42 @@ static unsigned vole_k(const tally_session *s)
 static tally_status match(tally_session *s, party_state *state, tally_error *error)
 {
     size_t own;
-    party_hits hits = {0};
     const psi_item *items = party_input_items(s->input, &own);
     /* Keys for columns come out of the protocol that also holds against an active peer. */
     enum tally_security spine = s->form.count && s->chosen == TALLY_ECDH ? TALLY_MALICIOUS : s->security;
-    party_run run = {.link = s->link,
-                     .pool = s->pool,
-                     .state = *state,
-                     .role = s->role,
-                     .protocol = s->chosen,
-                     .security = spine,
-                     .both = s->reveal == TALLY_REVEAL_BOTH,
-                     .items = items,
-                     .own = own,
-                     .peer = (size_t)s->peer_items,
-                     .sid = s->sid,
-                     .form = s->form.count ? &s->form : NULL,
-                     .offer = s->offer,
-                     .vole_k = vole_k(s),
-                     .hits = &hits,
-                     .progress = tell_progress,
-                     .progress_user = s};
+    party_run *run = &s->run;
+    *run = (party_run){.link = s->link,
+                       .pool = s->pool,
+                       .state = *state,
+                       .role = s->role,
+                       .protocol = s->chosen,
+                       .security = spine,
+                       .both = s->reveal == TALLY_REVEAL_BOTH,
+                       .items = items,
+                       .own = own,
+                       .peer = (size_t)s->peer_items,
+                       .sid = s->sid,
+                       .form = s->form.count ? &s->form : NULL,
+                       .offer = s->offer,
+                       .vole_k = vole_k(s),
+                       .hits = &s->hits,
+                       .progress = tell_progress,
+                       .progress_user = s};
     /* Work: the receiver masks (and in the malicious form finishes) its own items, then looks up the peer's;
        the sender answers for the peer's, then masks its own. By vole the sender works on its own only. */
-    run.total = own + run.peer;
+    run->total = own + run->peer;
     if (s->role == TALLY_RECEIVER && spine == TALLY_MALICIOUS)
-        run.total += own;
+        run->total += own;
     if (s->role == TALLY_SENDER && s->chosen == TALLY_VOLE)
-        run.total = own;
-    party_state_sizes(&run.state, s->role, s->chosen, spine, run.both, own, s->peer_items,
+        run->total = own;
+    party_state_sizes(&run->state, s->role, s->chosen, spine, run->both, own, s->peer_items,
                       psi_tag_bytes(own, s->peer_items));
-    party_state_sealed(&run.state, s->form.sealed);
+    party_state_sealed(&run->state, s->form.sealed);
     tally_status st =
-        s->role == TALLY_RECEIVER ? party_receiver(&run, error) : party_sender(&run, &s->matched, error);
+        s->role == TALLY_RECEIVER ? party_receiver(run, error) : party_sender(run, &s->matched, error);
     if (!st)
         st = party_input_unchanged(s->input, error);
-    if (!st)
-        st = exchange_done(s, &run, error);
-    /* Only now, as its time depends on the matches. */
-    if (!st && s->role == TALLY_RECEIVER)
-        st = party_hits_collect(&hits, &s->matched, error);
-    party_hits_free(&hits);
-    return st;
+    return st ? st : exchange_done(s, run, error);
 }
 
 static tally_status open_columns(tally_session *s, tally_error *error)
@@ -361,7 +355,10 @@ static tally_status write_result(tally_session *s, tally_error *error)
     if (!party_learns_matches(s))
         return TALLY_OK;
     begin_phase(s, PARTY_WRITING);
-    st = open_columns(s, error);
+    if (s->role == TALLY_RECEIVER)
+        st = party_hits_collect(&s->hits, &s->matched, error);
+    if (!st)
+        st = open_columns(s, error);
     if (!st && s->output)
         st = party_output_write(s->output, s->matched.bits, &s->cancel, &s->matched_rows, error);
     if (!st)
@@ -420,6 +417,8 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
     if (party_cancelled(&s->cancel) && st && tally_exit_status(st) != -TALLY_ERR_INTERRUPTED)
         st = party_fail(e, TALLY_ERR_INTERRUPTED, "interrupted");
     end_phase(s);
+    party_hits_free(&s->hits);
+    s->hits = (party_hits){0};
     party_output_free(s->output);
     s->output = NULL;
     party_pool_free(s->pool);

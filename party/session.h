@@ -5,8 +5,8 @@
 #define PARTY_SESSION_H
 
 #include "party/connect.h"
+#include "party/hits.h"
 #include "party/output.h"
-#include "party/run.h"
 #include "proto/hello.h"
 
 enum party_phase { PARTY_READING, PARTY_WAITING, PARTY_MATCHING, PARTY_WRITING, PARTY_PHASES };
@@ -57,6 +57,8 @@ struct tally_session {
     int greeted; /* hello 2 was sent: from here on the peer sees one generic failure */
     party_offer *offer;
     party_form form;
+    party_run run;   /* what the spines work on */
+    party_hits hits; /* receiver: what its spine found */
     party_matched matched;
     party_opened opened;
     uint64_t matched_rows;

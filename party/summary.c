@@ -3,7 +3,9 @@
  * identifier in any of it. */
 #include "party/session.h"
 #include "psi/group.h"
-#include "psi/hash.h"
+#include "psi/rowhash.h"
+#include "psi/sha256.h"
+#include "psi/subspace.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -21,11 +23,12 @@ const char *tally_version(void)
 
 static json_t *versions(void)
 {
-    return json_pack("{s:s, s:{s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s}, s:{s:s}}", "tally", TALLY_VERSION,
-                     "protocol", "min", WIRE_VERSION_MIN, "max", WIRE_VERSION_MAX, "libraries", "openssl",
-                     OpenSSL_version(OPENSSL_VERSION_STRING), "libsodium", sodium_version_string(),
+    return json_pack("{s:s, s:{s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}}", "tally",
+                     TALLY_VERSION, "protocol", "min", WIRE_VERSION_MIN, "max", WIRE_VERSION_MAX, "libraries",
+                     "openssl", OpenSSL_version(OPENSSL_VERSION_STRING), "libsodium", sodium_version_string(),
                      "protobuf-c", protobuf_c_version(), "utf8proc", utf8proc_version(), "jansson",
-                     JANSSON_VERSION, "backends", "group", psi_group()->name);
+                     JANSSON_VERSION, "backends", "group", psi_group()->name, "streams", psi_subspace()->name,
+                     "rows", psi_rowhash()->name, "sha256", psi_sha256_lanes()->name);
 }
 
 static char *dump(json_t *j)

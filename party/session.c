@@ -165,6 +165,7 @@ static void forward_log(void *user, int level, const char *line)
     party_log(user, level, "%s", line);
 }
 
+/* Without an error to fill, nobody is to hear of the attempts either. */
 static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error *error)
 {
     unsigned silence_s = s->timeout_s < SILENCE_MAX_S ? s->timeout_s : SILENCE_MAX_S;
@@ -177,7 +178,7 @@ static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error
                                      .rule = &s->rule,
                                      .deadline_ms = deadline_ms,
                                      .cancel = &s->cancel,
-                                     .log = forward_log,
+                                     .log = error ? forward_log : NULL,
                                      .log_user = s};
     tally_status st = party_channel_open(&s->channel, &options, error);
     if (st)
@@ -414,7 +415,8 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
     s->ran = 1;
     s->phase_began = party_now_ms();
     st = run_session(s, e);
-    if (party_cancelled(&s->cancel) && st && tally_exit_status(st) != -TALLY_ERR_INTERRUPTED)
+    /* Whatever the cancelled step said of itself, this is why it ended. */
+    if (st && party_cancelled(&s->cancel))
         st = party_fail(e, TALLY_ERR_INTERRUPTED, "interrupted");
     end_phase(s);
     party_hits_free(&s->hits);

@@ -460,6 +460,7 @@ static void cancel_at(int who, const char *phase, uint64_t done, enum tally_secu
     took -= c.at;
     peer_took -= c.at;
     CU_ASSERT_EQUAL(p.side[who].status, TALLY_ERR_INTERRUPTED);
+    CU_ASSERT_STRING_EQUAL(p.side[who].error.message, "interrupted");
     CU_ASSERT_EQUAL(pair_category(&p.side[!who]), 6);
     CU_ASSERT(took < CANCEL_MS);
     CU_ASSERT(peer_took < CANCEL_MS);

@@ -136,7 +136,7 @@ demo: deps
 	@$(MAKE) --no-print-directory all
 	@docs/examples/demo.sh build/release/tally
 
-# Every runner appends "name passed failed" to RESULTS; the last line adds them up.
+# Every runner appends "name passed failed" to RESULTS, step.sh does it for those that die; the last line adds them up.
 RESULTS := $(CURDIR)/build/results.txt
 export TALLY_RESULTS := $(RESULTS)
 
@@ -146,11 +146,11 @@ check: deps
 
 .PHONY: check-run
 check-run:
-	@$(MAKE) --no-print-directory all
-	@$(MAKE) --no-print-directory unit VARIANT=test
-	@$(MAKE) --no-print-directory unit VARIANT=plain
-	@$(MAKE) --no-print-directory ct
-	@$(MAKE) --no-print-directory commands
+	@tests/step.sh build $(MAKE) --no-print-directory all; :
+	@tests/step.sh unit-test $(MAKE) --no-print-directory unit VARIANT=test; :
+	@tests/step.sh unit-plain $(MAKE) --no-print-directory unit VARIANT=plain; :
+	@tests/step.sh constant-time $(MAKE) --no-print-directory ct; :
+	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/total.sh $(RESULTS)
 
 unit: $(TESTS)
@@ -172,7 +172,7 @@ examples:
 
 asan ubsan tsan:
 	@rm -f $(RESULTS) && mkdir -p build
-	@$(MAKE) --no-print-directory unit VARIANT=$@
+	@tests/step.sh $@ $(MAKE) --no-print-directory unit VARIANT=$@; :
 	@tests/total.sh $(RESULTS)
 
 build/fuzz-clang/tests/fuzz_%: build/fuzz-clang/tests/fuzz_%.o build/fuzz-clang/libtally.a

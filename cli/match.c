@@ -407,6 +407,12 @@ static tally_status check_options(const match *m, tally_error *error)
     if (m->output && strcmp(m->output, "-") == 0 && cli_args_seen(a, JSON))
         return refuse(error, "--json and --output - both want standard output",
                       "write the rows with --output FILE, or the figures with --summary FILE");
+    if (m->summary && strcmp(m->summary, "-") == 0)
+        return refuse(error, "--summary needs the name of a file",
+                      "to have the summary on standard output, use --json");
+    if (m->rejects && strcmp(m->rejects, "-") == 0)
+        return refuse(error, "--rejects needs the name of a file",
+                      "the rejected rows are not for standard output: --rejects FILE");
     if (cli_args_seen(a, QUIET) && cli_args_seen(a, VERBOSE))
         return refuse(error, "--quiet and --verbose exclude each other", "leave one of them out");
     return TALLY_OK;

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define HANDSHAKE_MS 15000 /* longer than a listener's 10 s, so that the listener's reason comes first */
-#define WAIT_FIRST_MS 250
+#define WAIT_FIRST_MS 20
 #define WAIT_LONGEST_MS 2000
 #define LINGER_MS 500
 

@@ -43,7 +43,7 @@ typedef struct party_connect_options {
  * listening sockets are closed, the others dropped. A stranger is logged by address and reason and never ends
  * the wait. At the deadline TALLY_ERR_AUTH if anyone was refused for its certificate or refused ours
  * (message: how many, the last reason), else TALLY_ERR_TIMEOUT. Connecting: refused, unreachable, and a
- * connection that ends during the handshake are tried again after 250 ms, rising to 2 s, until the deadline,
+ * connection that ends during the handshake are tried again after 20 ms, rising to 2 s, until the deadline,
  * then TALLY_ERR_TIMEOUT with the last reason; a server that authenticates as somebody else, or refuses our
  * certificate, is TALLY_ERR_AUTH at once; an unknown host, and a server that does not speak our TLS, are at
  * once too. A caller's transport: one handshake until the deadline; its shutdown is called when that fails.

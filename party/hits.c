@@ -4,6 +4,7 @@
 #include "party/error.h"
 #include "proto/limits.h"
 #include "psi/mem.h"
+#include "psi/verify.h"
 
 #include <string.h>
 
@@ -32,6 +33,8 @@ void party_hits_end(party_hits *h)
     h->join = NULL;
     psi_free(h->probe_tags);
     h->probe_tags = NULL;
+    psi_free(h->chunks);
+    h->chunks = NULL;
 }
 
 void party_hits_free(party_hits *h)
@@ -43,41 +46,86 @@ void party_hits_free(party_hits *h)
     psi_free(h->list);
 }
 
-static void add_hit(void *user, size_t own, size_t peer)
+/* ---- Looking up the tags of a frame: chunks side by side, their hits joined in order ---- */
+
+#define CHUNK 2048u
+#define CHUNKS_MAX (WIRE_BULK_MAX / 5 / CHUNK + 1) /* the narrowest tags have 5 bytes */
+
+/* One chunk's hits; an honest peer's entry meets one own item, but for a collision. */
+typedef struct found {
+    party_hit hits[CHUNK + SPARE];
+    uint32_t count;
+    int too_many;
+} found;
+
+typedef struct lookup {
+    const party_hits *h;
+    const uint8_t *tags;
+    size_t first;
+    found *chunks;
+} lookup;
+
+static void add_found(void *user, size_t own, size_t peer)
 {
-    party_hits *h = user;
-    size_t sealed = party_sealed_bytes(h->run);
-    if (h->count == h->room) {
-        h->failed = TALLY_ERR_MALFORMED;
-        return;
-    }
-    if (sealed)
-        memcpy(h->sealed + h->count * sealed, h->entries + (peer - h->first) * (h->width + sealed) + h->width,
+    found *f = user;
+    if (f->count == CHUNK + SPARE)
+        f->too_many = 1;
+    else
+        f->hits[f->count++] = (party_hit){(uint32_t)own, (uint32_t)peer};
+}
+
+static tally_status look_up(void *user, unsigned worker, size_t begin, size_t end)
+{
+    const lookup *l = user;
+    found *f = &l->chunks[begin / CHUNK];
+    (void)worker;
+    f->count = 0;
+    f->too_many = 0;
+    psi_join_probe(l->h->join, l->tags + begin * l->h->width, end - begin, l->first + begin, add_found, f);
+    return TALLY_OK;
+}
+
+/* Appends a chunk's hits, each with what is sealed beside its tag. 0: more than there can be. */
+static int append(party_hits *h, const found *f, const uint8_t *entries, size_t first)
+{
+    size_t sealed = party_sealed_bytes(h->run), stride = h->width + sealed;
+    if (f->too_many || f->count > h->room - h->count)
+        return 0;
+    for (uint32_t i = 0; sealed && i < f->count; i++)
+        memcpy(h->sealed + (h->count + i) * sealed, entries + (f->hits[i].peer - first) * stride + h->width,
                sealed);
-    h->list[h->count++] = (party_hit){(uint32_t)own, (uint32_t)peer};
+    memcpy(h->list + h->count, f->hits, f->count * sizeof *f->hits);
+    h->count += f->count;
+    return 1;
 }
 
 tally_status party_hits_probe(party_hits *h, const uint8_t *entries, size_t first, size_t n,
                               tally_error *error)
 {
-    const uint8_t *peer_tags = entries;
-    size_t stride = h->width + party_sealed_bytes(h->run);
-    h->entries = entries;
-    h->first = first;
+    const uint8_t *tags = entries;
+    size_t stride = h->width + party_sealed_bytes(h->run), chunks = (n + CHUNK - 1) / CHUNK;
+    PSI_CHECK(chunks <= CHUNKS_MAX);
+    if (!h->chunks)
+        h->chunks = psi_calloc(CHUNKS_MAX, sizeof *h->chunks);
+    if (h->run->form && !h->probe_tags)
+        h->probe_tags = psi_calloc(WIRE_BULK_MAX / stride, h->width);
+    if (!h->chunks || (h->run->form && !h->probe_tags))
+        return party_no_memory(error, "the peer's tags");
     if (h->run->form) {
-        if (!h->probe_tags)
-            h->probe_tags = psi_calloc(WIRE_BULK_MAX / stride, h->width);
-        if (!h->probe_tags)
-            return party_no_memory(error, "the peer's tags");
         for (size_t i = 0; i < n; i++)
             memcpy(h->probe_tags + i * h->width, entries + i * stride, h->width);
-        peer_tags = h->probe_tags;
+        tags = h->probe_tags;
     }
-    psi_join_probe(h->join, peer_tags, n, first, add_hit, h);
+    lookup l = {h, tags, first, h->chunks};
+    tally_status st = party_pool_run(h->run->pool, n, CHUNK, look_up, &l);
+    if (st)
+        return party_fail(error, st, "looking up the peer's tags failed");
+    for (size_t c = 0; c < chunks; c++)
+        if (!append(h, &l.chunks[c], entries, first))
+            return party_fail(error, TALLY_ERR_MALFORMED,
+                              "the peer's entries match more often than the lists have identifiers");
     party_advance(h->run, n);
-    return h->failed ? party_fail(error, h->failed,
-                                  "the peer's entries match more often than the lists have identifiers")
-                     : TALLY_OK;
+    return TALLY_OK;
 }
 
 static tally_status make_bitmap(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)

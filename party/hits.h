@@ -23,12 +23,10 @@ typedef struct party_hits {
     size_t width;
     uint32_t *item_of; /* own tag -> item; given by the spine, psi_secret_free */
     /* with columns */
-    uint8_t *keys;          /* of own tags, PSI_LABEL_KEY each; given by the spine, psi_secret_free */
-    uint8_t *sealed;        /* of each hit */
-    uint8_t *probe_tags;    /* tags of one frame without what is sealed */
-    const uint8_t *entries; /* of the frame in work, whose first is `first` of the peer's order */
-    size_t first;
-    tally_status failed; /* in a callback of the join */
+    uint8_t *keys;        /* of own tags, PSI_LABEL_KEY each; given by the spine, psi_secret_free */
+    uint8_t *sealed;      /* of each hit */
+    uint8_t *probe_tags;  /* tags of one frame without what is sealed */
+    struct found *chunks; /* hits of one frame, chunk by chunk */
 } party_hits;
 
 /* Builds the table of own tags: run->own of width bytes each, kept by reference until party_hits_end.

@@ -11,13 +11,16 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/tally-psi
-CFLAGS     ?= -O2 -g
+CFLAGS     ?= -O3 -g
 LDFLAGS    ?=
 SECONDS_PER_FUZZER ?= 60
 
 # VARIANT picks the build: release, test (invariants and fault hooks), plain (tests without invariants), asan, ubsan, ct.
 VARIANT    ?= release
-B          ?= build/$(VARIANT)$(if $(findstring clang,$(CC)),-clang)
+# Another build folder only from the command line: an environment variable of that name is not meant.
+ifneq ($(origin B),command line)
+B          := build/$(VARIANT)$(if $(findstring clang,$(CC)),-clang)
+endif
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
@@ -80,7 +83,8 @@ help:
 	  'make asan|ubsan|tsan  unit tests under a sanitizer' \
 	  'make fuzz         every fuzz target for SECONDS_PER_FUZZER ($(SECONDS_PER_FUZZER)) seconds' \
 	  'make check-long   soak and scale tests' \
-	  'make bench        benchmarks' \
+	  'make bench        the protocol alone and two parties on this machine; N rows' \
+	  'make bench-compare  against the plain exchange of hashes' \
 	  'make dist         source archive in dist/'
 
 # ---- Compiling --------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ if [ -n "${missing:-}" ]; then
     echo "$sudo apt-get install -y --no-install-recommends$missing"
     $sudo apt-get update -q && $sudo apt-get install -y --no-install-recommends $missing
 fi
-if [ ! -d "$root/usr/include/sodium" ]; then
+if [ ! -e "$dir/unpacked" ]; then
     # A package index of its own, so that this machine's stays as it is.
     mkdir -p "$dir/apt/lists/partial" "$dir/apt/archives/partial" "$dir/deb" "$root"
     : >"$dir/apt/status"
@@ -26,6 +26,7 @@ if [ ! -d "$root/usr/include/sodium" ]; then
     apt-get $options update
     (cd "$dir/deb" && apt-get $options download $packages)
     for deb in "$dir"/deb/*.deb; do dpkg-deb -x "$deb" "$root"; done
+    touch "$dir/unpacked"
 fi
 lib=$root/usr/lib/aarch64-linux-gnu
 export PKG_CONFIG_LIBDIR=$lib/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root

@@ -151,8 +151,7 @@ tally_status party_derive_texts(party_derive *d, const tally_input *input, const
     return *reject == PARTY_ACCEPTED ? hash(d, input, parts, item, error) : TALLY_OK;
 }
 
-/* ---- Columns by name
- * -------------------------------------------------------------------------------------------- */
+/* ---- Columns by name ---- */
 
 /* What a list of the columns comes to: its text, and whether the record is a header at all. */
 typedef struct column_list {

@@ -96,8 +96,7 @@ static tally_status spread_slice(void *user, unsigned worker, size_t begin, size
     return TALLY_OK;
 }
 
-/* ---- Sorting a bucket
- * ----------------------------------------------------------------------------------------------- */
+/* ---- Sorting a bucket ---- */
 
 static int compare(const psi_item *items, const entry *a, const entry *b)
 {
@@ -165,8 +164,7 @@ static tally_status sort_bucket(void *user, unsigned worker, size_t begin, size_
     return TALLY_OK;
 }
 
-/* ---- Gathering
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Gathering ---- */
 
 /* The distinct items of buckets [first + begin, first + end) to their places, and the places to the rows. */
 static tally_status gather(void *user, unsigned worker, size_t begin, size_t end)

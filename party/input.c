@@ -222,8 +222,7 @@ void tally_input_get_stats(const tally_input *input, tally_input_stats *out)
     *out = input->counted ? input->stats : (tally_input_stats){.rows = 0};
 }
 
-/* ---- Taking rows
- * ------------------------------------------------------------------------------------------------- */
+/* ---- Taking rows ---- */
 
 #define HUGE_PAGE (2u << 20)
 #define HUGE_FROM (16u << 20) /* bytes of a list from which on huge pages are asked for */
@@ -336,8 +335,7 @@ tally_status party_input_take_all(tally_input *input, const party_taken *t, uint
     return TALLY_OK;
 }
 
-/* ---- Questions
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Questions ---- */
 
 size_t party_input_keys(const tally_input *input)
 {

@@ -44,8 +44,7 @@ static tally_status make_room(uint8_t **buf, size_t *room, size_t wanted, tally_
     return TALLY_OK;
 }
 
-/* ---- Opening
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Opening ---- */
 
 static tally_status find_columns(party_output *o, const char *const *columns, size_t count,
                                  tally_error *error)
@@ -103,8 +102,7 @@ tally_status party_output_join(party_output *o, const party_opened *opened, tall
     return TALLY_OK;
 }
 
-/* ---- Writing
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Writing ---- */
 
 /* The picked columns of a record as a record, in *p and *length. A lone empty column is quoted: its line
  * would otherwise be blank. */

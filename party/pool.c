@@ -41,8 +41,7 @@ struct party_pool {
     const party_cancel *cancel; /* NULL: cannot be cancelled */
 };
 
-/* ---- How many threads ------------------------------------------------------------------------------------
- */
+/* ---- How many threads ---- */
 
 /* One cpu.max file: "max PERIOD" or "QUOTA PERIOD". 0: no limit, or no such file. */
 static unsigned cpu_max(const char *path)
@@ -107,8 +106,7 @@ unsigned party_pool_threads(unsigned want)
     return want < 1 ? 1 : want > THREADS_MAX ? THREADS_MAX : want;
 }
 
-/* ---- The loop --------------------------------------------------------------------------------------------
- */
+/* ---- The loop ---- */
 
 /*
  * Chunks are claimed in ascending order, and a claimed chunk always runs: so every chunk below a failing one
@@ -196,8 +194,7 @@ tally_status party_pool_run(party_pool *pool, size_t n, size_t chunk, party_work
     return status;
 }
 
-/* ---- Making and freeing ----------------------------------------------------------------------------------
- */
+/* ---- Making and freeing ---- */
 
 void party_pool_set_cancel(party_pool *pool, const party_cancel *cancel)
 {

@@ -107,8 +107,7 @@ enum party_reject party_profile_apply(const party_profile *profile, const char *
     return profile->form(parameter, text, len, out, out_len);
 }
 
-/* ---- Shared by the profiles of numbers
- * -------------------------------------------------------------------------- */
+/* ---- Shared by the profiles of numbers ---- */
 
 /* White space, and the invisible marks that come along when a number is copied from a web page or a
  * telephone. */

@@ -32,8 +32,7 @@ typedef struct receiver {
     size_t first, n;
 } receiver;
 
-/* ---- Semi-honest: one secret exponent
- * --------------------------------------------------------------------------- */
+/* ---- Semi-honest: one secret exponent ---- */
 
 static tally_status mask_chunk(void *user, unsigned worker, size_t begin, size_t end)
 {
@@ -113,8 +112,7 @@ static tally_status semi_honest(receiver *r, tally_error *error)
     return run->both ? party_hits_tell(run->hits, error) : TALLY_OK;
 }
 
-/* ---- Malicious: 2HashDH with fresh blinds and proofs
- * ------------------------------------------------------------ */
+/* ---- Malicious: 2HashDH with fresh blinds and proofs ---- */
 
 static tally_status blind_chunk(void *user, unsigned worker, size_t begin, size_t end)
 {

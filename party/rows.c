@@ -69,8 +69,7 @@ static tally_status look_up(const watch *w, const tally_input *input, uint64_t d
     return party_fail(error, TALLY_ERR_INTERRUPTED, "interrupted while reading %s", name);
 }
 
-/* ---- Opening
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Opening ---- */
 
 /* Waits for bytes of a pipe, or for the cancel flag. */
 static void wait_readable(int fd, const party_cancel *cancel)
@@ -130,8 +129,7 @@ static tally_status open_file(tally_input *input, const watch *w, tally_error *e
     return st;
 }
 
-/* ---- Records
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Records ---- */
 
 static tally_status changed(const tally_input *input, tally_error *error)
 {
@@ -308,8 +306,7 @@ static tally_status one_row(reader *r, party_derive *d, tally_error *error)
     return st ? st : party_input_take(r->input, &row, &item, reject, error);
 }
 
-/* ---- Reading by several threads
- * ------------------------------------------------------------------------------------ */
+/* ---- Reading by several threads ---- */
 
 /*
  * The threads read pieces of the file ahead and hand in what they found in the order of the file. A piece
@@ -472,8 +469,7 @@ static tally_status read_file(tally_input *input, const watch *w, party_pool **p
     return st;
 }
 
-/* ---- Rejects
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Rejects ---- */
 
 static tally_status write_rejects(const tally_input *input, tally_error *error)
 {

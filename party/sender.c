@@ -40,8 +40,7 @@ static tally_status new_key(sender *s, tally_error *error)
     return TALLY_OK;
 }
 
-/* ---- Semi-honest
- * ------------------------------------------------------------------------------------------------ */
+/* ---- Semi-honest ---- */
 
 static tally_status reply_chunk(void *user, unsigned worker, size_t begin, size_t end)
 {
@@ -104,8 +103,7 @@ static tally_status semi_honest(sender *s, tally_error *error)
     return st ? st : party_exchange(s->run, &masked, 0, NULL, s, error);
 }
 
-/* ---- Malicious
- * -------------------------------------------------------------------------------------------------- */
+/* ---- Malicious ---- */
 
 static tally_status evaluate_chunk(void *user, unsigned worker, size_t begin, size_t end)
 {
@@ -226,8 +224,7 @@ static tally_status malicious(sender *s, tally_error *error)
     return st ? st : party_exchange(run, &tags, 0, NULL, s, error);
 }
 
-/* ---- What the receiver tells, when the result is revealed to both
- * ------------------------------------------------ */
+/* ---- What the receiver tells, when the result is revealed to both ---- */
 
 static tally_status take_confirm(void *user, size_t first, size_t n, const party_frame *frame,
                                  tally_error *error)

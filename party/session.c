@@ -19,8 +19,7 @@ int party_learns_matches(const tally_session *s)
     return s->role == TALLY_RECEIVER || s->reveal == TALLY_REVEAL_BOTH;
 }
 
-/* ---- Progress
- * ---------------------------------------------------------------------------------------------------- */
+/* ---- Progress ---- */
 
 static const char *const phase_names[PARTY_PHASES] = {"reading", "waiting", "matching", "writing"};
 
@@ -49,8 +48,7 @@ static void begin_phase(tally_session *s, enum party_phase phase)
     tell_progress(s, 0, 0);
 }
 
-/* ---- Before the link
- * --------------------------------------------------------------------------------------------- */
+/* ---- Before the link ---- */
 
 static tally_status usage(tally_error *error, const char *what)
 {
@@ -203,8 +201,7 @@ static void close_link(tally_session *s, int graceful)
     party_channel_close(&s->channel);
 }
 
-/* ---- Failing
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Failing ---- */
 
 /* The code a peer may hear before hello 2; after it there is only one. */
 static enum wire_abort_code abort_code(const tally_session *s, tally_status status)
@@ -237,8 +234,7 @@ static void notify_peer(tally_session *s, tally_status status)
     close_link(s, 1);
 }
 
-/* ---- After the match
- * --------------------------------------------------------------------------------------------- */
+/* ---- After the match ---- */
 
 static tally_status exchange_done(tally_session *s, party_run *run, tally_error *error)
 {
@@ -369,8 +365,7 @@ static tally_status write_result(tally_session *s, tally_error *error)
     return st;
 }
 
-/* ---- The run
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- The run ---- */
 
 static tally_status run_session(tally_session *s, tally_error *error)
 {

@@ -56,8 +56,7 @@ typedef struct tally_error {
     char hint[384];    /* what to do about it, or empty */
 } tally_error;
 
-/* ---- Identity: the private key and certificate of one organisation
- * ------------------------------------------- */
+/* ---- Identity: the private key and certificate of one organisation ---- */
 
 typedef struct tally_identity tally_identity;
 
@@ -89,8 +88,7 @@ TALLY_API const char *tally_identity_key_type(const tally_identity *identity);
 TALLY_API int64_t tally_identity_not_before(const tally_identity *identity);
 TALLY_API int64_t tally_identity_not_after(const tally_identity *identity);
 
-/* ---- Input: one party's list
- * ---------------------------------------------------------------------------------- */
+/* ---- Input: one party's list ---- */
 
 typedef struct tally_input tally_input;
 
@@ -154,8 +152,7 @@ TALLY_API tally_status tally_input_load(tally_input *input, tally_error *error) 
 /* Zero before the input is loaded. */
 TALLY_API void tally_input_get_stats(const tally_input *input, tally_input_stats *out);
 
-/* ---- Session: one run with one peer
- * --------------------------------------------------------------------------- */
+/* ---- Session: one run with one peer ---- */
 
 typedef struct tally_session tally_session;
 

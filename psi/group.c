@@ -11,8 +11,7 @@
 
 #define CHUNK 32 /* items hashed at once: 2 KiB of uniform bytes on the stack */
 
-/* ---- Choice of backend
- * ------------------------------------------------------------------------------------------- */
+/* ---- Choice of backend ---- */
 
 /* Portable first, fastest last. */
 static const psi_group_backend *const backends[] = {&psi_group_portable};
@@ -44,8 +43,7 @@ const psi_group_backend *const *psi_group_backends(size_t *count)
     return backends;
 }
 
-/* ---- Hashing to the group
- * ---------------------------------------------------------------------------------------- */
+/* ---- Hashing to the group ---- */
 
 tally_status psi_hash_to_group(psi_point *out, const void *prefix, size_t prefix_len, const uint8_t *msgs,
                                size_t len, size_t n, const uint8_t *dst, size_t dst_len)
@@ -80,8 +78,7 @@ tally_status psi_hash_to_scalar(psi_hash *h, psi_scalar *out, const psi_part *ms
     return st;
 }
 
-/* ---- Scalars
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Scalars ---- */
 
 void psi_scalar_random(psi_scalar *out, psi_prg *prg)
 {

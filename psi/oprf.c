@@ -68,8 +68,7 @@ tally_status psi_oprf_evaluate(psi_point *evaluated, const psi_point *blinded, s
     return st;
 }
 
-/* ---- The proof that pk and all pairs share one key
- * --------------------------------------------------------------- */
+/* ---- The proof that pk and all pairs share one key ---- */
 
 static const uint8_t point_size[2] = {0, sizeof(psi_point)};
 
@@ -191,8 +190,7 @@ tally_status psi_oprf_verify(const psi_proof *proof, const psi_point *pk, const 
     return st;
 }
 
-/* ---- Outputs
- * ----------------------------------------------------------------------------------------------------- */
+/* ---- Outputs ---- */
 
 /* Finalize: the input is prefix and the len bytes at input, at most 65535 in all; n is the unblinded element.
  */

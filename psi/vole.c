@@ -35,8 +35,7 @@ struct psi_vole_work {
     psi_prg prg;
 };
 
-/* ---- Sizes
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Sizes ---- */
 
 /*
  * Slots of a bin, from the expansion law of Raghuraman and Rindal (2022) at weight 3 with lambda_b = 41 +
@@ -78,8 +77,7 @@ tally_status psi_vole_sizes_init(psi_vole_sizes *s, unsigned k, uint64_t receive
     return TALLY_OK;
 }
 
-/* ---- Items
- * ------------------------------------------------------------------------------------------------------ */
+/* ---- Items ---- */
 
 void psi_vole_entries(psi_vole_entry *entries, const psi_item *items, size_t first, size_t n,
                       const psi_sid *sid, uint32_t bins)
@@ -122,8 +120,7 @@ size_t psi_vole_sort(psi_vole_entry *sorted, uint32_t *start, const psi_vole_ent
     return largest;
 }
 
-/* ---- What all bins share
- * ------------------------------------------------------------------------------------------ */
+/* ---- What all bins share ---- */
 
 /* offset[t][v] = Z(Delta o C(m)) for the message m with byte t = v: 80 basis messages, then sums. */
 static void offset_tables(psi_vole_shared *s)
@@ -190,8 +187,7 @@ void psi_vole_shared_free(psi_vole_shared *s)
     psi_wipe(s, sizeof *s);
 }
 
-/* ---- Work space
- * --------------------------------------------------------------------------------------------------- */
+/* ---- Work space ---- */
 
 void psi_vole_work_free(psi_vole_work *w)
 {
@@ -249,8 +245,7 @@ psi_vole_work *psi_vole_work_new(const psi_vole_sizes *sizes, int receiver)
     return NULL;
 }
 
-/* ---- Rows and values of a bin's items
- * ------------------------------------------------------------------------------ */
+/* ---- Rows and values of a bin's items ---- */
 
 static tally_status aes_all(psi_vole_work *w, const uint8_t key[16], uint8_t (*out)[16], size_t n)
 {
@@ -311,8 +306,7 @@ static tally_status derive_rows(psi_vole_work *w, const psi_vole_shared *s, uint
     return TALLY_OK;
 }
 
-/* ---- Decoding
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- Decoding ---- */
 
 static void dense_windows(psi_vole_work *w, const uint8_t *dense_rows)
 {
@@ -378,9 +372,7 @@ static void emit_tags(const psi_vole_work *w, const psi_vole_shared *s, const ps
     psi_wipe(messages, sizeof messages);
 }
 
-/* ---- A bin
- * ------------------------------------------------------------------------------------------------------------
- */
+/* ---- A bin ---- */
 
 /* 64 x 64 bit transposition in place: bit j of word i <-> bit i of word j (Hacker's Delight, section 7-3). */
 static void transpose64(uint64_t a[64])

@@ -163,8 +163,7 @@ static void test_limits(void)
     free(big);
 }
 
-/* ---- Random
- * -------------------------------------------------------------------------------------------------------- */
+/* ---- Random ---- */
 
 static size_t random_bytes(uint8_t *p, size_t max)
 {
@@ -299,8 +298,7 @@ static void test_against_libcsv(void)
     CU_ASSERT_EQUAL(wrong, 0);
 }
 
-/* ---- Real lists: counts of their README, found with another tool
- * ---------------------------------------------------- */
+/* ---- Real lists: counts of their README, found with another tool ---- */
 
 static void libcsv_count(int c, void *user)
 {

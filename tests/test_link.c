@@ -15,8 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* ---- A transport over a socket of our own ----------------------------------------------------------------
- */
+/* ---- A transport over a socket of our own ---- */
 
 static long socket_read(void *user, void *buf, size_t cap, int timeout_ms)
 {
@@ -158,8 +157,7 @@ static void fails(party_link *link, tally_status status, const char *part)
         fprintf(stderr, "status %d: %s\n", e.status, e.message);
 }
 
-/* ---- Bulk both ways --------------------------------------------------------------------------------------
- */
+/* ---- Bulk both ways ---- */
 
 #define HALF ((size_t)32 << 20)
 
@@ -283,8 +281,7 @@ static void test_backpressure(void)
     close_ends(&e);
 }
 
-/* ---- What a hostile or broken peer sends -----------------------------------------------------------------
- */
+/* ---- What a hostile or broken peer sends ---- */
 
 static void test_hostile(void)
 {
@@ -382,8 +379,7 @@ static void test_send_checks(void)
     close_ends(&e);
 }
 
-/* ---- Silence, heartbeats, cancel -------------------------------------------------------------------------
- */
+/* ---- Silence, heartbeats, cancel ---- */
 
 static void test_silence(void)
 {
@@ -489,8 +485,7 @@ static void test_cancel(void)
     }
 }
 
-/* ---- Aborts ----------------------------------------------------------------------------------------------
- */
+/* ---- Aborts ---- */
 
 typedef struct aborter {
     party_link *link;
@@ -622,8 +617,7 @@ static void test_stalled_peer(void)
     close_ends(&e);
 }
 
-/* ---- The orderly end -------------------------------------------------------------------------------------
- */
+/* ---- The orderly end ---- */
 
 typedef struct closer {
     ends *e;
@@ -721,8 +715,7 @@ static void test_broken_write(void)
     close_ends(&e);
 }
 
-/* ---- Every allocation fails once -------------------------------------------------------------------------
- */
+/* ---- Every allocation fails once ---- */
 
 static tally_status small_run(void)
 {

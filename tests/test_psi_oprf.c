@@ -114,8 +114,7 @@ static void test_vectors(void)
     CU_ASSERT_EQUAL(batch2, 1);
 }
 
-/* ---- A batch of our own
- * ----------------------------------------------------------------------------------------- */
+/* ---- A batch of our own ---- */
 
 enum { N = 70, LEN = 24 };
 static uint8_t inputs[N][LEN];

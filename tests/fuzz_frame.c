@@ -22,7 +22,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             return 0;
         }
         /* What is accepted has exactly one form, and keeps within its limit. */
-        if (!wire_frame_known(h.type) || h.length > wire_frame_limit(h.type) || h.length > WIRE_BULK_MAX)
+        if (!wire_frame_known(h.type) || h.length > wire_frame_limit(h.type) || h.length > WIRE_PAYLOAD_MAX)
             abort();
         wire_header_build(again, &h);
         if (memcmp(again, data, WIRE_HEADER) != 0)

@@ -650,7 +650,7 @@ static tally_status parse_columns(const char *role, Tally__Column **columns, siz
     if (!st) {
         CU_ASSERT_EQUAL(out.terms.column_count, count);
         CU_ASSERT_EQUAL(out.terms.rows_per_person, rows_each);
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < out.terms.column_count; i++) {
             CU_ASSERT_EQUAL(out.terms.columns[i].width, columns[i]->width);
             CU_ASSERT_EQUAL(memcmp(out.terms.columns[i].name, columns[i]->name.data, columns[i]->name.len),
                             0);

@@ -562,11 +562,13 @@ static void test_many(void)
     }
 }
 
-/* Powers of two up to 2^14, or with TALLY_LONG up to 2^20. */
+/* Powers of two up to 2^14, or with TALLY_LONG up to 2^20; very lopsided lists. */
 static void test_powers(void)
 {
     for (unsigned e = 10; e <= (getenv("TALLY_LONG") ? 20 : 14); e++)
         check(4, (size_t)1 << e, (size_t)1 << e, ((size_t)1 << e) / 10);
+    check(4, 100000, 10, 7);
+    check(4, 10, 100000, 10);
 }
 
 int main(int argc, char **argv)

@@ -35,9 +35,18 @@ enum wire_type {
     WIRE_VOLE_TREES = 42,  /* receiver: corrections of all trees, 32 bytes for each level */
     WIRE_VOLE_BIN =
         43, /* receiver: a bin's seed (16 bytes) and masked table, column by column; one bin a frame */
-    WIRE_VOLE_TAGS = 44, /* sender: tags of its items, tag width each, shuffled */
-    WIRE_MATCHED = 32,   /* receiver, reveal both: bitmap over the sender's items as sent, bit i%8 of i/8 */
-    WIRE_CONFIRM = 33    /* receiver, reveal both, malicious: 16 bytes for each set bit, in order */
+    WIRE_VOLE_TAGS = 44,   /* sender: tags of its items, tag width each, shuffled */
+    WIRE_AGG_MASKED = 48,  /* computing side: masked items, batch after batch, 32 bytes each */
+    WIRE_AGG_TAGS = 49,    /* other side: their tags, each batch sorted, tag width each */
+    WIRE_AGG_OTHER = 50,   /* other side: its own masked items, 32 bytes each */
+    WIRE_AGG_KEY = 51,     /* owner of the values: public key with its proof */
+    WIRE_AGG_VALUES = 52,  /* owner: encrypted rows in the order of its masked items */
+    WIRE_AGG_COUNT = 53,   /* computing side: matches in each group, 8 bytes each */
+    WIRE_AGG_MERGED = 54,  /* who saw the counts: bitmap of the cells below the minimum, merged into one */
+    WIRE_AGG_SUMS = 55,    /* computing side: sums, rerandomised, open or masked */
+    WIRE_AGG_FIGURES = 56, /* owner: decrypted figures, open or still masked, 64 bytes each */
+    WIRE_MATCHED = 32,     /* receiver, reveal both: bitmap over the sender's items as sent, bit i%8 of i/8 */
+    WIRE_CONFIRM = 33      /* receiver, reveal both, malicious: 16 bytes for each set bit, in order */
 };
 
 typedef struct wire_header {

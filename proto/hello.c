@@ -92,6 +92,141 @@ int wire_column_name(const char *name, size_t len)
     return 1;
 }
 
+/* ---- Values and bands -------------------------------------------------------------------------------- */
+
+static int take_name(char out[WIRE_NAME_MAX + 1], const ProtobufCBinaryData *in)
+{
+    if (!wire_column_name((const char *)in->data, in->len))
+        return 0;
+    memcpy(out, in->data, in->len);
+    out[in->len] = 0;
+    return 1;
+}
+
+static int is_value(int64_t v)
+{
+    const int64_t limit = (int64_t)1 << WIRE_VALUE_BITS;
+    return v > -limit && v < limit;
+}
+
+static const char *take_values(wire_terms *out, const Tally__Terms *in)
+{
+    if (in->n_values > WIRE_VALUES_MAX)
+        return "hello 1: there must be at most 16 values";
+    for (size_t i = 0; i < in->n_values; i++) {
+        const Tally__Value *v = in->values[i];
+        wire_value *to = &out->values[i];
+        if (!take_name(to->name, &v->name))
+            return "hello 1: the name of a value must be 1 to 64 bytes of printable UTF-8";
+        if (v->min > v->max || !is_value(v->min) || !is_value(v->max) || v->scale > WIRE_SCALE_MAX)
+            return "hello 1: a value's range must be min <= max within 48 bits, its scale 0 to 9";
+        to->min = v->min;
+        to->max = v->max;
+        to->scale = v->scale;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(out->values[k].name, to->name) == 0)
+                return "hello 1: a value is named twice";
+    }
+    out->value_count = in->n_values;
+    return NULL;
+}
+
+static const char *take_bands(wire_band *out, size_t *count, Tally__Band *const *in, size_t n)
+{
+    if (n > WIRE_BANDS_MAX)
+        return "hello 1: there must be at most 4 columns with bands";
+    for (size_t i = 0; i < n; i++) {
+        if (!take_name(out[i].name, &in[i]->name))
+            return "hello 1: the name of a column with bands must be 1 to 64 bytes of printable UTF-8";
+        if (in[i]->n_edges < 2 || in[i]->n_edges > WIRE_EDGES_MAX || in[i]->scale > WIRE_SCALE_MAX)
+            return "hello 1: bands must have 2 to 32 edges and a scale of 0 to 9";
+        for (size_t e = 0; e < in[i]->n_edges; e++) {
+            if (!is_value(in[i]->edges[e]) || (e && in[i]->edges[e] <= in[i]->edges[e - 1]))
+                return "hello 1: the edges of bands must ascend, within 48 bits";
+            out[i].edges[e] = in[i]->edges[e];
+        }
+        out[i].count = in[i]->n_edges;
+        out[i].scale = in[i]->scale;
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(out[k].name, out[i].name) == 0)
+                return "hello 1: a column with bands is named twice";
+    }
+    *count = n;
+    return NULL;
+}
+
+/* As take_text, but may be missing. */
+static int take_optional(char *out, const ProtobufCBinaryData *in)
+{
+    return in->len == 0 || take_text(out, WIRE_NAME_MAX, in);
+}
+
+/* NULL, or what is wrong with what counts and sums add to the terms. */
+static const char *take_aggregate(wire_terms *out, const Tally__Terms *in)
+{
+    if (in->min_overlap == 1 || in->min_overlap > WIRE_OVERLAP_MAX)
+        return "hello 1: min_overlap must be 2 to 2^30, or 0";
+    if (in->epsilon_micro && (in->epsilon_micro < WIRE_EPSILON_MIN || in->epsilon_micro > WIRE_EPSILON_MAX))
+        return "hello 1: epsilon_micro must be 1000 to 100000000, or 0";
+    if (in->epsilon_micro ? in->dummies < 1 || in->dummies > WIRE_DUMMIES_MAX : in->dummies != 0)
+        return "hello 1: dummies must be 1 to 20000 with noise, 0 without";
+    if (!take_optional(out->scheme, &in->scheme) || !take_optional(out->duplicates, &in->duplicates))
+        return "hello 1: scheme and duplicates must be at most 64 printable ASCII characters";
+    out->min_overlap = in->min_overlap;
+    out->epsilon_micro = in->epsilon_micro;
+    out->dummies = in->dummies;
+    const char *wrong = take_values(out, in);
+    if (!wrong)
+        wrong = take_bands(out->bands, &out->band_count, in->bands, in->n_bands);
+    return wrong ? wrong
+                 : take_bands(out->peer_bands, &out->peer_band_count, in->peer_bands, in->n_peer_bands);
+}
+
+/* What protobuf-c wants pointers to while it packs. */
+typedef struct packing {
+    Tally__Value value[WIRE_VALUES_MAX], *values[WIRE_VALUES_MAX];
+    Tally__Band band[2 * WIRE_BANDS_MAX], *bands[2 * WIRE_BANDS_MAX];
+} packing;
+
+static void put_band(packing *k, size_t at, wire_band *b)
+{
+    k->band[at] = (Tally__Band)TALLY__BAND__INIT;
+    k->band[at].name = text_of(b->name, WIRE_NAME_MAX);
+    k->band[at].scale = b->scale;
+    k->band[at].n_edges = b->count;
+    k->band[at].edges = b->edges;
+    k->bands[at] = &k->band[at];
+}
+
+static void put_aggregate(Tally__Terms *out, wire_terms *t, packing *k)
+{
+    PSI_CHECK(t->value_count <= WIRE_VALUES_MAX && t->band_count <= WIRE_BANDS_MAX &&
+              t->peer_band_count <= WIRE_BANDS_MAX);
+    for (size_t i = 0; i < t->value_count; i++) {
+        k->value[i] = (Tally__Value)TALLY__VALUE__INIT;
+        k->value[i].name = text_of(t->values[i].name, WIRE_NAME_MAX);
+        k->value[i].min = t->values[i].min;
+        k->value[i].max = t->values[i].max;
+        k->value[i].scale = t->values[i].scale;
+        k->values[i] = &k->value[i];
+    }
+    for (size_t i = 0; i < t->band_count; i++)
+        put_band(k, i, &t->bands[i]);
+    for (size_t i = 0; i < t->peer_band_count; i++)
+        put_band(k, WIRE_BANDS_MAX + i, &t->peer_bands[i]);
+    out->min_overlap = t->min_overlap;
+    out->scheme = text_of(t->scheme, WIRE_NAME_MAX);
+    out->duplicates = text_of(t->duplicates, WIRE_NAME_MAX);
+    out->epsilon_micro = t->epsilon_micro;
+    out->dummies = t->dummies;
+    out->n_values = t->value_count;
+    out->values = k->values;
+    out->n_bands = t->band_count;
+    out->bands = k->bands;
+    out->n_peer_bands = t->peer_band_count;
+    out->peer_bands = k->bands + WIRE_BANDS_MAX;
+}
+
 /* ---- Hello 1 ----------------------------------------------------------------------------------------- */
 
 tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *len)
@@ -123,6 +258,8 @@ tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *
     terms.n_columns = t->column_count;
     terms.columns = column_list;
     terms.rows_per_person = t->rows_per_person;
+    packing aggregate;
+    put_aggregate(&terms, t, &aggregate);
 
     Tally__Hello1 message = TALLY__HELLO1__INIT;
     message.version_min = h.version_min;
@@ -131,7 +268,8 @@ tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *
     message.nonce = (ProtobufCBinaryData){.len = NONCE, .data = h.nonce};
     message.terms = &terms;
 
-    /* At most 46 texts of 64 bytes, 32 widths, a nonce and their tags: far below WIRE_HELLO1_MAX. */
+    /* At most 80 texts of 64 bytes, 256 edges and 32 ends of ranges of 10 bytes, some numbers and tags: below
+     * WIRE_HELLO1_MAX. */
     size_t size = tally__hello1__get_packed_size(&message);
     PSI_CHECK(size <= WIRE_HELLO1_MAX);
     uint8_t *buffer = psi_calloc(size, 1);
@@ -151,12 +289,10 @@ static const char *take_columns(wire_terms *out, const Tally__Terms *in)
     for (size_t i = 0; i < in->n_columns; i++) {
         const Tally__Column *c = in->columns[i];
         wire_column *to = &out->columns[i];
-        if (!wire_column_name((const char *)c->name.data, c->name.len))
+        if (!take_name(to->name, &c->name))
             return "hello 1: the name of a column must be 1 to 64 bytes of printable UTF-8";
         if (sender ? c->width < 1 || c->width > WIRE_WIDTH_MAX : c->width != 0)
             return "hello 1: the width of an offered column must be 1 to 1024, of a wanted one 0";
-        memcpy(to->name, c->name.data, c->name.len);
-        to->name[c->name.len] = 0;
         to->width = c->width;
         for (size_t k = 0; k < i; k++)
             if (strcmp(out->columns[k].name, to->name) == 0)
@@ -191,7 +327,8 @@ static const char *take_terms(wire_terms *out, const Tally__Terms *in)
         if (!take_text(out->keys[i], WIRE_NAME_MAX, &in->keys[i]))
             return "hello 1: each key must be 1 to 64 printable ASCII characters";
     out->key_count = in->n_keys;
-    return take_columns(out, in);
+    const char *wrong = take_columns(out, in);
+    return wrong ? wrong : take_aggregate(out, in);
 }
 
 /* NULL, or what is wrong with the message. */
@@ -240,12 +377,33 @@ tally_status wire_hello2_build(const wire_hello2 *hello, uint8_t **out, size_t *
     Tally__Hello2 message = TALLY__HELLO2__INIT;
     message.items = h.items;
     message.commitment = (ProtobufCBinaryData){.len = COMMITMENT, .data = h.commitment};
+    PSI_CHECK(h.batch_count <= WIRE_EDGES_MAX);
+    message.n_batches = h.batch_count;
+    message.batches = h.batches;
     uint8_t *buffer = psi_calloc(tally__hello2__get_packed_size(&message), 1);
     if (!buffer)
         return TALLY_ERR_NO_MEMORY;
     *len = tally__hello2__pack(&message, buffer);
     *out = buffer;
     return TALLY_OK;
+}
+
+/* Identifiers of each batch, that add up to the list. */
+static const char *take_batches(wire_hello2 *out, const Tally__Hello2 *in)
+{
+    uint64_t sum = 0;
+    if (in->n_batches > WIRE_EDGES_MAX)
+        return "hello 2: there must be at most 32 batches";
+    for (size_t i = 0; i < in->n_batches; i++) {
+        if (in->batches[i] > in->items - sum)
+            return "hello 2: the batches do not add up to the list";
+        sum += in->batches[i];
+        out->batches[i] = in->batches[i];
+    }
+    if (in->n_batches && sum != in->items)
+        return "hello 2: the batches do not add up to the list";
+    out->batch_count = in->n_batches;
+    return NULL;
 }
 
 tally_status wire_hello2_parse(wire_hello2 *out, const uint8_t *in, size_t len, const char **why)
@@ -259,20 +417,23 @@ tally_status wire_hello2_parse(wire_hello2 *out, const uint8_t *in, size_t len, 
     Tally__Hello2 *message = tally__hello2__unpack(&allocator, len, in);
     if (!message)
         return no_message(&b, why, "hello 2: too many fields", "hello 2: not a protocol buffer of this kind");
+    wire_hello2 hello = {.items = message->items};
     const char *wrong = NULL;
     if (message->items > WIRE_ITEMS_MAX)
         wrong = "hello 2: items is above 2^30";
     else if (message->commitment.len != COMMITMENT)
         wrong = "hello 2: commitment must be 32 bytes";
-    else {
-        out->items = message->items;
-        memcpy(out->commitment, message->commitment.data, COMMITMENT);
-    }
-    tally__hello2__free_unpacked(message, &allocator);
+    else
+        wrong = take_batches(&hello, message);
     if (!wrong)
-        return TALLY_OK;
-    *why = wrong;
-    return TALLY_ERR_MALFORMED;
+        memcpy(hello.commitment, message->commitment.data, COMMITMENT);
+    tally__hello2__free_unpacked(message, &allocator);
+    if (wrong) {
+        *why = wrong;
+        return TALLY_ERR_MALFORMED;
+    }
+    *out = hello;
+    return TALLY_OK;
 }
 
 /* ---- Versions ---------------------------------------------------------------------------------------- */

@@ -17,18 +17,44 @@ typedef struct wire_column {
     uint32_t width;               /* bytes of a value, 1..WIRE_WIDTH_MAX; 0 in what a receiver wants */
 } wire_column;
 
+/* A column that is added up, or whose squares are; values at `scale` decimals. */
+typedef struct wire_value {
+    char name[WIRE_NAME_MAX + 1]; /* wire_column_name */
+    int64_t min, max;             /* min <= max, |.| < 2^WIRE_VALUE_BITS */
+    uint32_t scale;               /* 0..WIRE_SCALE_MAX */
+} wire_value;
+
+/* Bands [edges[i], edges[i + 1]) of a column. */
+typedef struct wire_band {
+    char name[WIRE_NAME_MAX + 1];
+    uint32_t scale;
+    size_t count;                  /* of edges, 2..WIRE_EDGES_MAX; bands: count - 1, and what lies outside */
+    int64_t edges[WIRE_EDGES_MAX]; /* ascending, |.| < 2^WIRE_VALUE_BITS */
+} wire_band;
+
 /* Terms of the run: what both sides say alike (role: the opposite). ASCII strings, zero-terminated. */
 typedef struct wire_terms {
     char role[WIRE_NAME_MAX + 1];                /* "receiver" or "sender" */
-    char function[WIRE_NAME_MAX + 1];            /* "match" */
+    char function[WIRE_NAME_MAX + 1];            /* "match", "count" or "sum" */
     char protocol[WIRE_NAME_MAX + 1];            /* "ecdh" */
     char security[WIRE_NAME_MAX + 1];            /* "semi-honest" or "malicious" */
-    char reveal[WIRE_NAME_MAX + 1];              /* "receiver" or "both" */
+    char reveal[WIRE_NAME_MAX + 1];              /* "receiver", "sender" or "both" */
     size_t key_count;                            /* 1..WIRE_KEYS_MAX */
     char keys[WIRE_KEYS_MAX][WIRE_NAME_MAX + 1]; /* identifier profiles, in order */
     size_t column_count;                         /* 0..WIRE_COLUMNS_MAX, names differ */
     wire_column columns[WIRE_COLUMNS_MAX];       /* a sender's: offered; a receiver's: wanted, in order */
     uint32_t rows_per_person;                    /* 1..WIRE_ROWS_MAX with columns, 0 without */
+    uint64_t min_overlap;                        /* 0: none; else 2..WIRE_OVERLAP_MAX */
+    char scheme[WIRE_NAME_MAX + 1];              /* sum: "auto", "rlwe" or "paillier"; otherwise empty */
+    char duplicates[WIRE_NAME_MAX + 1];          /* "sum", "max" or "refuse" with values or bands, or empty */
+    uint64_t epsilon_micro;                      /* noise, in millionths; 0: none */
+    uint32_t dummies;                            /* tau of the noise on the computing side's count */
+    size_t value_count;                          /* of the owner of the values */
+    wire_value values[WIRE_VALUES_MAX];
+    size_t band_count; /* of who sends this hello */
+    wire_band bands[WIRE_BANDS_MAX];
+    size_t peer_band_count; /* those the owner of the values accepts of the other side */
+    wire_band peer_bands[WIRE_BANDS_MAX];
 } wire_terms;
 
 typedef struct wire_hello1 {
@@ -41,6 +67,8 @@ typedef struct wire_hello1 {
 typedef struct wire_hello2 {
     uint64_t items;         /* list size, at most WIRE_ITEMS_MAX */
     uint8_t commitment[32]; /* psi_list_commit */
+    size_t batch_count;     /* 0, or bands of the side that adds up: its identifiers in each */
+    uint64_t batches[WIRE_EDGES_MAX];
 } wire_hello2;
 
 /* *out is allocated (release with psi_free), *len its bytes. TALLY_ERR_NO_MEMORY. */

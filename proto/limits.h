@@ -14,6 +14,7 @@
 #define WIRE_BULK_MAX                                                                                        \
     (1u << 20)                /* bytes of a bulk payload: a frame is never larger than 1 MiB and its header */
 #define WIRE_BIN_MAX 1071696u /* bytes of a VOLE bin: a 16-byte seed and 197 columns of 43520 bits */
+#define WIRE_KEY_MAX 54272u   /* bytes of the key of the values: one polynomial of 4096 times 106 bits */
 #define WIRE_PAYLOAD_MAX WIRE_BIN_MAX /* bytes of the largest payload of any frame */
 #define WIRE_ITEMS_MAX (1ull << 30)   /* items of a list that a peer may declare: indices stay below 2^31 */
 #define WIRE_KEYS_MAX 8u              /* keys of a composite identifier */
@@ -22,6 +23,16 @@
 #define WIRE_WIDTH_MAX 1024u          /* bytes of a value of a column */
 #define WIRE_ROWS_MAX 64u             /* rows of one identifier whose columns are sent */
 #define WIRE_SEALED_MAX 65536u        /* bytes of the sealed columns of one identifier */
-#define WIRE_SOFTWARE_MAX 64u         /* bytes of the software version string */
+#define WIRE_VALUES_MAX 16u           /* value columns of a sum */
+#define WIRE_BANDS_MAX 4u             /* band columns */
+#define WIRE_EDGES_MAX 32u            /* edges of a band column: with what lies outside as many bands */
+#define WIRE_SCALE_MAX 9u             /* decimals of a value */
+#define WIRE_VALUE_BITS 48u           /* |value| < 2^48: the square of 2^30 of them fits 126 bits */
+#define WIRE_OVERLAP_MAX (1ull << 30) /* a minimum overlap; with columns at most WIRE_SHARED_MAX */
+#define WIRE_SHARED_MAX 1000u         /* minimum overlap by shared key: the sender works n times this much */
+#define WIRE_EPSILON_MIN 1000u        /* of noise, in millionths: 0.001 .. 100 */
+#define WIRE_EPSILON_MAX 100000000u
+#define WIRE_DUMMIES_MAX 20000u /* tau of a batch: 14,509 at epsilon 0.001 */
+#define WIRE_SOFTWARE_MAX 64u   /* bytes of the software version string */
 
 #endif

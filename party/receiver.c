@@ -3,8 +3,8 @@
  * (docs/protocol-ecdh.md). */
 #include "party/error.h"
 #include "party/hits.h"
+#include "party/masking.h"
 #include "proto/limits.h"
-#include "psi/ecdh.h"
 #include "psi/mem.h"
 #include "psi/oprf.h"
 #include "psi/tagsize.h"
@@ -28,30 +28,15 @@ typedef struct receiver {
     psi_point public_key;
     /* of the batch in work */
     const uint8_t *in;
-    uint8_t *out;
     size_t first, n;
 } receiver;
 
 /* ---- Semi-honest: one secret exponent ---- */
 
-static tally_status mask_chunk(void *user, unsigned worker, size_t begin, size_t end)
-{
-    receiver *r = user;
-    (void)worker;
-    return psi_ecdh_mask((psi_point *)(void *)r->out + begin, r->run->items, r->order + r->first + begin,
-                         end - begin, &r->run->sid, &r->key);
-}
-
 static tally_status make_masked(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
 {
     receiver *r = user;
-    r->out = payload;
-    r->first = first;
-    tally_status st = party_pool_run(r->run->pool, n, PARTY_CHUNK, mask_chunk, r);
-    if (st)
-        return party_fail(error, st, "masking a batch of items failed");
-    party_advance(r->run, n);
-    return TALLY_OK;
+    return party_mask(r->run, r->run->items, r->order + first, n, &r->key, payload, error);
 }
 
 static tally_status take_reply(void *user, size_t first, size_t n, const party_frame *frame,
@@ -63,41 +48,21 @@ static tally_status take_reply(void *user, size_t first, size_t n, const party_f
     return TALLY_OK;
 }
 
-static tally_status tag_chunk(void *user, unsigned worker, size_t begin, size_t end)
-{
-    receiver *r = user;
-    (void)worker;
-    return psi_ecdh_tag(r->peer_tags + begin * r->width, r->width,
-                        (const psi_point *)(const void *)r->in + begin, end - begin, &r->run->sid, &r->key,
-                        NULL);
-}
-
 static tally_status take_masked(void *user, size_t first, size_t n, const party_frame *frame,
                                 tally_error *error)
 {
     receiver *r = user;
-    r->in = frame->payload;
-    tally_status st = party_pool_run(r->run->pool, n, PARTY_CHUNK, tag_chunk, r);
-    if (st == TALLY_ERR_MALFORMED)
-        return party_fail(
-            error, st, "the peer sent a masked item that is no valid group element, among those from %zu on",
-            first);
-    if (st)
-        return party_fail(error, st, "tagging a batch of the peer's items failed");
-    return party_hits_probe(r->run->hits, r->peer_tags, first, n, error);
+    tally_status st = party_tag(r->run, frame->payload, first, n, &r->key, r->width, r->peer_tags, error);
+    return st ? st : party_hits_probe(r->run->hits, r->peer_tags, first, n, error);
 }
 
 static tally_status semi_honest(receiver *r, tally_error *error)
 {
     party_run *run = r->run;
     party_source masked = {WIRE_ECDH_RECEIVER, 32, run->own, PARTY_BATCH, make_masked};
-    psi_prg prg;
-    tally_status st = psi_prg_init(&prg);
+    tally_status st = party_masking_key(&r->key, error);
     if (st)
-        return party_fail(error, st, "the random generator of the system failed");
-    psi_scalar_random(&r->key, &prg);
-    psi_prg_wipe(&prg);
-
+        return st;
     /* a*H(x) out, tags of b*(a*H(x)) back in the same order. */
     st = party_exchange(run, &masked, WIRE_ECDH_REPLY, take_reply, r, error);
     if (st)

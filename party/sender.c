@@ -3,9 +3,9 @@
  * (docs/protocol-ecdh.md). */
 #include "party/error.h"
 #include "party/hits.h"
+#include "party/masking.h"
 #include "proto/limits.h"
 #include "psi/ct.h"
-#include "psi/ecdh.h"
 #include "psi/mem.h"
 #include "psi/oprf.h"
 #include "psi/tagsize.h"
@@ -29,73 +29,35 @@ typedef struct sender {
     size_t first, n;
 } sender;
 
-static tally_status new_key(sender *s, tally_error *error)
-{
-    psi_prg prg;
-    tally_status st = psi_prg_init(&prg);
-    if (st)
-        return party_fail(error, st, "the random generator of the system failed");
-    psi_scalar_random(&s->key, &prg);
-    psi_prg_wipe(&prg);
-    return TALLY_OK;
-}
-
 /* ---- Semi-honest ---- */
-
-static tally_status reply_chunk(void *user, unsigned worker, size_t begin, size_t end)
-{
-    sender *s = user;
-    (void)worker;
-    return psi_ecdh_tag(s->out + begin * s->width, s->width, (const psi_point *)(const void *)s->in + begin,
-                        end - begin, &s->run->sid, &s->key, NULL);
-}
 
 /* Answers a batch in a frame of its own. The receiver reads while it sends, so waiting here for room cannot
  * deadlock. */
 static tally_status reply(void *user, size_t first, size_t n, const party_frame *frame, tally_error *error)
 {
     sender *s = user;
-    s->in = frame->payload;
-    s->out = party_link_buffer(n * s->width);
-    if (!s->out)
+    uint8_t *out = party_link_buffer(n * s->width);
+    if (!out)
         return party_no_memory(error, "a batch to send");
-    tally_status st = party_pool_run(s->run->pool, n, PARTY_CHUNK, reply_chunk, s);
-    if (!st) {
-        party_advance(s->run, n);
-        return party_link_send(s->run->link, WIRE_ECDH_REPLY, s->out, n * s->width, error);
+    tally_status st = party_tag(s->run, frame->payload, first, n, &s->key, s->width, out, error);
+    if (st) {
+        party_link_buffer_free(out);
+        return st;
     }
-    party_link_buffer_free(s->out);
-    if (st == TALLY_ERR_MALFORMED)
-        return party_fail(
-            error, st, "the peer sent a masked item that is no valid group element, among those from %zu on",
-            first);
-    return party_fail(error, st, "answering a batch of the peer's items failed");
-}
-
-static tally_status mask_chunk(void *user, unsigned worker, size_t begin, size_t end)
-{
-    sender *s = user;
-    (void)worker;
-    return psi_ecdh_mask((psi_point *)(void *)s->out + begin, s->run->items, s->order + s->first + begin,
-                         end - begin, &s->run->sid, &s->key);
+    party_advance(s->run, n);
+    return party_link_send(s->run->link, WIRE_ECDH_REPLY, out, n * s->width, error);
 }
 
 static tally_status make_masked(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
 {
     sender *s = user;
-    s->out = payload;
-    s->first = first;
-    tally_status st = party_pool_run(s->run->pool, n, PARTY_CHUNK, mask_chunk, s);
-    if (st)
-        return party_fail(error, st, "masking a batch of items failed");
-    party_advance(s->run, n);
-    return TALLY_OK;
+    return party_mask(s->run, s->run->items, s->order + first, n, &s->key, payload, error);
 }
 
 static tally_status semi_honest(sender *s, tally_error *error)
 {
     party_source masked = {WIRE_ECDH_SENDER, 32, s->run->own, PARTY_BATCH, make_masked};
-    tally_status st = new_key(s, error);
+    tally_status st = party_masking_key(&s->key, error);
     if (st)
         return st;
     /* a*H(x) in, tags of b*(a*H(x)) out in the same order; then b*H(y) out. */
@@ -211,7 +173,7 @@ static tally_status malicious(sender *s, tally_error *error)
         if (!s->confirm)
             return party_no_memory(error, "the confirmations");
     }
-    tally_status st = new_key(s, error);
+    tally_status st = party_masking_key(&s->key, error);
     if (st)
         return st;
     st = psi_oprf_public(&s->public_key, &s->key);

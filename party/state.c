@@ -2,9 +2,24 @@
 #include "party/state.h"
 
 #include "party/error.h"
+#include "psi/ahe.h"
 #include "psi/tagsize.h"
 
-enum count { ONE, OWN, PEER, OWN_BYTES, CONFIRMED, BINS };
+enum count {
+    ONE,
+    OWN,
+    PEER,
+    OWN_BYTES,
+    CONFIRMED,
+    BINS,
+    AGG_MASKED,
+    AGG_OTHER,
+    AGG_VALUES,
+    AGG_FIRST_SUMS,
+    AGG_SUMS,
+    AGG_FIRST_FIGURES,
+    AGG_FIGURES
+};
 enum unit {
     WHOLE = 0,
     POINT = 32,
@@ -13,15 +28,18 @@ enum unit {
     BIN = -3,
     ENTRY = -4,      /* tag, then what is sealed for it */
     OPRF_ENTRY = -5, /* the same with a tag of PSI_MALICIOUS_TAG bytes */
+    VALUE = -6,      /* of encrypted rows */
+    SUM = -7,
+    FIGURE = PSI_AHE_PLAIN,
     BYTE = 1,
     LABEL_TAG = PSI_MALICIOUS_TAG
 };
 
 struct party_step {
     uint8_t type;
-    int8_t unit;       /* bytes, or a rule below zero */
-    uint8_t count;     /* how many units in all */
-    uint8_t both_only; /* only when the result is revealed to both */
+    int8_t unit;   /* bytes, or a rule below zero */
+    uint8_t count; /* how many units in all */
+    uint8_t part;  /* enum party_part: only in a run that has it; 0: in every run */
 };
 
 /* What each role receives, in order. A row with type 0 ends a list. */
@@ -31,7 +49,7 @@ static const party_step receiver_semi_honest[] = {{WIRE_ECDH_REPLY, TAG, OWN, 0}
                                                   {WIRE_DONE, WHOLE, ONE, 0},
                                                   {0, 0, 0, 0}};
 static const party_step sender_semi_honest[] = {{WIRE_ECDH_RECEIVER, POINT, PEER, 0},
-                                                {WIRE_MATCHED, BYTE, OWN_BYTES, 1},
+                                                {WIRE_MATCHED, BYTE, OWN_BYTES, PARTY_PART_BOTH},
                                                 {WIRE_DONE, WHOLE, ONE, 0},
                                                 {0, 0, 0, 0}};
 static const party_step receiver_malicious[] = {{WIRE_OPRF_KEY, POINT, ONE, 0},
@@ -40,8 +58,8 @@ static const party_step receiver_malicious[] = {{WIRE_OPRF_KEY, POINT, ONE, 0},
                                                 {WIRE_DONE, WHOLE, ONE, 0},
                                                 {0, 0, 0, 0}};
 static const party_step sender_malicious[] = {{WIRE_OPRF_BLINDED, POINT, PEER, 0},
-                                              {WIRE_MATCHED, BYTE, OWN_BYTES, 1},
-                                              {WIRE_CONFIRM, LABEL_TAG, CONFIRMED, 1},
+                                              {WIRE_MATCHED, BYTE, OWN_BYTES, PARTY_PART_BOTH},
+                                              {WIRE_CONFIRM, LABEL_TAG, CONFIRMED, PARTY_PART_BOTH},
                                               {WIRE_DONE, WHOLE, ONE, 0},
                                               {0, 0, 0, 0}};
 
@@ -49,9 +67,28 @@ static const party_step receiver_vole[] = {{WIRE_VOLE_CHOICE, WHOLE, ONE, 0},
                                            {WIRE_VOLE_TAGS, ENTRY, PEER, 0},
                                            {WIRE_DONE, WHOLE, ONE, 0},
                                            {0, 0, 0, 0}};
-static const party_step sender_vole[] = {{WIRE_VOLE_OPEN, WHOLE, ONE, 0}, {WIRE_VOLE_TREES, WHOLE, ONE, 0},
-                                         {WIRE_VOLE_BIN, BIN, BINS, 0},   {WIRE_MATCHED, BYTE, OWN_BYTES, 1},
-                                         {WIRE_DONE, WHOLE, ONE, 0},      {0, 0, 0, 0}};
+static const party_step sender_vole[] = {
+    {WIRE_VOLE_OPEN, WHOLE, ONE, 0}, {WIRE_VOLE_TREES, WHOLE, ONE, 0},
+    {WIRE_VOLE_BIN, BIN, BINS, 0},   {WIRE_MATCHED, BYTE, OWN_BYTES, PARTY_PART_BOTH},
+    {WIRE_DONE, WHOLE, ONE, 0},      {0, 0, 0, 0}};
+
+static const party_step aggregate_computing[] = {
+    {WIRE_AGG_TAGS, TAG, AGG_MASKED, 0},
+    {WIRE_AGG_OTHER, POINT, AGG_OTHER, 0},
+    {WIRE_AGG_KEY, WHOLE, ONE, PARTY_PART_SUM},
+    {WIRE_AGG_VALUES, VALUE, AGG_VALUES, PARTY_PART_SUM},
+    {WIRE_AGG_FIGURES, FIGURE, AGG_FIRST_FIGURES, PARTY_PART_FIRST},
+    {WIRE_AGG_MERGED, WHOLE, ONE, PARTY_PART_MERGED},
+    {WIRE_AGG_FIGURES, FIGURE, AGG_FIGURES, PARTY_PART_FIGURES},
+    {WIRE_DONE, WHOLE, ONE, 0},
+    {0, 0, 0, 0}};
+static const party_step aggregate_other[] = {{WIRE_AGG_MASKED, POINT, AGG_MASKED, 0},
+                                             {WIRE_AGG_SUMS, SUM, AGG_FIRST_SUMS, PARTY_PART_FIRST},
+                                             {WIRE_AGG_COUNT, WHOLE, ONE, PARTY_PART_COUNT},
+                                             {WIRE_AGG_MERGED, WHOLE, ONE, PARTY_PART_MERGES},
+                                             {WIRE_AGG_SUMS, SUM, AGG_SUMS, PARTY_PART_SUM},
+                                             {WIRE_DONE, WHOLE, ONE, 0},
+                                             {0, 0, 0, 0}};
 
 void party_state_init(party_state *s)
 {
@@ -72,7 +109,21 @@ void party_state_sizes(party_state *s, enum tally_role role, enum tally_protocol
                        .peer = peer,
                        .confirmed = UINT64_MAX, /* not known, so the step is not passed over */
                        .tag_width = tag_width,
-                       .both = both};
+                       .parts = both ? PARTY_PART_BOTH : 0};
+}
+
+void party_state_aggregate(party_state *s, int computing, unsigned parts, size_t tag_width,
+                           const struct party_agg_sizes *sizes)
+{
+    *s = (party_state){.step = computing ? aggregate_computing : aggregate_other,
+                       .tag_width = tag_width,
+                       .parts = parts,
+                       .agg = *sizes};
+}
+
+void party_state_sums(party_state *s, uint64_t sums)
+{
+    s->agg.sums = sums;
 }
 
 void party_state_bins(party_state *s, size_t bin_bytes, size_t bins)
@@ -93,7 +144,7 @@ void party_state_confirmed(party_state *s, uint64_t count)
 
 static uint64_t total(const party_state *s)
 {
-    if (s->step->both_only && !s->both)
+    if (s->step->part && !(s->parts & s->step->part))
         return 0;
     switch ((enum count)s->step->count) {
     case OWN:
@@ -106,6 +157,20 @@ static uint64_t total(const party_state *s)
         return s->confirmed;
     case BINS:
         return s->bins;
+    case AGG_MASKED:
+        return s->agg.masked;
+    case AGG_OTHER:
+        return s->agg.other;
+    case AGG_VALUES:
+        return s->agg.values;
+    case AGG_FIRST_SUMS:
+        return s->agg.first_sums;
+    case AGG_SUMS:
+        return s->agg.sums;
+    case AGG_FIRST_FIGURES:
+        return s->agg.first_figures;
+    case AGG_FIGURES:
+        return s->agg.figures;
     case ONE:
         break;
     }
@@ -143,6 +208,10 @@ static uint64_t unit_bytes(const party_state *s)
         return s->tag_width + s->sealed;
     case OPRF_ENTRY:
         return PSI_MALICIOUS_TAG + s->sealed;
+    case VALUE:
+        return s->agg.value_bytes;
+    case SUM:
+        return s->agg.sum_bytes;
     default:
         return (uint64_t)s->step->unit;
     }

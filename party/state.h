@@ -18,8 +18,26 @@ typedef struct party_state {
     size_t tag_width;
     size_t sealed; /* bytes of sealed columns behind each of the sender's tags, after party_state_sealed */
     size_t bin_bytes, bins; /* VOLE, after party_state_bins */
-    int both;
+    unsigned parts;         /* enum party_part: what the run has of the steps that not every run has */
+    struct party_agg_sizes {
+        uint64_t masked, other;       /* items of the side that adds up and of the other, dummies included */
+        uint64_t values, value_bytes; /* encrypted rows: units, and bytes of each */
+        uint64_t sum_bytes;           /* of a returned sum */
+        uint64_t first_sums, sums;    /* their numbers; sums UINT64_MAX until party_state_sums */
+        uint64_t first_figures, figures;
+    } agg; /* counts and sums, after party_state_aggregate */
 } party_state;
+
+/* Steps that only some runs have. */
+enum party_part {
+    PARTY_PART_BOTH = 1,    /* match: the result is revealed to both */
+    PARTY_PART_SUM = 2,     /* sum, not count */
+    PARTY_PART_COUNT = 4,   /* the other side hears the count */
+    PARTY_PART_FIRST = 8,   /* sizes of bands go back to the side that adds up before anything else */
+    PARTY_PART_MERGES = 16, /* the side that adds up says which bands are merged */
+    PARTY_PART_MERGED = 32, /* the owner of the values says which bands are merged */
+    PARTY_PART_FIGURES = 64 /* the side that adds up learns the figures */
+};
 
 /* Before hello 1. */
 void party_state_init(party_state *s);
@@ -27,6 +45,12 @@ void party_state_init(party_state *s);
  * both. */
 void party_state_sizes(party_state *s, enum tally_role role, enum tally_protocol protocol,
                        enum tally_security security, int both, uint64_t own, uint64_t peer, size_t tag_width);
+/* Counts and sums, after hello 2: picks the rows of the table for the side that adds up (computing) or the
+ * other. */
+void party_state_aggregate(party_state *s, int computing, unsigned parts, size_t tag_width,
+                           const struct party_agg_sizes *sizes);
+/* The number of sums, known to the owner of the values once it has heard which bands are merged. */
+void party_state_sums(party_state *s, uint64_t sums);
 /* With columns: bytes that follow each tag of WIRE_OPRF_TAGS and WIRE_VOLE_TAGS. */
 void party_state_sealed(party_state *s, size_t sealed);
 /* VOLE: size of a bin's frame and number of bins, known to the sender after WIRE_VOLE_OPEN. */

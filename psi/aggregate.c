@@ -110,9 +110,8 @@ static psi_wide cell_mask(int64_t of_row, size_t cell)
     return (psi_wide)(int64_t)psi_ct_barrier(0 - ((other - 1) >> 63));
 }
 
-psi_wide psi_agg_integer(const psi_aggregate *a, size_t c, const int64_t *numbers)
+psi_wide psi_agg_integer(const psi_aggregate *a, psi_agg_column what, const int64_t *numbers)
 {
-    psi_agg_column what = psi_agg_what(a, c);
     switch (what.kind) {
     case PSI_AGG_ONES:
         return 1;

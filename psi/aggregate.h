@@ -48,9 +48,9 @@ int psi_agg_cell_sent(const psi_aggregate *a, size_t banded, size_t cell);
 
 /* Least and greatest integer of column c in a row, with 0, which a dummy has. */
 void psi_agg_range(const psi_aggregate *a, size_t c, psi_wide *min, psi_wide *max);
-/* The integer of a row: numbers are its values, then for each column with bands the index of its cell. Time
+/* The integer of a column in a row: numbers are its values, then for each column with bands the index of its cell. Time
  * does not depend on them. */
-psi_wide psi_agg_integer(const psi_aggregate *a, size_t c, const int64_t *numbers);
+psi_wide psi_agg_integer(const psi_aggregate *a, psi_agg_column what, const int64_t *numbers);
 
 /* ---- Noise ---- */
 

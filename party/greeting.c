@@ -119,7 +119,10 @@ static tally_status hello1(tally_session *s, party_state *state, message *mine, 
         party_hint(error, "the side with the older version has to upgrade");
         return TALLY_ERR_INCOMPATIBLE;
     }
-    return party_terms_compare(&s->terms, &s->peer_hello.terms, &s->form, error);
+    st = party_terms_compare(&s->terms, &s->peer_hello.terms, &s->form, error);
+    if (!st && s->function != TALLY_MATCH)
+        party_aggregate_agree(&s->aggregate, &s->terms, &s->peer_hello.terms);
+    return st;
 }
 
 const char *party_protocol_name(enum tally_protocol protocol)
@@ -137,7 +140,10 @@ static void choose_protocol(tally_session *s, uint64_t own)
     const char *mine = s->terms.protocol, *theirs = s->peer_hello.terms.protocol;
     const char *asked = strcmp(mine, "auto") != 0 ? mine : theirs;
     const char *why = "as asked for";
-    if (strcmp(asked, "auto") != 0) {
+    if (s->function != TALLY_MATCH) {
+        s->chosen = TALLY_ECDH;
+        why = "counts and sums use it";
+    } else if (strcmp(asked, "auto") != 0) {
         s->chosen = strcmp(asked, "vole") == 0 ? TALLY_VOLE : TALLY_ECDH;
     } else if (s->security == TALLY_MALICIOUS) {
         s->chosen = TALLY_ECDH;
@@ -152,6 +158,18 @@ static void choose_protocol(tally_session *s, uint64_t own)
     party_log(s, 1, "protocol %s: %s", party_protocol_name(s->chosen), why);
 }
 
+/* The computing side of a sum with bands of its own says how many of its items lie in each. */
+static void say_batches(const tally_session *s, wire_hello2 *hello)
+{
+    const party_aggregate *a = &s->aggregate;
+    size_t columns;
+    if (!a->computing || a->groups < 2)
+        return;
+    const int64_t *numbers = party_input_numbers(s->input, &columns);
+    party_aggregate_batches(numbers, hello->items, hello->batches);
+    hello->batch_count = a->groups;
+}
+
 static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, message *mine,
                            party_frame *theirs, tally_error *error)
 {
@@ -160,6 +178,7 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
     tally_status st = commit_to_list(s, h, &hello);
     if (st)
         return party_fail(error, st, "the commitment to the list could not be computed");
+    say_batches(s, &hello);
     st = wire_hello2_build(&hello, &mine->bytes, &mine->len);
     if (st)
         return party_no_memory(error, "hello 2");
@@ -174,7 +193,14 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
         return malformed(error, st, why);
     s->peer_items = peer.items;
     choose_protocol(s, hello.items);
-    return TALLY_OK;
+    if (s->function == TALLY_MATCH)
+        return TALLY_OK;
+    const wire_hello2 *computing = s->aggregate.computing ? &hello : &peer,
+                      *other = s->aggregate.computing ? &peer : &hello;
+    if (other->batch_count)
+        return party_fail(error, TALLY_ERR_MALFORMED, "the peer says sizes of batches that it does not have");
+    return party_aggregate_size(&s->aggregate, hello.items, peer.items, computing->batches,
+                                computing->batch_count, error);
 }
 
 tally_status party_greet(tally_session *s, party_state *state, tally_error *error)

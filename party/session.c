@@ -16,7 +16,7 @@
 
 int party_learns_matches(const tally_session *s)
 {
-    return s->role == TALLY_RECEIVER || s->reveal == TALLY_REVEAL_BOTH;
+    return s->function == TALLY_MATCH && (s->role == TALLY_RECEIVER || s->reveal == TALLY_REVEAL_BOTH);
 }
 
 /* ---- Progress ---- */
@@ -85,8 +85,6 @@ static tally_status check_settings(const tally_session *s, tally_error *error)
         party_hint(error, "take the protocol ecdh or auto, or agree on the semi-honest model");
         return TALLY_ERR_USAGE;
     }
-    if (s->reveal != TALLY_REVEAL_RECEIVER && s->reveal != TALLY_REVEAL_BOTH)
-        return usage(error, "the result can be revealed to the receiver or to both");
     if (!s->input)
         return usage(error, "no input was set");
     if (s->has_listen + s->has_connect + (s->transport != NULL) != 1)
@@ -99,32 +97,15 @@ static tally_status check_settings(const tally_session *s, tally_error *error)
         return usage(error, "the timeout has to be between 1 second and 7 days");
     if (s->threads > 256)
         return usage(error, "more than 256 threads");
-    if (s->output_path && !party_learns_matches(s))
+    if (s->function == TALLY_MATCH && s->output_path && !party_learns_matches(s))
         return usage(error, "an output was set, but this side does not learn which rows match");
-    return check_columns(s, error);
+    tally_status st = party_terms_check(s, error);
+    return st ? st : check_columns(s, error);
 }
 
 static unsigned rows_per_person(const tally_session *s)
 {
     return s->rows_per_person ? s->rows_per_person : 1;
-}
-
-static void fill_terms(tally_session *s)
-{
-    wire_terms *t = &s->terms;
-    *t = (wire_terms){.function = "match"};
-    snprintf(t->role, sizeof t->role, "%s", s->role == TALLY_RECEIVER ? "receiver" : "sender");
-    snprintf(t->protocol, sizeof t->protocol, "%s", party_protocol_name(s->protocol));
-    snprintf(t->security, sizeof t->security, "%s",
-             s->security == TALLY_MALICIOUS ? "malicious" : "semi-honest");
-    snprintf(t->reveal, sizeof t->reveal, "%s", s->reveal == TALLY_REVEAL_BOTH ? "both" : "receiver");
-    t->key_count = party_input_keys(s->input);
-    for (size_t k = 0; k < t->key_count; k++)
-        snprintf(t->keys[k], sizeof t->keys[k], "%s", party_input_key_profile(s->input, k));
-    t->column_count = s->role == TALLY_SENDER ? s->offer_count : s->want_count;
-    memcpy(t->columns, s->role == TALLY_SENDER ? s->offers : s->wants, sizeof t->columns);
-    if (t->column_count)
-        t->rows_per_person = rows_per_person(s);
 }
 
 static tally_status read_input(tally_session *s, tally_error *error)
@@ -293,45 +274,68 @@ static unsigned vole_k(const tally_session *s)
     return s->channel.owns_raw && party_tcp_round_trip_us(&s->channel.raw) > 2000 ? 6 : 4;
 }
 
-static tally_status match(tally_session *s, party_state *state, tally_error *error)
+static party_run *new_run(tally_session *s, const party_state *state)
 {
     size_t own;
     const psi_item *items = party_input_items(s->input, &own);
+    s->run = (party_run){.link = s->link,
+                         .pool = s->pool,
+                         .state = *state,
+                         .role = s->role,
+                         .protocol = s->chosen,
+                         .security = s->security,
+                         .both = s->reveal == TALLY_REVEAL_BOTH,
+                         .items = items,
+                         .own = own,
+                         .peer = (size_t)s->peer_items,
+                         .sid = s->sid,
+                         .form = s->form.count ? &s->form : NULL,
+                         .offer = s->offer,
+                         .vole_k = vole_k(s),
+                         .hits = &s->hits,
+                         .progress = tell_progress,
+                         .progress_user = s};
+    return &s->run;
+}
+
+static tally_status match(tally_session *s, party_run *run, tally_error *error)
+{
     /* Keys for columns come out of the protocol that also holds against an active peer. */
-    enum tally_security spine = s->form.count && s->chosen == TALLY_ECDH ? TALLY_MALICIOUS : s->security;
-    party_run *run = &s->run;
-    *run = (party_run){.link = s->link,
-                       .pool = s->pool,
-                       .state = *state,
-                       .role = s->role,
-                       .protocol = s->chosen,
-                       .security = spine,
-                       .both = s->reveal == TALLY_REVEAL_BOTH,
-                       .items = items,
-                       .own = own,
-                       .peer = (size_t)s->peer_items,
-                       .sid = s->sid,
-                       .form = s->form.count ? &s->form : NULL,
-                       .offer = s->offer,
-                       .vole_k = vole_k(s),
-                       .hits = &s->hits,
-                       .progress = tell_progress,
-                       .progress_user = s};
+    if (s->form.count && s->chosen == TALLY_ECDH)
+        run->security = TALLY_MALICIOUS;
     /* Work: the receiver masks (and in the malicious form finishes) its own items, then looks up the peer's;
        the sender answers for the peer's, then masks its own. By vole the sender works on its own only. */
-    run->total = own + run->peer;
-    if (s->role == TALLY_RECEIVER && spine == TALLY_MALICIOUS)
-        run->total += own;
+    run->total = run->own + run->peer;
+    if (s->role == TALLY_RECEIVER && run->security == TALLY_MALICIOUS)
+        run->total += run->own;
     if (s->role == TALLY_SENDER && s->chosen == TALLY_VOLE)
-        run->total = own;
-    party_state_sizes(&run->state, s->role, s->chosen, spine, run->both, own, s->peer_items,
-                      psi_tag_bytes(own, s->peer_items));
+        run->total = run->own;
+    party_state_sizes(&run->state, s->role, s->chosen, run->security, run->both, run->own, s->peer_items,
+                      psi_tag_bytes(run->own, s->peer_items));
     party_state_sealed(&run->state, s->form.sealed);
-    tally_status st =
-        s->role == TALLY_RECEIVER ? party_receiver(run, error) : party_sender(run, &s->matched, error);
+    return s->role == TALLY_RECEIVER ? party_receiver(run, error) : party_sender(run, &s->matched, error);
+}
+
+/* A count or a sum. Work: each side masks its own items and tags those of the other. */
+static tally_status aggregate(tally_session *s, party_run *run, tally_error *error)
+{
+    party_aggregate *a = &s->aggregate;
+    a->numbers = party_input_numbers(s->input, &a->number_columns);
+    run->total = a->masked + a->others;
+    party_aggregate_state(a, &run->state, psi_tag_bytes(a->masked, a->others));
+    return a->computing ? party_computing(run, a, error) : party_other(run, a, error);
+}
+
+static tally_status work(tally_session *s, const party_state *state, tally_error *error)
+{
+    party_run *run = new_run(s, state);
+    tally_status st = s->function == TALLY_MATCH ? match(s, run, error) : aggregate(s, run, error);
     if (!st)
         st = party_input_unchanged(s->input, error);
-    return st ? st : exchange_done(s, run, error);
+    if (!st)
+        st = exchange_done(s, run, error);
+    s->aggregate.done = !st;
+    return st;
 }
 
 static tally_status open_columns(tally_session *s, tally_error *error)
@@ -375,7 +379,9 @@ static tally_status run_session(tally_session *s, tally_error *error)
         notify_peer(s, st);
         return st;
     }
-    fill_terms(s);
+    st = party_terms_fill(s, error);
+    if (st)
+        return st;
     unsigned threads = party_pool_threads(s->threads);
     st = party_pool_new(&s->pool, threads, error);
     if (st)
@@ -389,7 +395,7 @@ static tally_status run_session(tally_session *s, tally_error *error)
     party_state_init(&state);
     st = party_greet(s, &state, error);
     if (!st)
-        st = match(s, &state, error);
+        st = work(s, &state, error);
     /* A difference in versions or terms is seen by both sides in the other's hello 1, which names the fields:
        an abort could only overtake it. */
     int seen_by_both = tally_exit_status(st) == -TALLY_ERR_INCOMPATIBLE;

@@ -4,10 +4,12 @@
 #ifndef PARTY_SESSION_H
 #define PARTY_SESSION_H
 
+#include "party/aggregate.h"
 #include "party/connect.h"
 #include "party/hits.h"
 #include "party/output.h"
 #include "proto/hello.h"
+#include <jansson.h>
 
 enum party_phase { PARTY_READING, PARTY_WAITING, PARTY_MATCHING, PARTY_WRITING, PARTY_PHASES };
 
@@ -18,6 +20,11 @@ struct tally_session {
     enum tally_protocol chosen;
     enum tally_security security;
     enum tally_reveal reveal;
+    enum tally_function function;
+    enum tally_scheme scheme;
+    uint64_t min_overlap, epsilon_micro;
+    wire_band peer_bands[WIRE_BANDS_MAX];
+    size_t peer_band_count;
     const tally_identity *identity;
     tally_input *input;
     party_peer_rule rule;
@@ -57,8 +64,9 @@ struct tally_session {
     int greeted; /* hello 2 was sent: from here on the peer sees one generic failure */
     party_offer *offer;
     party_form form;
-    party_run run;   /* what the spines work on */
-    party_hits hits; /* receiver: what its spine found */
+    party_run run;             /* what the spines work on */
+    party_hits hits;           /* receiver: what its spine found */
+    party_aggregate aggregate; /* counts and sums */
     party_matched matched;
     party_opened opened;
     uint64_t matched_rows;
@@ -77,6 +85,15 @@ int party_learns_matches(const tally_session *s);
 /* Both hellos: compares versions and terms, fills peer_hello, peer_items and sid. Sets greeted when hello 2
  * goes out. */
 tally_status party_greet(tally_session *s, party_state *state, tally_error *error) TALLY_MUST_CHECK;
+
+/* The terms of the run from the settings and the loaded input. TALLY_ERR_USAGE: more figures than one run
+ * has. */
+tally_status party_terms_fill(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+/* Settings that do not go together: TALLY_ERR_USAGE. */
+tally_status party_terms_check(const tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+
+/* Counts and sums: figures as JSON, or NULL when this side learned none. */
+json_t *party_figures_json(const tally_session *s);
 
 /* "auto", "ecdh" or "vole": as in the terms. */
 const char *party_protocol_name(enum tally_protocol protocol);

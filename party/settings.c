@@ -60,6 +60,7 @@ void tally_session_free(tally_session *s)
     party_sealed_free(&s->matched.sealed);
     party_opened_free(&s->opened);
     party_offer_free(s->offer);
+    party_aggregate_free(&s->aggregate);
     party_cancel_close(&s->cancel);
     psi_free(s);
 }
@@ -202,6 +203,57 @@ tally_status tally_session_set_rows_per_person(tally_session *s, unsigned rows, 
     if (rows < 1 || rows > WIRE_ROWS_MAX)
         return party_fail(error, TALLY_ERR_USAGE, "rows per person are 1 to %u", WIRE_ROWS_MAX);
     s->rows_per_person = rows;
+    return TALLY_OK;
+}
+
+void tally_session_set_function(tally_session *s, enum tally_function function)
+{
+    s->function = function;
+}
+
+void tally_session_set_scheme(tally_session *s, enum tally_scheme scheme)
+{
+    s->scheme = scheme;
+}
+
+tally_status tally_session_set_min_overlap(tally_session *s, uint64_t k, tally_error *error)
+{
+    if (k == 1 || k > WIRE_OVERLAP_MAX)
+        return party_fail(error, TALLY_ERR_USAGE, "a minimum overlap is 2 to 2^30 identifiers");
+    s->min_overlap = k;
+    return TALLY_OK;
+}
+
+tally_status tally_session_set_noise(tally_session *s, uint64_t epsilon_micro, tally_error *error)
+{
+    if (epsilon_micro && (epsilon_micro < WIRE_EPSILON_MIN || epsilon_micro > WIRE_EPSILON_MAX))
+        return party_fail(error, TALLY_ERR_USAGE, "the epsilon of noise is 0.01 to 100");
+    s->epsilon_micro = epsilon_micro;
+    return TALLY_OK;
+}
+
+tally_status tally_session_add_peer_band(tally_session *s, const char *column, const int64_t *edges,
+                                         size_t count, unsigned scale, tally_error *error)
+{
+    const int64_t limit = (int64_t)1 << WIRE_VALUE_BITS;
+    if (s->peer_band_count)
+        return party_fail(error, TALLY_ERR_USAGE, "the other side has bands of one column at most");
+    if (!column || !wire_column_name(column, strlen(column)))
+        return party_fail(error, TALLY_ERR_USAGE,
+                          "the name of a column with bands has to be 1 to %u bytes of printable UTF-8",
+                          WIRE_NAME_MAX);
+    int good = count >= 2 && count <= WIRE_EDGES_MAX && scale <= WIRE_SCALE_MAX;
+    for (size_t i = 0; good && i < count; i++)
+        good = edges[i] > -limit && edges[i] < limit && (!i || edges[i] > edges[i - 1]);
+    if (!good)
+        return party_fail(error, TALLY_ERR_USAGE,
+                          "bands have 2 to %u ascending edges within 48 bits and up to %u decimals",
+                          WIRE_EDGES_MAX, WIRE_SCALE_MAX);
+    wire_band *b = &s->peer_bands[s->peer_band_count++];
+    memcpy(b->name, column, strlen(column) + 1);
+    memcpy(b->edges, edges, count * sizeof *edges);
+    b->count = count;
+    b->scale = scale;
     return TALLY_OK;
 }
 

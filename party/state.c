@@ -77,7 +77,7 @@ static const party_step aggregate_computing[] = {
     {WIRE_AGG_OTHER, POINT, AGG_OTHER, 0},
     {WIRE_AGG_KEY, WHOLE, ONE, PARTY_PART_SUM},
     {WIRE_AGG_VALUES, VALUE, AGG_VALUES, PARTY_PART_SUM},
-    {WIRE_AGG_FIGURES, FIGURE, AGG_FIRST_FIGURES, PARTY_PART_FIRST},
+    {WIRE_AGG_SIZES, FIGURE, AGG_FIRST_FIGURES, PARTY_PART_FIRST},
     {WIRE_AGG_MERGED, WHOLE, ONE, PARTY_PART_MERGED},
     {WIRE_AGG_FIGURES, FIGURE, AGG_FIGURES, PARTY_PART_FIGURES},
     {WIRE_DONE, WHOLE, ONE, 0},
@@ -121,9 +121,10 @@ void party_state_aggregate(party_state *s, int computing, unsigned parts, size_t
                        .agg = *sizes};
 }
 
-void party_state_sums(party_state *s, uint64_t sums)
+void party_state_sums(party_state *s, uint64_t sums, uint64_t figures)
 {
     s->agg.sums = sums;
+    s->agg.figures = figures;
 }
 
 void party_state_bins(party_state *s, size_t bin_bytes, size_t bins)

@@ -50,7 +50,7 @@ void party_state_sizes(party_state *s, enum tally_role role, enum tally_protocol
 void party_state_aggregate(party_state *s, int computing, unsigned parts, size_t tag_width,
                            const struct party_agg_sizes *sizes);
 /* The number of sums, known to the owner of the values once it has heard which bands are merged. */
-void party_state_sums(party_state *s, uint64_t sums);
+void party_state_sums(party_state *s, uint64_t sums, uint64_t figures);
 /* With columns: bytes that follow each tag of WIRE_OPRF_TAGS and WIRE_VOLE_TAGS. */
 void party_state_sealed(party_state *s, size_t sealed);
 /* VOLE: size of a bin's frame and number of bins, known to the sender after WIRE_VOLE_OPEN. */

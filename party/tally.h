@@ -161,7 +161,16 @@ enum tally_security { TALLY_SEMI_HONEST = 1, TALLY_MALICIOUS = 2 };
 /* TALLY_AUTO: subspace VOLE, or ECDH for the malicious model and for lists so small that setting up costs
  * more. */
 enum tally_protocol { TALLY_AUTO = 0, TALLY_ECDH = 1, TALLY_VOLE = 2 };
-enum tally_reveal { TALLY_REVEAL_RECEIVER = 1, TALLY_REVEAL_BOTH = 3 };
+/* TALLY_REVEAL_SENDER is for counts and sums only. */
+enum tally_reveal { TALLY_REVEAL_RECEIVER = 1, TALLY_REVEAL_SENDER = 2, TALLY_REVEAL_BOTH = 3 };
+/*
+ * What is asked. TALLY_COUNT: how many identifiers are on both lists. TALLY_SUM: how many, and over these the
+ * sums, means and variances of the value columns of one side, as a whole and by bands. Counts and sums are
+ * semi-honest and by ECDH; nobody learns which rows match.
+ */
+enum tally_function { TALLY_MATCH = 0, TALLY_COUNT = 1, TALLY_SUM = 2 };
+/* How values are encrypted; auto: packed RLWE, or Paillier where that cannot hold what is asked. */
+enum tally_scheme { TALLY_SCHEME_AUTO = 0, TALLY_SCHEME_RLWE = 1, TALLY_SCHEME_PAILLIER = 2 };
 
 TALLY_API tally_status tally_session_new(tally_session **out, tally_error *error) TALLY_MUST_CHECK;
 TALLY_API void tally_session_free(tally_session *session);
@@ -176,6 +185,29 @@ TALLY_API void tally_session_set_input(tally_session *session, tally_input *inpu
 TALLY_API void tally_session_set_protocol(tally_session *session, enum tally_protocol protocol);
 TALLY_API void tally_session_set_security(tally_session *session, enum tally_security security);
 TALLY_API void tally_session_set_reveal(tally_session *session, enum tally_reveal reveal);
+
+/* Terms of counts and sums; both sides must say the same. Defaults: match, auto. The values and bands of a
+   sum are those of the input (tally_input_add_value, tally_input_add_band): one side has values, the other
+   none. */
+TALLY_API void tally_session_set_function(tally_session *session, enum tally_function function);
+TALLY_API void tally_session_set_scheme(tally_session *session, enum tally_scheme scheme);
+/*
+ * Nothing is answered below k identifiers on both lists, 2..2^30; 0: no minimum. For a count, the side whose
+ * list is at risk counts and releases, so both sides learn the count. For a sum see docs/protocol-sum.md:
+ * small bands are merged, and at most one column may have bands. For a match only with columns (k up to
+ * 1000): fewer matches and no column can be opened. TALLY_ERR_USAGE: out of bounds.
+ */
+TALLY_API tally_status tally_session_set_min_overlap(tally_session *session, uint64_t k,
+                                                     tally_error *error) TALLY_MUST_CHECK;
+/* Noise on counts and sums, differential privacy with this epsilon in millionths, 10000..100000000, and delta
+   10^-6 for the count that the computing side sees; 0: none. TALLY_ERR_USAGE: out of bounds. */
+TALLY_API tally_status tally_session_set_noise(tally_session *session, uint64_t epsilon_micro,
+                                               tally_error *error) TALLY_MUST_CHECK;
+/* The owner of the values accepts that the other side has these bands of a column of its own (their sizes are
+   then known to this side). As tally_input_add_band; at most one. */
+TALLY_API tally_status tally_session_add_peer_band(tally_session *session, const char *column,
+                                                   const int64_t *edges, size_t count, unsigned scale,
+                                                   tally_error *error) TALLY_MUST_CHECK;
 
 /* The peer, at least one of the two; with both, both must hold. pin: "sha256:<64 hex>" (may repeat: any of up
  * to 8 pins). */
@@ -294,13 +326,29 @@ TALLY_API void tally_session_cancel(tally_session *session);
 typedef struct tally_result {
     uint64_t own_items;     /* distinct identifiers, ours */
     uint64_t peer_items;    /* distinct identifiers, the peer's (0 until known) */
-    uint64_t matched_items; /* 0 for a party that does not learn it */
+    uint64_t matched_items; /* 0 for a party that does not learn it; of a count or sum: the count */
     uint64_t matched_rows;
     uint64_t bytes_sent; /* on the transport, TLS included */
     uint64_t bytes_received;
     int learns_matches; /* 1: this party learnt which of its rows matched */
 } tally_result;
 TALLY_API void tally_session_get_result(const tally_session *session, tally_result *out);
+/*
+ * Counts and sums: what this side learned, as one JSON object (docs/summary.md): "count", "values" with sums,
+ * means and variances as decimal strings at the declared scale, "bands", "groups". Release with free(). NULL
+ * when memory is short, for a match, and for a side that learns nothing.
+ */
+TALLY_API char *tally_session_figures_json(const tally_session *session);
+/* The same as a table for people, lines ended by \n. Release with free(). */
+TALLY_API char *tally_session_figures_text(const tally_session *session);
+/*
+ * One sum. group: 0..; value: index of the value; band: 0.. of the band column band_column, or -1 for all
+ * rows. *count and the sum, exact, as high * 2^64 + low in two's complement, at the value's scale.
+ * TALLY_ERR_USAGE: there is no such figure, or it is merged with others, or this side does not learn it.
+ */
+TALLY_API tally_status tally_session_get_figure(const tally_session *session, size_t group, size_t value,
+                                                size_t band_column, long band, int64_t *count, int64_t *high,
+                                                uint64_t *low) TALLY_MUST_CHECK;
 /* One plain sentence: what each side learned. Lives as long as the session; empty before a successful end. */
 TALLY_API const char *tally_session_learned(const tally_session *session);
 /* Sizes, result, bytes, seconds per phase, rejects by reason, terms, versions, as one JSON object

@@ -2,6 +2,9 @@
 #include "party/terms.h"
 
 #include "party/error.h"
+#include "party/input.h"
+#include "party/session.h"
+#include "psi/laplace.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,6 +63,100 @@ static void compare_columns(const wire_terms *mine, const wire_terms *theirs, pa
     }
 }
 
+static const char *number(char text[24], uint64_t n)
+{
+    if (n)
+        snprintf(text, 24, "%llu", (unsigned long long)n);
+    else
+        snprintf(text, 24, "none");
+    return text;
+}
+
+static void differ_number(char *list, size_t size, const char *field, uint64_t here, uint64_t there)
+{
+    char a[24], b[24];
+    if (here != there)
+        differ(list, size, field, number(a, here), number(b, there));
+}
+
+static const char *epsilon(char text[24], uint64_t micro)
+{
+    if (micro)
+        snprintf(text, 24, "epsilon=%llu.%06llu", (unsigned long long)(micro / 1000000),
+                 (unsigned long long)(micro % 1000000));
+    else
+        snprintf(text, 24, "none");
+    return text;
+}
+
+static int same_band(const wire_band *a, const wire_band *b)
+{
+    return strcmp(a->name, b->name) == 0 && a->scale == b->scale && a->count == b->count &&
+           memcmp(a->edges, b->edges, a->count * sizeof *a->edges) == 0;
+}
+
+/* The bands of the side that adds up, which the owner of the values has to have accepted. */
+static void compare_bands(const wire_terms *mine, const wire_terms *theirs, char *list, size_t size)
+{
+    int owner = mine->value_count > 0;
+    const wire_terms *values = owner ? mine : theirs, *adds = owner ? theirs : mine;
+    const wire_band *accepted = values->peer_band_count ? &values->peer_bands[0] : NULL,
+                    *asked = adds->band_count ? &adds->bands[0] : NULL;
+    if (values->peer_band_count > 1 || adds->band_count > 1 || adds->peer_band_count) {
+        differ(list, size, "bands of the side that adds up", owner ? "one column" : "as set",
+               owner ? "as set" : "one column");
+        return;
+    }
+    const wire_band *here = owner ? accepted : asked, *there = owner ? asked : accepted;
+    if (!here != !there || (here && strcmp(here->name, there->name) != 0))
+        differ(list, size, owner ? "bands of the other side" : "bands of this side",
+               here ? here->name : "none", there ? there->name : "none");
+    else if (here && !same_band(here, there))
+        differ(list, size, owner ? "bands of the other side" : "bands of this side", "other edges",
+               "other edges");
+    if (mine->min_overlap && values->band_count + adds->band_count > 1)
+        differ(list, size, "columns with bands, of which a minimum overlap allows one",
+               mine->band_count ? "some" : "none", theirs->band_count ? "some" : "none");
+}
+
+static void compare_sum(const wire_terms *mine, const wire_terms *theirs, char *list, size_t size)
+{
+    char here[24], there[24];
+    if (strcmp(mine->scheme, theirs->scheme) != 0 && strcmp(mine->scheme, "auto") != 0 &&
+        strcmp(theirs->scheme, "auto") != 0)
+        differ(list, size, "scheme", mine->scheme, theirs->scheme);
+    else if (strcmp(theirs->scheme, "auto") != 0 && strcmp(theirs->scheme, "rlwe") != 0 &&
+             strcmp(theirs->scheme, "paillier") != 0)
+        differ(list, size, "scheme", mine->scheme, *theirs->scheme ? theirs->scheme : "none");
+    if (!mine->value_count == !theirs->value_count) {
+        snprintf(here, sizeof here, "%zu columns", mine->value_count);
+        snprintf(there, sizeof there, "%zu columns", theirs->value_count);
+        differ(list, size, "values, which one side has and the other has not", here, there);
+        return;
+    }
+    compare_bands(mine, theirs, list, size);
+}
+
+/* What counts and sums add; a match has none of it but a minimum overlap with columns. */
+static void compare_aggregate(const wire_terms *mine, const wire_terms *theirs, char *list, size_t size)
+{
+    char here[24], there[24];
+    differ_number(list, size, "min-overlap", mine->min_overlap, theirs->min_overlap);
+    if (strcmp(mine->function, theirs->function) != 0)
+        return;
+    if (mine->epsilon_micro != theirs->epsilon_micro)
+        differ(list, size, "noise", epsilon(here, mine->epsilon_micro),
+               epsilon(there, theirs->epsilon_micro));
+    else
+        differ_number(list, size, "dummies", mine->dummies, theirs->dummies);
+    if (strcmp(mine->function, "match") != 0 && theirs->column_count)
+        differ(list, size, "columns", "none", "some");
+    if (strcmp(mine->function, "sum") == 0)
+        compare_sum(mine, theirs, list, size);
+    else if (theirs->value_count || theirs->band_count || theirs->peer_band_count || *theirs->scheme)
+        differ(list, size, "values", "none", "some");
+}
+
 /*
  * Auto goes with every protocol this version knows, but not with vole in the malicious model: an honest side
  * never asks for that, and one that does must not get it.
@@ -70,7 +167,7 @@ static int protocols_agree(const wire_terms *mine, const wire_terms *theirs)
     int vole = strcmp(asked, "vole") == 0;
     if (strcmp(asked, "auto") != 0 && strcmp(asked, "ecdh") != 0 && !vole)
         return 0;
-    if (vole && strcmp(mine->security, "malicious") == 0)
+    if (vole && (strcmp(mine->security, "malicious") == 0 || strcmp(mine->function, "match") != 0))
         return 0;
     return strcmp(asked, theirs->protocol) == 0 || strcmp(theirs->protocol, "auto") == 0;
 }
@@ -99,10 +196,159 @@ tally_status party_terms_compare(const wire_terms *mine, const wire_terms *their
             differ(list, sizeof list, field, here, there);
     }
     compare_columns(mine, theirs, form, list, sizeof list);
+    compare_aggregate(mine, theirs, list, sizeof list);
     if (!*list)
         return TALLY_OK;
     party_fail(error, TALLY_ERR_INCOMPATIBLE, "the terms of the run differ: %s", list);
     party_hint(error,
                "both sides have to say the same (and opposite roles); agree on the options and run again");
     return TALLY_ERR_INCOMPATIBLE;
+}
+
+/* ---- From the settings ---- */
+
+static const char *const function_names[] = {
+    [TALLY_MATCH] = "match", [TALLY_COUNT] = "count", [TALLY_SUM] = "sum"};
+static const char *const reveal_names[] = {
+    [TALLY_REVEAL_RECEIVER] = "receiver", [TALLY_REVEAL_SENDER] = "sender", [TALLY_REVEAL_BOTH] = "both"};
+static const char *const scheme_names[] = {
+    [TALLY_SCHEME_AUTO] = "auto", [TALLY_SCHEME_RLWE] = "rlwe", [TALLY_SCHEME_PAILLIER] = "paillier"};
+static const char *const duplicates_names[] = {
+    [TALLY_DUPLICATES_SUM] = "sum", [TALLY_DUPLICATES_MAX] = "max", [TALLY_DUPLICATES_REFUSE] = "refuse"};
+
+static tally_status usage(tally_error *error, const char *what)
+{
+    return party_fail(error, TALLY_ERR_USAGE, "%s", what);
+}
+
+static tally_status check_match(const tally_session *s, tally_error *error)
+{
+    if (s->reveal == TALLY_REVEAL_SENDER)
+        return usage(error, "the result of a match can be revealed to the receiver or to both");
+    if (party_input_values(s->input) || party_input_bands(s->input) || s->peer_band_count)
+        return usage(error, "values and bands are for a sum");
+    if (s->scheme != TALLY_SCHEME_AUTO)
+        return usage(error, "a scheme is for a sum");
+    if (s->epsilon_micro)
+        return usage(error, "noise is for counts and sums");
+    if (s->min_overlap && !s->offer_count && !s->want_count)
+        return usage(error, "a minimum overlap of a match holds for columns, and none is offered or wanted");
+    if (s->min_overlap > WIRE_SHARED_MAX)
+        return party_fail(error, TALLY_ERR_USAGE, "a minimum overlap on columns is at most %u",
+                          WIRE_SHARED_MAX);
+    return TALLY_OK;
+}
+
+static tally_status check_sum(const tally_session *s, tally_error *error)
+{
+    size_t values = party_input_values(s->input), bands = party_input_bands(s->input);
+    if (!values && bands > 1)
+        return usage(error, "the side that adds up has bands of one column at most");
+    if (!values && s->peer_band_count)
+        return usage(error, "bands of the other side are accepted by the side that has the values");
+    if (s->min_overlap && bands + s->peer_band_count > 1)
+        return usage(error, "with a minimum overlap at most one column has bands");
+    return TALLY_OK;
+}
+
+tally_status party_terms_check(const tally_session *s, tally_error *error)
+{
+    if (s->function != TALLY_MATCH && s->function != TALLY_COUNT && s->function != TALLY_SUM)
+        return usage(error, "the function is neither match nor count nor sum");
+    if (s->reveal < TALLY_REVEAL_RECEIVER || s->reveal > TALLY_REVEAL_BOTH)
+        return usage(error, "the result can be revealed to the receiver, the sender or both");
+    if (s->scheme < TALLY_SCHEME_AUTO || s->scheme > TALLY_SCHEME_PAILLIER)
+        return usage(error, "the scheme is neither auto nor rlwe nor paillier");
+    if (s->function == TALLY_MATCH)
+        return check_match(s, error);
+    if (s->security == TALLY_MALICIOUS) {
+        usage(error, "counts and sums hold against semi-honest peers only");
+        party_hint(error,
+                   "an active peer could single out members of the list; agree on the semi-honest model");
+        return TALLY_ERR_USAGE;
+    }
+    if (s->protocol == TALLY_VOLE)
+        return usage(error, "counts and sums need the protocol ecdh");
+    if (s->offer_count || s->want_count || s->output_path || s->column_count)
+        return usage(error, "counts and sums tell no rows: they have neither columns nor an output of rows");
+    if (s->function == TALLY_SUM)
+        return check_sum(s, error);
+    if (party_input_values(s->input) || party_input_bands(s->input) || s->peer_band_count)
+        return usage(error, "values and bands are for a sum");
+    return s->scheme == TALLY_SCHEME_AUTO ? TALLY_OK : usage(error, "a scheme is for a sum");
+}
+
+static void fill_numbers(wire_terms *t, const tally_session *s)
+{
+    t->value_count = party_input_values(s->input);
+    for (size_t i = 0; i < t->value_count; i++) {
+        const party_value *v = party_input_value(s->input, i);
+        wire_value *to = &t->values[i];
+        snprintf(to->name, sizeof to->name, "%s", v->column);
+        to->min = v->min;
+        to->max = v->max;
+        to->scale = v->scale;
+    }
+    t->band_count = party_input_bands(s->input);
+    for (size_t i = 0; i < t->band_count; i++) {
+        const party_band *b = party_input_band(s->input, i);
+        wire_band *to = &t->bands[i];
+        snprintf(to->name, sizeof to->name, "%s", b->column);
+        to->scale = b->scale;
+        to->count = b->count;
+        memcpy(to->edges, b->edges, b->count * sizeof *b->edges);
+    }
+    t->peer_band_count = s->peer_band_count;
+    memcpy(t->peer_bands, s->peer_bands, sizeof t->peer_bands);
+    if (t->value_count || t->band_count)
+        snprintf(t->duplicates, sizeof t->duplicates, "%s", duplicates_names[s->input->duplicates]);
+}
+
+/* How many columns of integers the owner's terms come to. */
+static tally_status check_figures(const wire_terms *t, tally_error *error)
+{
+    psi_aggregate form = {.values = t->value_count, .banded = t->band_count, .ones = 1, .outside = 1};
+    for (size_t k = 0; k < form.banded; k++)
+        form.cells[k] = t->bands[k].count;
+    size_t columns = t->value_count ? psi_agg_columns(&form) : 0;
+    if (columns <= PSI_AHE_COLUMNS_MAX)
+        return TALLY_OK;
+    party_fail(error, TALLY_ERR_USAGE, "values and bands come to %zu figures, more than %u", columns,
+               PSI_AHE_COLUMNS_MAX);
+    party_hint(error, "each value is added up for every band of every column: take fewer");
+    return TALLY_ERR_USAGE;
+}
+
+tally_status party_terms_fill(tally_session *s, tally_error *error)
+{
+    wire_terms *t = &s->terms;
+    int receiver = s->role == TALLY_RECEIVER;
+    *t = (wire_terms){.min_overlap = s->min_overlap, .epsilon_micro = s->epsilon_micro};
+    snprintf(t->function, sizeof t->function, "%s", function_names[s->function]);
+    snprintf(t->role, sizeof t->role, "%s", receiver ? "receiver" : "sender");
+    snprintf(t->protocol, sizeof t->protocol, "%s", party_protocol_name(s->protocol));
+    snprintf(t->security, sizeof t->security, "%s",
+             s->security == TALLY_MALICIOUS ? "malicious" : "semi-honest");
+    snprintf(t->reveal, sizeof t->reveal, "%s", reveal_names[s->reveal]);
+    t->key_count = party_input_keys(s->input);
+    for (size_t k = 0; k < t->key_count; k++)
+        snprintf(t->keys[k], sizeof t->keys[k], "%s", party_input_key_profile(s->input, k));
+    t->column_count = receiver ? s->want_count : s->offer_count;
+    memcpy(t->columns, receiver ? s->wants : s->offers, sizeof t->columns);
+    if (t->column_count)
+        t->rows_per_person = s->rows_per_person ? s->rows_per_person : 1;
+    if (s->function == TALLY_MATCH)
+        return TALLY_OK;
+    if (s->function == TALLY_SUM)
+        snprintf(t->scheme, sizeof t->scheme, "%s", scheme_names[s->scheme]);
+    fill_numbers(t, s);
+    if (s->epsilon_micro) {
+        int receiver_computes = party_aggregate_receiver_computes(t->function, t->reveal, t->min_overlap,
+                                                                  receiver == (t->value_count > 0));
+        int sender_learns = s->reveal != TALLY_REVEAL_RECEIVER,
+            receiver_learns = s->reveal != TALLY_REVEAL_SENDER;
+        t->dummies = psi_dummies(party_aggregate_padding(
+            t->function, receiver_computes ? sender_learns : receiver_learns, s->epsilon_micro));
+    }
+    return check_figures(t, error);
 }

@@ -36,6 +36,7 @@ static const struct kind {
     {WIRE_AGG_MERGED, WIRE_EDGES_MAX / 8, "merged bands"},
     {WIRE_AGG_SUMS, WIRE_BULK_MAX, "encrypted sums"},
     {WIRE_AGG_FIGURES, WIRE_BULK_MAX, "figures"},
+    {WIRE_AGG_SIZES, WIRE_BULK_MAX, "sizes of bands"},
     {WIRE_MATCHED, WIRE_BULK_MAX, "matches"},
     {WIRE_CONFIRM, WIRE_BULK_MAX, "confirmations"},
 };

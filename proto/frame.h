@@ -45,6 +45,7 @@ enum wire_type {
     WIRE_AGG_MERGED = 54,  /* who saw the counts: bitmap of the cells below the minimum, merged into one */
     WIRE_AGG_SUMS = 55,    /* computing side: sums, rerandomised, open or masked */
     WIRE_AGG_FIGURES = 56, /* owner: decrypted figures, open or still masked, 64 bytes each */
+    WIRE_AGG_SIZES = 57,   /* owner: sizes of its bands, decrypted and still masked, 64 bytes each */
     WIRE_MATCHED = 32,     /* receiver, reveal both: bitmap over the sender's items as sent, bit i%8 of i/8 */
     WIRE_CONFIRM = 33      /* receiver, reveal both, malicious: 16 bytes for each set bit, in order */
 };

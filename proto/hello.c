@@ -167,9 +167,9 @@ static const char *take_aggregate(wire_terms *out, const Tally__Terms *in)
     if (in->min_overlap == 1 || in->min_overlap > WIRE_OVERLAP_MAX)
         return "hello 1: min_overlap must be 2 to 2^30, or 0";
     if (in->epsilon_micro && (in->epsilon_micro < WIRE_EPSILON_MIN || in->epsilon_micro > WIRE_EPSILON_MAX))
-        return "hello 1: epsilon_micro must be 1000 to 100000000, or 0";
+        return "hello 1: epsilon_micro must be 10000 to 100000000, or 0";
     if (in->epsilon_micro ? in->dummies < 1 || in->dummies > WIRE_DUMMIES_MAX : in->dummies != 0)
-        return "hello 1: dummies must be 1 to 20000 with noise, 0 without";
+        return "hello 1: dummies must be 1 to 5000 with noise, 0 without";
     if (!take_optional(out->scheme, &in->scheme) || !take_optional(out->duplicates, &in->duplicates))
         return "hello 1: scheme and duplicates must be at most 64 printable ASCII characters";
     out->min_overlap = in->min_overlap;

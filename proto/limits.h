@@ -30,9 +30,9 @@
 #define WIRE_VALUE_BITS 48u           /* |value| < 2^48: the square of 2^30 of them fits 126 bits */
 #define WIRE_OVERLAP_MAX (1ull << 30) /* a minimum overlap; with columns at most WIRE_SHARED_MAX */
 #define WIRE_SHARED_MAX 1000u         /* minimum overlap by shared key: the sender works n times this much */
-#define WIRE_EPSILON_MIN 1000u        /* of noise, in millionths: 0.001 .. 100 */
+#define WIRE_EPSILON_MIN 10000u       /* of noise, in millionths: 0.01 .. 100 */
 #define WIRE_EPSILON_MAX 100000000u
-#define WIRE_DUMMIES_MAX 20000u /* tau of a batch: 14,509 at epsilon 0.001 */
-#define WIRE_SOFTWARE_MAX 64u   /* bytes of the software version string */
+#define WIRE_DUMMIES_MAX 5000u /* tau of a batch: 2,763 at half of epsilon 0.01 */
+#define WIRE_SOFTWARE_MAX 64u  /* bytes of the software version string */
 
 #endif

@@ -112,17 +112,17 @@ $(B)/libtally.a: $(LIB_OBJ)
 $(B)/$(SHARED): $(LIB_OBJ) party/libtally.map
 	$(call say,LINK,$@)
 	$(Q)$(CC) -shared $(EXTRA) $(CFLAGS) $(HARDLINK) -Wl,-soname,$(SONAME) -Wl,--version-script=party/libtally.map \
-	  -Wl,-z,defs $(LDFLAGS) -o $@ $(LIB_OBJ) $(PKG_LIBS) -lpthread
+	  -Wl,-z,defs $(LDFLAGS) -o $@ $(LIB_OBJ) $(PKG_LIBS) -lm -lpthread
 	$(Q)ln -sf $(SHARED) $(B)/$(SONAME) && ln -sf $(SONAME) $(B)/libtally.so
 
 # The command needs only the public API, and holds it statically so that it runs from anywhere.
 $(B)/tally: $(CLI_OBJ) $(B)/libtally.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) -pie $(EXTRA) $(CFLAGS) $(HARDLINK) $(LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libtally.a $(PKG_LIBS) -lpthread
+	$(Q)$(CC) -pie $(EXTRA) $(CFLAGS) $(HARDLINK) $(LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libtally.a $(PKG_LIBS) -lm -lpthread
 
 $(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_LIB:%.c=$(B)/%.o) $(B)/libtally.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit -lcsv -lpthread
+	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit -lcsv -lm -lpthread
 
 # Statistics, minutes long: check-long only.
 $(B)/tests/long_%: $(B)/tests/long_%.o $(B)/libtally.a
@@ -181,7 +181,7 @@ asan ubsan tsan:
 
 build/fuzz-clang/tests/fuzz_%: build/fuzz-clang/tests/fuzz_%.o build/fuzz-clang/libtally.a
 	$(call say,LINK,$@)
-	$(Q)clang -fsanitize=fuzzer,address,undefined $(CFLAGS) -o $@ $^ $(PKG_LIBS) -lpthread
+	$(Q)clang -fsanitize=fuzzer,address,undefined $(CFLAGS) -o $@ $^ $(PKG_LIBS) -lm -lpthread
 
 .PHONY: fuzzers
 fuzzers: $(FUZZERS)
@@ -214,12 +214,12 @@ $(B)/benchmarks/%: benchmarks/%.c
 # Subspace VOLE alone, from the library's inside.
 $(B)/benchmarks/protocol: benchmarks/protocol.c $(B)/libtally.a
 	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lpthread
+	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lm -lpthread
 
 # The insecure baseline shares reader and writer with Tally.
 $(B)/benchmarks/plain: benchmarks/plain.c $(B)/libtally.a
 	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lpthread
+	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lm -lpthread
 
 # N=2^18 rows on both sides unless said otherwise: make bench N=1000000
 N ?= 262144

@@ -18,8 +18,10 @@ unsigned psi_cpu_all(void)
     if (!__get_cpuid(1, &a, &b, &c, &d))
         return 0;
     int sse41 = bits(c, bit_SSE4_1), osxsave = bits(c, bit_OSXSAVE);
+    if (bits(c, bit_PCLMUL))
+        found |= PSI_CPU_CLMUL;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
-        return 0;
+        return found;
     if (sse41 && bits(b, bit_SHA))
         found |= PSI_CPU_SHA;
     if (!osxsave)

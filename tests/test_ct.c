@@ -11,8 +11,11 @@
  */
 #include "psi/ct.h"
 #include "psi/ecdh.h"
+#include "psi/gf128.h"
+#include "psi/laplace.h"
 #include "psi/mem.h"
 #include "psi/oprf.h"
+#include "psi/shamir.h"
 #include "psi/vole_setup.h"
 #include "tests/unit.h"
 #include <stdio.h>
@@ -270,6 +273,57 @@ static void test_vole_sender(void)
     psi_free(strings);
 }
 
+/* Both ways of meeting a bound; the stream's key is marked where it is drawn, and so is all that comes of it.
+ */
+static void test_laplace(void)
+{
+    psi_wide wide, narrow;
+    start();
+    for (unsigned i = 0; i < 4; i++) {
+        psi_laplace(&wide, &prg, 5, 150);
+        psi_laplace(&narrow, &prg, (psi_uwide)1 << 100, 7);
+        PSI_DECLASSIFY(&wide, sizeof wide);
+        PSI_DECLASSIFY(&narrow, sizeof narrow);
+        CU_ASSERT(wide >= -150 && wide <= 150 && narrow >= -7 && narrow <= 7);
+    }
+}
+
+/* Every backend that runs here. */
+static void test_shamir_field(void)
+{
+    psi_gf128 c[11], x, a, b;
+    size_t count;
+    const psi_gf128_backend *const *all = psi_gf128_backends(&count);
+    unit_random(c, sizeof c);
+    unit_random(&x, sizeof x);
+    PSI_SECRET(c, sizeof c);
+    PSI_SECRET(&x, sizeof x);
+    for (size_t t = 0; t < count; t++) {
+        a = all[t]->value(x, c, 11);
+        b = all[0]->value(x, c, 11);
+        CU_ASSERT(same(&a, &b, sizeof a));
+    }
+    a = psi_gf128_lanes()->product(x, psi_gf128_inverse(x));
+    PSI_DECLASSIFY(&a, sizeof a);
+    CU_ASSERT(a == 1);
+}
+
+/* Polynomial, points, shares and the secret; that points are distinct is released by the library. */
+static void test_shamir(void)
+{
+    uint8_t shares[N][16], points[N][16], secret[16], joined[16];
+    psi_shamir *f = NULL;
+    unit_random(points, sizeof points);
+    PSI_SECRET(points, sizeof points);
+    CU_ASSERT_EQUAL_FATAL(psi_shamir_new(&f, N), TALLY_OK);
+    psi_shamir_secret(f, secret);
+    for (size_t i = 0; i < N; i++)
+        psi_shamir_share(f, shares[i], points[i]);
+    psi_shamir_free(f);
+    CU_ASSERT_EQUAL(psi_shamir_join(joined, points[0], shares[0], N), TALLY_OK);
+    CU_ASSERT(same(secret, joined, 16));
+}
+
 /* The controls: one secret bit decides a branch, or an address. Status 0 unless valgrind objects. */
 static int leak(const char *how)
 {
@@ -294,7 +348,9 @@ int main(int argc, char **argv)
                                       {"scalars", test_scalars}, {"ecdh", test_ecdh},
                                       {"oprf", test_oprf},       {"match", test_match},
                                       {"ot", test_ot},           {"ggm", test_ggm},
-                                      {"columns", test_columns}, {"vole-sender", test_vole_sender}};
+                                      {"columns", test_columns}, {"vole-sender", test_vole_sender},
+                                      {"laplace", test_laplace}, {"shamir-field", test_shamir_field},
+                                      {"shamir", test_shamir}};
     if (argc == 3 && strcmp(argv[1], "leak") == 0)
         return leak(argv[2]);
     if (argc == 2 && strcmp(argv[1], "list") == 0) {

@@ -20,6 +20,8 @@ static const char help_main[] = "usage: tally COMMAND [OPTIONS]\n"
                                 "  identity new NAME    make a key and a certificate for your organisation\n"
                                 "  identity show NAME   show its fingerprint, to be given to the other side\n"
                                 "  match                match your list with the other side's\n"
+                                "  count                count the identifiers on both lists\n"
+                                "  sum                  add up values over the identifiers on both lists\n"
                                 "  version              show versions\n"
                                 "  help [COMMAND]       show this text, or the help of a command\n"
                                 "\n"
@@ -57,10 +59,9 @@ typedef struct command {
 static int run_help(char *const *argv);
 
 static const command commands[] = {
-    {"identity", cli_help_identity, cli_identity},
-    {"match", cli_help_match, cli_match},
-    {"version", cli_help_version, cli_version},
-    {"help", help_main, run_help},
+    {"identity", cli_help_identity, cli_identity}, {"match", cli_help_match, cli_match},
+    {"count", cli_help_count, cli_count},          {"sum", cli_help_sum, cli_sum},
+    {"version", cli_help_version, cli_version},    {"help", help_main, run_help},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The two hellos: nothing that derives from a list leaves before the terms are known to agree. */
 #include "party/error.h"
+#include "party/input.h"
 #include "party/session.h"
 #include "party/terms.h"
 #include "psi/mem.h"

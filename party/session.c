@@ -5,6 +5,7 @@
 
 #include "party/error.h"
 #include "party/hits.h"
+#include "party/input.h"
 #include "psi/mem.h"
 #include "psi/tagsize.h"
 

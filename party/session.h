@@ -9,7 +9,6 @@
 #include "party/hits.h"
 #include "party/output.h"
 #include "proto/hello.h"
-#include <jansson.h>
 
 enum party_phase { PARTY_READING, PARTY_WAITING, PARTY_MATCHING, PARTY_WRITING, PARTY_PHASES };
 
@@ -76,7 +75,7 @@ struct tally_session {
     uint64_t bytes_sent, bytes_received;
     char peer_pin[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* empty without TLS */
     tally_error outcome;
-    char learned[1024];
+    char learned[2048];
 };
 
 /* Does this party learn which of its rows match? */
@@ -91,9 +90,6 @@ tally_status party_greet(tally_session *s, party_state *state, tally_error *erro
 tally_status party_terms_fill(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* Settings that do not go together: TALLY_ERR_USAGE. */
 tally_status party_terms_check(const tally_session *s, tally_error *error) TALLY_MUST_CHECK;
-
-/* Counts and sums: figures as JSON, or NULL when this side learned none. */
-json_t *party_figures_json(const tally_session *s);
 
 /* "auto", "ecdh" or "vole": as in the terms. */
 const char *party_protocol_name(enum tally_protocol protocol);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run reports: numbers, the closing sentence, the summary as JSON (docs/summary.md), versions. No
  * identifier in any of it. */
-#include "party/session.h"
+#include "party/figures.h"
 #include "psi/group.h"
 #include "psi/rowhash.h"
 #include "psi/sha256.h"
 #include "psi/subspace.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <openssl/crypto.h>
 #include <protobuf-c/protobuf-c.h>
 #include <sodium.h>
@@ -98,11 +97,15 @@ void tally_session_get_result(const tally_session *s, tally_result *out)
                           .peer_items = s->peer_items,
                           .bytes_sent = s->bytes_sent,
                           .bytes_received = s->bytes_received,
-                          .learns_matches = party_learns_matches(s)};
+                          .learns_matches = party_learns_matches(s),
+                          .learns_figures = party_figures_learned(s)};
     if (s->ran && s->outcome.status == TALLY_OK && out->learns_matches) {
         out->matched_items = s->matched.count;
         out->matched_rows = s->matched_rows;
     }
+    if (party_figures_learned(s))
+        out->matched_items =
+            (uint64_t)(party_figures_count(&s->aggregate) > 0 ? party_figures_count(&s->aggregate) : 0);
 }
 
 const char *tally_session_learned(const tally_session *s)
@@ -134,6 +137,10 @@ void party_learned_sentence(tally_session *s)
 {
     tally_result r;
     tally_session_get_result(s, &r);
+    if (s->function != TALLY_MATCH) {
+        party_figures_sentence(s);
+        return;
+    }
     if (s->reveal == TALLY_REVEAL_BOTH)
         snprintf(s->learned, sizeof s->learned,
                  "Both sides learned which of their own identifiers are on the other's list (%" PRIu64
@@ -209,10 +216,12 @@ char *tally_session_summary_json(const tally_session *s)
     tally_result r;
     tally_session_get_result(s, &r);
     const double *t = s->seconds;
-    json_t *result = json_null();
+    json_t *result = party_figures_json(s);
     if (s->ran && s->outcome.status == TALLY_OK && r.learns_matches)
         result =
             json_pack("{s:I, s:I}", "items", (json_int_t)r.matched_items, "rows", (json_int_t)r.matched_rows);
+    if (!result)
+        result = json_null();
     return dump(json_pack(
         "{s:{s:s, s:i, s:s, s:s}, s:o, s:o, s:{s:I, s:s, s:s, s:s}, s:o, s:{s:I, s:I}, s:{s:f, s:f, s:f, "
         "s:f, s:f}, s:s, s:o}",

@@ -79,13 +79,13 @@ static void differ_number(char *list, size_t size, const char *field, uint64_t h
         differ(list, size, field, number(a, here), number(b, there));
 }
 
-static const char *epsilon(char text[24], uint64_t micro)
+static const char *epsilon(char text[48], uint64_t micro)
 {
     if (micro)
-        snprintf(text, 24, "epsilon=%llu.%06llu", (unsigned long long)(micro / 1000000),
+        snprintf(text, 48, "epsilon=%llu.%06llu", (unsigned long long)(micro / 1000000),
                  (unsigned long long)(micro % 1000000));
     else
-        snprintf(text, 24, "none");
+        snprintf(text, 48, "none");
     return text;
 }
 
@@ -121,7 +121,7 @@ static void compare_bands(const wire_terms *mine, const wire_terms *theirs, char
 
 static void compare_sum(const wire_terms *mine, const wire_terms *theirs, char *list, size_t size)
 {
-    char here[24], there[24];
+    char here[48], there[48];
     if (strcmp(mine->scheme, theirs->scheme) != 0 && strcmp(mine->scheme, "auto") != 0 &&
         strcmp(theirs->scheme, "auto") != 0)
         differ(list, size, "scheme", mine->scheme, theirs->scheme);
@@ -140,7 +140,7 @@ static void compare_sum(const wire_terms *mine, const wire_terms *theirs, char *
 /* What counts and sums add; a match has none of it but a minimum overlap with columns. */
 static void compare_aggregate(const wire_terms *mine, const wire_terms *theirs, char *list, size_t size)
 {
-    char here[24], there[24];
+    char here[48], there[48];
     differ_number(list, size, "min-overlap", mine->min_overlap, theirs->min_overlap);
     if (strcmp(mine->function, theirs->function) != 0)
         return;

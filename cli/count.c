@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tally count: its help and its options. */
+#include "cli/commands.h"
+#include "cli/run.h"
+
+const char cli_help_count[] =
+    "usage: tally count --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
+    "           --peer sha256:... --input FILE --key COL[:PROFILE] [OPTIONS]\n"
+    "\n"
+    "Counts the identifiers that are on both lists. Nobody learns which they are;\n"
+    "both sides learn the size of the other list. Each side runs the command\n"
+    "once, in opposite roles and in any order. The count is printed on standard\n"
+    "output of the side that learns it.\n"
+    "\n"
+    "link:\n"
+    "      --role receiver|sender    who asks: the receiver\n" CLI_HELP_LINK CLI_HELP_INPUT "run:\n"
+    "      --reveal-to WHO           who learns the count: receiver (default), sender or\n"
+    "                                both\n"
+    "      --min-overlap K           no answer below K: the side whose list is at risk\n"
+    "                                counts and releases, so both learn the count\n"
+    "      --noise epsilon=E         hide single members: a random number is added to\n"
+    "                                the count, more the smaller E is (0.01 to 100)\n"
+    "      --protocol NAME           auto (the default) or ecdh\n"
+    "      --threads N               at most N worker threads (default: all cores)\n"
+    "      --summary FILE            write figures of the run as JSON\n"
+    "      --json                    print the count as JSON\n" CLI_HELP_LOG "example:\n"
+    "  tally count --role sender --listen 0.0.0.0:7440 \\\n"
+    "      --identity agency-id --peer sha256:... \\\n"
+    "      --input agency.csv --key id_number:cn-resident-id\n"
+    "  tally count --role receiver --connect agency.example:7440 \\\n"
+    "      --identity bank-id --peer sha256:... \\\n"
+    "      --input bank.csv --key id_card:cn-resident-id\n";
+
+int cli_count(char *const *argv)
+{
+    static const enum cli_run_option options[] = {CLI_MIN_OVERLAP, CLI_NOISE};
+    static const cli_command command = {"count", cli_help_count, TALLY_COUNT, options,
+                                        sizeof options / sizeof *options};
+    return cli_run_main(&command, argv);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The run of match, count and sum: what is looked at before, signals, what is said about the end. */
+#include "cli/run.h"
+#include "cli/commands.h"
+#include "cli/file.h"
+#include "cli/home.h"
+#include "cli/message.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- The run ---- */
+
+/* What a look at the disk can tell before the other side is kept waiting. */
+static tally_status prepare(cli_run *r, tally_error *error)
+{
+    cli_places places = {0};
+    char *dir = NULL;
+    int force = cli_run_given(r, CLI_FORCE), verbose = cli_run_given(r, CLI_VERBOSE);
+    tally_status st = TALLY_OK;
+    if (r->output && strcmp(r->output, "-") != 0)
+        st = cli_file_check("--output", r->output, force, error);
+    if (!st && r->summary)
+        st = cli_file_check("--summary", r->summary, 1, error);
+    if (!st && r->rejects)
+        st = cli_file_check("--rejects", r->rejects, 1, error);
+    if (!st && r->output)
+        st = tally_session_set_output(r->session, r->output, force, error);
+    if (!st && r->peer_ca)
+        st = tally_session_set_peer_ca(r->session, r->peer_ca, r->peer_name, error);
+    if (!st)
+        st = cli_places_find(&places, error);
+    if (!st)
+        st = cli_identity_existing(&places, r->identity_name, &dir, error);
+    if (!st)
+        st = tally_identity_load(dir, &r->identity, error);
+    free(dir);
+    cli_places_free(&places);
+    if (st)
+        return st;
+    cli_warn_expiry(r->identity_name, tally_identity_not_after(r->identity));
+    cli_progress_init(&r->progress, cli_run_given(r, CLI_QUIET) ? 0 : 1 + verbose, r->timeout_s);
+    tally_session_set_timeout(r->session, r->timeout_s);
+    tally_session_set_identity(r->session, r->identity);
+    tally_session_set_input(r->session, r->input);
+    tally_session_on_progress(r->session, cli_progress_update, &r->progress);
+    tally_session_on_log(r->session, cli_progress_log, &r->progress);
+    return TALLY_OK;
+}
+
+static tally_session *volatile running; /* what a signal cancels; set before the handlers are */
+
+static void on_signal(int number)
+{
+    int saved = errno;
+    (void)number;
+    tally_session_cancel(running);
+    errno = saved;
+}
+
+/* handler: on_signal, or SIG_DFL. A SIGHUP that is ignored (nohup) stays ignored. Calls are interrupted, not
+   restarted, so that opening a pipe nobody writes to ends as well. */
+static void set_signals(void (*handler)(int))
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
+        struct sigaction action = {.sa_handler = handler}, old;
+        sigemptyset(&action.sa_mask);
+        /* A second Ctrl-C ends the program at once. */
+        if (numbers[i] == SIGINT)
+            action.sa_flags = (int)SA_RESETHAND;
+        if (numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
+            continue;
+        sigaction(numbers[i], &action, NULL);
+    }
+}
+
+static void bytes_text(char out[32], uint64_t bytes)
+{
+    if (bytes >= 1000000000)
+        snprintf(out, 32, "%.1f GB", (double)bytes / 1e9);
+    else if (bytes >= 1000000)
+        snprintf(out, 32, "%.1f MB", (double)bytes / 1e6);
+    else
+        snprintf(out, 32, "%.1f kB", (double)bytes / 1e3);
+}
+
+static void say_result(const cli_run *r)
+{
+    tally_result r;
+    char sent[32], received[32];
+    const char *learned = tally_session_learned(r->session);
+    tally_session_get_result(r->session, &r);
+    if (r.learns_matches) {
+        int to_file = r->output && strcmp(r->output, "-") != 0;
+        cli_note("%llu of %llu identifiers match, in %llu rows%s%s", (unsigned long long)r.matched_items,
+                 (unsigned long long)r.own_items, (unsigned long long)r.matched_rows,
+                 to_file ? ", written to " : "", to_file ? r->output : "");
+    }
+    bytes_text(sent, r.bytes_sent);
+    bytes_text(received, r.bytes_received);
+    cli_note("sent %s, received %s", sent, received);
+    if (*learned)
+        cli_note("%c%s", tolower((unsigned char)*learned), learned + 1);
+}
+
+/* Counts and sums: the figures on standard output, as a table or as JSON. A side that learns none prints
+ * nothing. */
+static tally_status print_figures(const cli_run *r, tally_error *error)
+{
+    int json = cli_run_given(r, CLI_JSON);
+    char *text = json ? tally_session_figures_json(r->session) : tally_session_figures_text(r->session);
+    tally_result result;
+    tally_session_get_result(r->session, &result);
+    if (!text)
+        return result.learns_figures ? cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory for the figures")
+                                     : TALLY_OK;
+    printf("%s%s", text, json ? "\n" : "");
+    free(text);
+    return TALLY_OK;
+}
+
+/* The figures of the run, to --summary and, of a match, --json; also of a failed one. */
+static tally_status write_summary(const cli_run *r, tally_error *error)
+{
+    tally_status st = TALLY_OK;
+    int json = cli_run_given(r, CLI_JSON) && r->command->function == TALLY_MATCH;
+    if (!r->summary && !json)
+        return TALLY_OK;
+    char *text = tally_session_summary_json(r->session);
+    if (!text)
+        return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory for the summary");
+    if (r->summary)
+        st = cli_file_write(r->summary, text, error);
+    if (json)
+        printf("%s\n", text);
+    free(text);
+    return st;
+}
+
+static tally_status run(cli_run *r, tally_error *error)
+{
+    tally_error second;
+    running = r->session;
+    set_signals(on_signal);
+    tally_status st = tally_session_run(r->session, error);
+    cli_progress_end(&r->progress);
+    set_signals(SIG_DFL);
+    if (st)
+        cli_report(error);
+    else if (r->progress.verbosity > 0)
+        say_result(r);
+    if (!st && r->command->function != TALLY_MATCH && (st = print_figures(r, error)))
+        cli_report(error);
+    tally_status written = write_summary(r, &second);
+    if (written)
+        cli_report(&second);
+    return st ? st : written;
+}
+
+int cli_run_main(const cli_command *command, char *const *argv)
+{
+    cli_run r = {.command = command, .timeout_s = 600};
+    tally_error error = {0};
+    int help = 0, ran = 0;
+    tally_status st = tally_session_new(&r.session, &error);
+    if (!st)
+        st = tally_input_new(&r.input, &error);
+    if (!st) {
+        tally_session_set_function(r.session, command->function);
+        st = cli_run_parse(&r, argv, &help, &error);
+    }
+    if (!st && help)
+        cli_show_help(command->help);
+    if (!st && !help)
+        st = prepare(&r, &error);
+    if (!st && !help) {
+        ran = 1;
+        st = run(&r, &error);
+    }
+    if (st && !ran)
+        cli_report(&error);
+    tally_session_free(r.session);
+    tally_input_free(r.input);
+    tally_identity_free(r.identity);
+    return tally_exit_status(st);
+}

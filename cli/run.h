@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What match, count and sum share: takes the arguments of one of them, gives a session, its run, what is said
+ * about it, and the exit status. Each command has a file of its own with its help and its options.
+ */
+#ifndef CLI_RUN_H
+#define CLI_RUN_H
+
+#include "cli/options.h"
+#include "cli/progress.h"
+
+/* Every option that a run can have. */
+enum cli_run_option {
+    CLI_ROLE,
+    CLI_LISTEN,
+    CLI_CONNECT,
+    CLI_IDENTITY,
+    CLI_PEER,
+    CLI_PEER_CA,
+    CLI_PEER_NAME,
+    CLI_TIMEOUT,
+    CLI_INPUT,
+    CLI_KEY,
+    CLI_ENCODING,
+    CLI_DELIMITER,
+    CLI_NO_HEADER,
+    CLI_REJECTS,
+    CLI_MAX_REJECTS,
+    CLI_OUTPUT,
+    CLI_COLUMNS,
+    CLI_OFFER,
+    CLI_WANT,
+    CLI_ROWS_PER_PERSON,
+    CLI_REVEAL_TO,
+    CLI_SECURITY,
+    CLI_PROTOCOL,
+    CLI_THREADS,
+    CLI_SUMMARY,
+    CLI_JSON,
+    CLI_QUIET,
+    CLI_VERBOSE,
+    CLI_FORCE,
+    CLI_VALUE,
+    CLI_BAND,
+    CLI_PEER_BAND,
+    CLI_DUPLICATES,
+    CLI_SCHEME,
+    CLI_MIN_OVERLAP,
+    CLI_NOISE,
+    CLI_HELP,
+    CLI_RUN_OPTIONS
+};
+
+/* One of the three commands. */
+typedef struct cli_command {
+    const char *name, *help;
+    enum tally_function function;
+    const enum cli_run_option *options; /* that it takes beyond those every run takes */
+    size_t count;
+} cli_command;
+
+/* A run of one of them. */
+typedef struct cli_run {
+    const cli_command *command;
+    cli_option table[CLI_RUN_OPTIONS]; /* its options */
+    enum cli_run_option which[CLI_RUN_OPTIONS];
+    size_t options;
+    cli_args args;
+    uint64_t given; /* bit o: option o of enum cli_run_option was given */
+    tally_session *session;
+    tally_input *input;
+    tally_identity *identity;
+    cli_progress progress;
+    int sender, both; /* from --role and --reveal-to */
+    unsigned timeout_s;
+    const char *identity_name, *peer_ca, *peer_name, *input_path, *rejects, *output, *summary;
+} cli_run;
+
+static inline int cli_run_given(const cli_run *r, enum cli_run_option o)
+{
+    return r->given >> o & 1;
+}
+
+/* From the arguments to the exit status. */
+int cli_run_main(const cli_command *command, char *const *argv);
+
+/* cli/run_options.c: reads the arguments into r. *help = 1: help was asked for, nothing else is checked. */
+tally_status cli_run_parse(cli_run *r, char *const *argv, int *help, tally_error *error) TALLY_MUST_CHECK;
+
+/* Parts of the help texts. */
+#define CLI_HELP_LINK                                                                                        \
+    "      --listen HOST:PORT        wait here for the other side, or\n"                                     \
+    "      --connect HOST:PORT       call it there (IPv6 in brackets)\n"                                     \
+    "      --identity NAME           your identity (tally identity new)\n"                                   \
+    "      --peer sha256:HEX         fingerprint of the other side; may be repeated\n"                       \
+    "      --peer-ca FILE            authority that signed the other side's\n"                               \
+    "                                certificate; needs --peer-name\n"                                       \
+    "      --peer-name SUBJECT       exact subject of that certificate\n"                                    \
+    "      --timeout TIME            how long to wait for the other side: 90s, 10m,\n"                       \
+    "                                2h (default 10m)\n"                                                     \
+    "\n"
+
+#define CLI_HELP_INPUT                                                                                       \
+    "input:\n"                                                                                               \
+    "  -i, --input FILE              your list, a CSV file; - is standard input\n"                           \
+    "      --key COL[:PROFILE]       column that identifies a row; repeated for a\n"                         \
+    "                                composite. Profiles: exact (default),\n"                                \
+    "                                cn-resident-id, cn-uscc, phone-e164,\n"                                 \
+    "                                phone-e164+CC (CC: country code to assume)\n"                           \
+    "      --encoding ENCODING       utf-8 (default) or gb18030\n"                                           \
+    "      --delimiter C             one character, or tab (default ,)\n"                                    \
+    "      --no-header               columns are numbered from 1\n"                                          \
+    "      --rejects FILE            write line and reason of each rejected row\n"                           \
+    "      --max-rejects N|P%        stop if more rows are rejected (default: none)\n"                       \
+    "\n"
+
+#define CLI_HELP_LOG                                                                                         \
+    "  -q, --quiet                   say only warnings and errors\n"                                         \
+    "  -v, --verbose                 say more\n"                                                             \
+    "  -h, --help                    show this text\n"                                                       \
+    "\n"
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tally sum: its help and its options. */
+#include "cli/commands.h"
+#include "cli/run.h"
+
+const char cli_help_sum[] =
+    "usage: tally sum --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
+    "           --peer sha256:... --input FILE --key COL[:PROFILE]\n"
+    "           [--value COL:MIN..MAX[@SCALE]]... [OPTIONS]\n"
+    "\n"
+    "Adds up columns of one side over the identifiers that are on both lists:\n"
+    "count, sums, means and variances, also by bands. Nobody learns which\n"
+    "identifiers they are, nor any single value. One side, the owner, names its\n"
+    "columns with --value; the other adds them up encrypted. The figures are\n"
+    "printed on standard output of the side that learns them.\n"
+    "\n"
+    "link:\n"
+    "      --role receiver|sender    who asks: the receiver\n" CLI_HELP_LINK CLI_HELP_INPUT "values:\n"
+    "      --value COL:MIN..MAX[@SCALE]\n"
+    "                                a column that is added up, whole numbers or with\n"
+    "                                SCALE decimals, all within MIN..MAX; repeated.\n"
+    "                                Other cells are rejected: amount:0..5e8,\n"
+    "                                balance:-1e9..1e9@2\n"
+    "      --band COL:E1,E2,..       figures by bands [E1, E2), [E2, E3), .. and what\n"
+    "                                lies outside. The owner may repeat it; of the\n"
+    "                                other side it makes the sizes of its bands known\n"
+    "      --peer-band COL:E1,E2,..  the owner accepts these bands of the other side\n"
+    "      --duplicates RULE         rows with one identifier: sum (the default), max\n"
+    "                                or refuse\n"
+    "\n"
+    "run:\n"
+    "      --reveal-to WHO           who learns the figures: receiver (default), sender\n"
+    "                                or both\n"
+    "      --min-overlap K           no answer below K identifiers; smaller bands are\n"
+    "                                merged\n"
+    "      --noise epsilon=E         hide single members: a random number is added to\n"
+    "                                each figure, more the smaller E is (0.01 to 100);\n"
+    "                                values outside their range are cut to it\n"
+    "      --scheme NAME             how values are encrypted: auto (the default), rlwe\n"
+    "                                or paillier\n"
+    "      --protocol NAME           auto (the default) or ecdh\n"
+    "      --threads N               at most N worker threads (default: all cores)\n"
+    "      --summary FILE            write figures of the run as JSON\n"
+    "      --json                    print the figures as JSON\n" CLI_HELP_LOG "example:\n"
+    "  tally sum --role sender --listen 0.0.0.0:7440 \\\n"
+    "      --identity agency-id --peer sha256:... \\\n"
+    "      --input agency.csv --key id_number:cn-resident-id \\\n"
+    "      --value amount_fen:0..500000000 --band amount_fen:0,1000000,10000000\n"
+    "  tally sum --role receiver --connect agency.example:7440 \\\n"
+    "      --identity bank-id --peer sha256:... \\\n"
+    "      --input bank.csv --key id_card:cn-resident-id\n";
+
+int cli_sum(char *const *argv)
+{
+    static const enum cli_run_option options[] = {CLI_VALUE,  CLI_BAND,        CLI_PEER_BAND, CLI_DUPLICATES,
+                                                  CLI_SCHEME, CLI_MIN_OVERLAP, CLI_NOISE};
+    static const cli_command command = {"sum", cli_help_sum, TALLY_SUM, options,
+                                        sizeof options / sizeof *options};
+    return cli_run_main(&command, argv);
+}

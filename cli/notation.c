@@ -251,8 +251,8 @@ tally_status cli_parse_epsilon(const char *option, const char *text, uint64_t *m
     int64_t n;
     const char *p = text + sizeof name - 1;
     if (strncmp(text, name, sizeof name - 1) != 0 || !read_decimal(p, p + strlen(p), &d) ||
-        decimals_of(&d) > 6 || !at_scale(&d, 6, &n) || n < 1000 || n > 100000000) {
-        cli_fail(error, TALLY_ERR_USAGE, "%s: \"%.200s\" is not epsilon= and a number from 0.001 to 100",
+        decimals_of(&d) > 6 || !at_scale(&d, 6, &n) || n < 10000 || n > 100000000) {
+        cli_fail(error, TALLY_ERR_USAGE, "%s: \"%.200s\" is not epsilon= and a number from 0.01 to 100",
                  option, text);
         cli_hint(error, "a smaller epsilon is more noise; up to 6 decimals: %s epsilon=0.5", option);
         return TALLY_ERR_USAGE;

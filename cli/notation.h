@@ -25,7 +25,7 @@ tally_status cli_parse_value(const char *option, const char *text, char **column
  */
 tally_status cli_parse_band(const char *option, const char *text, char **column, int64_t edges[CLI_EDGES_MAX],
                             size_t *count, unsigned *scale, tally_error *error) TALLY_MUST_CHECK;
-/* "epsilon=0.5", 0.001..100 with up to 6 decimals, in millionths. */
+/* "epsilon=0.5", 0.01..100 with up to 6 decimals, in millionths. */
 tally_status cli_parse_epsilon(const char *option, const char *text, uint64_t *micro,
                                tally_error *error) TALLY_MUST_CHECK;
 

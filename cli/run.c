@@ -91,18 +91,18 @@ static void bytes_text(char out[32], uint64_t bytes)
 
 static void say_result(const cli_run *r)
 {
-    tally_result r;
+    tally_result result;
     char sent[32], received[32];
     const char *learned = tally_session_learned(r->session);
-    tally_session_get_result(r->session, &r);
-    if (r.learns_matches) {
+    tally_session_get_result(r->session, &result);
+    if (result.learns_matches) {
         int to_file = r->output && strcmp(r->output, "-") != 0;
-        cli_note("%llu of %llu identifiers match, in %llu rows%s%s", (unsigned long long)r.matched_items,
-                 (unsigned long long)r.own_items, (unsigned long long)r.matched_rows,
+        cli_note("%llu of %llu identifiers match, in %llu rows%s%s", (unsigned long long)result.matched_items,
+                 (unsigned long long)result.own_items, (unsigned long long)result.matched_rows,
                  to_file ? ", written to " : "", to_file ? r->output : "");
     }
-    bytes_text(sent, r.bytes_sent);
-    bytes_text(received, r.bytes_received);
+    bytes_text(sent, result.bytes_sent);
+    bytes_text(received, result.bytes_received);
     cli_note("sent %s, received %s", sent, received);
     if (*learned)
         cli_note("%c%s", tolower((unsigned char)*learned), learned + 1);

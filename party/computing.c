@@ -371,7 +371,7 @@ static tally_status send_counts(computing *c, tally_error *error)
 
 static tally_status send_merged(computing *c, tally_error *error)
 {
-    uint8_t bitmap[PSI_AGG_CELLS_MAX / 8];
+    uint8_t bitmap[(PSI_AGG_CELLS_MAX + 7) / 8];
     party_merged_put(c->a, bitmap);
     return party_send_whole(c->run, WIRE_AGG_MERGED, bitmap, party_merged_bytes(c->a), error);
 }

@@ -15,7 +15,7 @@
 #define PARTY_VALUES_MAX 16u
 #define PARTY_BANDS_MAX 4u
 #define PARTY_NUMBERS_MAX (PARTY_VALUES_MAX + PARTY_BANDS_MAX)
-#define PARTY_EDGES_MAX 32u
+#define PARTY_EDGES_MAX 33u
 #define PARTY_SCALE_MAX 9u
 #define PARTY_VALUE_BOUND ((int64_t)1 << 48) /* every declared bound and edge is below it in magnitude */
 
@@ -31,7 +31,7 @@ typedef struct party_value {
 typedef struct party_band {
     char *column;
     int64_t edges[PARTY_EDGES_MAX]; /* at the scale, ascending, below 2^48 in magnitude */
-    size_t count;                   /* of edges, 2..32 */
+    size_t count;                   /* of edges, 2..33 */
     unsigned scale;                 /* of the edges */
     /* how it is worked out: see party_numbers_bind */
     int value;                       /* index of the value column of the same name, or -1 */

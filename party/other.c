@@ -357,7 +357,7 @@ static tally_status merge_bands(other *o, tally_error *error)
 {
     party_aggregate *a = o->a;
     uint64_t count[PSI_AGG_CELLS_MAX];
-    uint8_t bitmap[PSI_AGG_CELLS_MAX / 8];
+    uint8_t bitmap[(PSI_AGG_CELLS_MAX + 7) / 8];
     tally_status st = party_aggregate_check(a, error);
     if (st)
         return st;

@@ -144,7 +144,7 @@ TALLY_API tally_status tally_input_add_row(tally_input *input, const tally_text 
 TALLY_API tally_status tally_input_add_value(tally_input *input, const char *column, int64_t min, int64_t max,
                                              unsigned scale, tally_error *error) TALLY_MUST_CHECK;
 /*
- * Adds a band column: bands [e0, e1), [e1, e2), ... and what lies outside of all. edges: count (2..32) of
+ * Adds a band column: bands [e0, e1), [e1, e2), ... and what lies outside of all. edges: count (2..33) of
  * them, ascending, at `scale` decimals (0..9), below 2^48 in magnitude. At most 4. A column may be both: its
  * band is then that of its value. TALLY_ERR_USAGE as above.
  */

@@ -33,7 +33,7 @@ static const struct kind {
     {WIRE_AGG_KEY, WIRE_KEY_MAX, "key of the values"},
     {WIRE_AGG_VALUES, WIRE_BULK_MAX, "encrypted values"},
     {WIRE_AGG_COUNT, 8 * WIRE_EDGES_MAX, "counts"},
-    {WIRE_AGG_MERGED, WIRE_EDGES_MAX / 8, "merged bands"},
+    {WIRE_AGG_MERGED, (WIRE_EDGES_MAX + 7) / 8, "merged bands"},
     {WIRE_AGG_SUMS, WIRE_BULK_MAX, "encrypted sums"},
     {WIRE_AGG_FIGURES, WIRE_BULK_MAX, "figures"},
     {WIRE_AGG_SIZES, WIRE_BULK_MAX, "sizes of bands"},

@@ -139,7 +139,7 @@ static const char *take_bands(wire_band *out, size_t *count, Tally__Band *const 
         if (!take_name(out[i].name, &in[i]->name))
             return "hello 1: the name of a column with bands must be 1 to 64 bytes of printable UTF-8";
         if (in[i]->n_edges < 2 || in[i]->n_edges > WIRE_EDGES_MAX || in[i]->scale > WIRE_SCALE_MAX)
-            return "hello 1: bands must have 2 to 32 edges and a scale of 0 to 9";
+            return "hello 1: bands must have 2 to 33 edges and a scale of 0 to 9";
         for (size_t e = 0; e < in[i]->n_edges; e++) {
             if (!is_value(in[i]->edges[e]) || (e && in[i]->edges[e] <= in[i]->edges[e - 1]))
                 return "hello 1: the edges of bands must ascend, within 48 bits";
@@ -393,7 +393,7 @@ static const char *take_batches(wire_hello2 *out, const Tally__Hello2 *in)
 {
     uint64_t sum = 0;
     if (in->n_batches > WIRE_EDGES_MAX)
-        return "hello 2: there must be at most 32 batches";
+        return "hello 2: there must be at most 33 batches";
     for (size_t i = 0; i < in->n_batches; i++) {
         if (in->batches[i] > in->items - sum)
             return "hello 2: the batches do not add up to the list";

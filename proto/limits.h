@@ -25,7 +25,7 @@
 #define WIRE_SEALED_MAX 65536u        /* bytes of the sealed columns of one identifier */
 #define WIRE_VALUES_MAX 16u           /* value columns of a sum */
 #define WIRE_BANDS_MAX 4u             /* band columns */
-#define WIRE_EDGES_MAX 32u            /* edges of a band column: with what lies outside as many bands */
+#define WIRE_EDGES_MAX 33u            /* edges of a band column: with what lies outside as many bands */
 #define WIRE_SCALE_MAX 9u             /* decimals of a value */
 #define WIRE_VALUE_BITS 48u           /* |value| < 2^48: the square of 2^30 of them fits 126 bits */
 #define WIRE_OVERLAP_MAX (1ull << 30) /* a minimum overlap; with columns at most WIRE_SHARED_MAX */

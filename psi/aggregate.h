@@ -17,7 +17,7 @@
 
 #define PSI_AGG_VALUES_MAX 16u
 #define PSI_AGG_BANDED_MAX 4u /* columns with bands */
-#define PSI_AGG_CELLS_MAX 32u /* bands of a column, with what lies outside */
+#define PSI_AGG_CELLS_MAX 33u /* bands of a column, with what lies outside */
 #define PSI_AGG_TEXT 96u      /* bytes of a number as text: below 2^157 and 22 decimals */
 
 typedef struct psi_aggregate {
@@ -48,8 +48,8 @@ int psi_agg_cell_sent(const psi_aggregate *a, size_t banded, size_t cell);
 
 /* Least and greatest integer of column c in a row, with 0, which a dummy has. */
 void psi_agg_range(const psi_aggregate *a, size_t c, psi_wide *min, psi_wide *max);
-/* The integer of a column in a row: numbers are its values, then for each column with bands the index of its cell. Time
- * does not depend on them. */
+/* The integer of a column in a row: numbers are its values, then for each column with bands the index of its
+ * cell. Time does not depend on them. */
 psi_wide psi_agg_integer(const psi_aggregate *a, psi_agg_column what, const int64_t *numbers);
 
 /* ---- Noise ---- */

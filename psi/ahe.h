@@ -22,7 +22,7 @@
 #include <stddef.h>
 
 #define PSI_AHE_COLUMNS_MAX 256u /* integer columns of a row */
-#define PSI_AHE_GROUPS_MAX 32u   /* selections of the computing side */
+#define PSI_AHE_GROUPS_MAX 33u   /* selections of the computing side */
 #define PSI_AHE_LIMBS_MAX 8u     /* RLWE: digits of a column */
 #define PSI_AHE_PLAIN 64u        /* bytes of a decrypted figure as it goes back, masked or open */
 #define PSI_AHE_BITS_MAX 96u     /* |value of a row| < 2^96 */

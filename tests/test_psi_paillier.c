@@ -230,8 +230,8 @@ static void test_proof(void)
     sid.b[31] ^= 1;
     /* a byte of the modulus, of each root */
     unsigned passed = 0;
-    for (size_t i = 0; i < 24 + 2 * PSI_PAILLIER_ROOTS; i++) {
-        size_t at = i < 24 ? i * 16 + unit_below(16) : 384 * (1 + (i - 24) / 2) + unit_below(384);
+    for (size_t i = 0; i < 12 + PSI_PAILLIER_ROOTS; i++) {
+        size_t at = i < 12 ? i * 32 + unit_below(32) : 384 * (1 + i - 12) + unit_below(384);
         uint8_t flip = (uint8_t)(1u << unit_below(8));
         message[at] ^= flip;
         passed += check(message) != TALLY_ERR_MALFORMED;
@@ -347,8 +347,9 @@ static void test_bad_keys(void)
         refuse(n, "the modulus has a small factor");
     }
     /* the first prime that is large enough: nothing but the proof speaks against it */
-    prime_of(b, 3072 - 13, 4);
-    mpz_mul_ui(n, b, 6373);
+    prime_of(b, 3072 - 13 - 1536, 4);
+    mpz_mul(n, a, b);
+    mpz_mul_ui(n, n, 6373);
     CU_ASSERT_EQUAL_FATAL(mpz_sizeinbase(n, 2), 3072);
     refuse(n, "the proof of the modulus does not hold");
     /* the largest prime below 2^3072: 2^3072 - 1103717 */
@@ -764,7 +765,7 @@ static void test_cheating_owner(void)
 static void test_masks_cover(void)
 {
     const uint8_t show[3] = {PSI_AHE_OPEN, PSI_AHE_HIDDEN, PSI_AHE_MASKED};
-    mp_limb_t x[N], ones[N], zeros[N];
+    mp_limb_t c[NN], x[N], ones[N], zeros[N];
     psi_wide sum;
     plan.column[0] = plan.column[1] = plan.column[2] = (psi_ahe_column){0, 1000, 0};
     start(2, 3, 1);
@@ -773,31 +774,21 @@ static void test_masks_cover(void)
     add_all();
     memset(ones, 0, sizeof ones);
     memset(zeros, 0, sizeof zeros);
-    mpz_t p, q, n, nn, lambda, c;
-    mpz_inits(p, q, n, nn, lambda, c, NULL);
-    set(p, prime_p, P);
-    set(q, prime_q, P);
-    mpz_mul(n, p, q);
-    mpz_mul(nn, n, n);
-    mpz_sub_ui(p, p, 1);
-    mpz_sub_ui(q, q, 1);
-    mpz_lcm(lambda, p, q);
-    mpz_invert(q, lambda, n);
+    psi_mont_work *w = psi_mont_work_new();
+    psi_paillier_secret *secret = psi_secret_calloc(1, sizeof *secret);
+    CU_ASSERT_FATAL(w && secret);
+    CU_ASSERT_EQUAL_FATAL(psi_paillier_secret_init(secret, prime_p, prime_q, w), TALLY_OK);
     for (int i = 0; i < 24; i++) {
         CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, show, NULL, sums), TALLY_OK);
-        mpz_import(c, UNIT, 1, 1, 0, 0, sums);
-        mpz_powm(c, c, lambda, nn);
-        mpz_sub_ui(c, c, 1);
-        mpz_divexact(c, c, n);
-        mpz_mul(c, c, q);
-        mpz_mod(c, c, n);
+        psi_limbs_read(c, NN, sums);
+        psi_paillier_open(secret, x, c, w);
         for (size_t k = 0; k < N; k++) {
-            x[k] = mpz_getlimbn(c, (mp_size_t)k);
             ones[k] |= x[k];
             zeros[k] |= ~x[k];
         }
     }
-    mpz_clears(p, q, n, nn, lambda, c, NULL);
+    psi_secret_free(secret);
+    psi_mont_work_free(w);
     unsigned v = plan.place[0].width - psi_paillier_guard(&plan), still = 0, open_moves = 0;
     for (unsigned b = 0; b < 3072; b++) {
         int moves = (int)(ones[b / 64] >> (b % 64) & zeros[b / 64] >> (b % 64) & 1);
@@ -815,54 +806,74 @@ static void test_masks_cover(void)
 
 /* ---- Faults ---- */
 
-static tally_status everything(void)
+/* What one step gives with the fault that is set. */
+enum step { KEY, MESSAGE, ENCRYPT, ADDER, ADD, FINISH, DECRYPT, STEPS };
+
+static tally_status take(enum step step)
 {
     const uint8_t show[2] = {PSI_AHE_OPEN, PSI_AHE_MASKED};
     psi_ahe_key *k = NULL;
     psi_ahe_adder *a = NULL;
-    uint8_t bytes[PSI_PAILLIER_KEY_BYTES];
-    psi_wide sum;
+    tally_status st = TALLY_OK;
     size_t bad;
-    tally_status st = psi_ahe_key_new(&k, &plan, &sid);
-    st = st ? st : psi_ahe_key_message(k, bytes);
-    st = st ? st : psi_ahe_encrypt(k, 0, 2, gather, NULL, units);
-    st = st ? st : psi_ahe_adder_new(&a, &plan, &sid, bytes, &why);
-    st = st ? st : psi_ahe_add_prepare(a, 0, 2, group);
-    for (size_t t = 0; !st && t < plan.tasks; t++)
-        st = psi_ahe_add_task(a, t, units, &bad, &why);
-    st = st ? st : psi_ahe_finish(a, 0, show, NULL, sums);
-    st = st ? st : psi_ahe_decrypt(k, show, sums, plain, &why);
-    st = st ? st : psi_ahe_unmask(a, 0, 1, plain[1], &sum);
-    if (!st && (sum != sum_of(0, 1) || psi_ahe_open(plain[0]) != sum_of(0, 0)))
-        st = TALLY_ERR_INTERNAL;
-    psi_ahe_adder_free(a);
-    psi_ahe_key_free(k);
-    return st;
+    switch (step) {
+    case KEY:
+        st = psi_ahe_key_new(&k, &plan, &sid);
+        CU_ASSERT_EQUAL(k == NULL, st != TALLY_OK);
+        psi_ahe_key_free(k);
+        return st;
+    case MESSAGE:
+        return psi_ahe_key_message(key, message);
+    case ENCRYPT:
+        return psi_ahe_encrypt(key, 0, 2, gather, NULL, units);
+    case ADDER:
+        st = psi_ahe_adder_new(&a, &plan, &sid, message, &why);
+        CU_ASSERT_EQUAL(a == NULL, st != TALLY_OK);
+        psi_ahe_adder_free(a);
+        return st;
+    case ADD:
+        return add(0, 2, &bad);
+    case FINISH:
+        return psi_ahe_finish(adder, 0, show, NULL, sums);
+    case DECRYPT:
+        return psi_ahe_decrypt(key, show, sums, plain, &why);
+    default:
+        return TALLY_ERR_INTERNAL;
+    }
 }
 
+/* Each allocation and each draw of each step fails in turn; then the step succeeds, and the sums are right.
+ */
 static void test_faults(void)
 {
+    static const unsigned long draws[STEPS] = {[KEY] = 1, [ENCRYPT] = 1, [FINISH] = 1};
+    static const unsigned long least[STEPS] = {
+        [KEY] = 2, [MESSAGE] = 2, [ENCRYPT] = 1, [ADDER] = 20, [DECRYPT] = 1};
+    psi_wide sum;
     plan.column[0] = plan.column[1] = (psi_ahe_column){0, 1000, 0};
     start(2, 2, 1);
     memset(group, 1, 2);
-    psi_mem_fail_at(0);
-    psi_rng_fail_at(0);
-    CU_ASSERT_EQUAL(everything(), TALLY_OK);
-    unsigned long allocations = psi_mem_count(), draws = psi_rng_count(), wrong = 0;
-    CU_ASSERT(allocations > 20 && allocations < 60);
-    CU_ASSERT_EQUAL(draws, 3);
-    for (unsigned long n = 1; n <= allocations; n++) {
-        psi_mem_fail_at(n);
-        wrong += everything() != TALLY_ERR_NO_MEMORY;
+    for (enum step step = 0; step < STEPS; step++) {
+        unsigned long n = 0, failed = 0;
+        tally_status st;
+        do {
+            psi_mem_fail_at(++n);
+            st = take(step);
+            failed += st == TALLY_ERR_NO_MEMORY;
+        } while (st && n < 100);
+        psi_mem_fail_at(0);
+        CU_ASSERT_EQUAL(failed, n - 1);
+        CU_ASSERT(failed >= least[step]);
+        for (n = 1; n <= draws[step]; n++) {
+            psi_rng_fail_at(n);
+            CU_ASSERT_EQUAL(take(step), TALLY_ERR_RANDOM);
+        }
+        psi_rng_fail_at(0);
+        if (step == FINISH)
+            CU_ASSERT_EQUAL(take(step), TALLY_OK);
     }
-    psi_mem_fail_at(0);
-    for (unsigned long n = 1; n <= draws; n++) {
-        psi_rng_fail_at(n);
-        wrong += everything() != TALLY_ERR_RANDOM;
-    }
-    psi_rng_fail_at(0);
-    CU_ASSERT_EQUAL(wrong, 0);
-    CU_ASSERT_EQUAL(everything(), TALLY_OK);
+    CU_ASSERT_EQUAL(psi_ahe_unmask(adder, 0, 1, plain[1], &sum), TALLY_OK);
+    CU_ASSERT(sum == sum_of(0, 1) && psi_ahe_open(plain[0]) == sum_of(0, 0));
 }
 
 int main(int argc, char **argv)

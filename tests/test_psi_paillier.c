@@ -1,0 +1,912 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Paillier-3072: keys and their proof, ciphertexts that are none, whole sums against plain ones, and what a
+ * cheating owner gets. */
+#include "psi/mem.h"
+#include "psi/paillier.h"
+#include "tests/paillier_primes.h"
+#include "tests/unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    P = PSI_PAILLIER_P,
+    N = PSI_PAILLIER_N,
+    NN = PSI_PAILLIER_NN,
+    ROWS = 200,
+    COLUMNS = 40,
+    UNIT = PSI_PAILLIER_UNIT
+};
+
+static mp_limb_t prime_p[P], prime_q[P];
+static psi_sid sid;
+static psi_ahe_plan plan;
+static psi_ahe_key *key; /* of the fixed primes; its plan changes from test to test, which no key notices */
+static uint8_t message[PSI_PAILLIER_KEY_BYTES];
+static psi_ahe_adder *adder;
+static const char *why;
+static psi_wide value[ROWS][COLUMNS];
+static uint8_t group[ROWS];
+static uint8_t *units;
+static uint8_t sums[16 * UNIT];
+static uint8_t plain[COLUMNS][PSI_AHE_PLAIN];
+
+static void gather(void *user, size_t first, size_t n, size_t c, psi_wide *out)
+{
+    (void)user;
+    CU_ASSERT_FATAL(first + n <= plan.rows);
+    for (size_t i = 0; i < n; i++)
+        out[i] = value[first + i][c];
+}
+
+static psi_wide wide_random(psi_wide min, psi_wide max)
+{
+    psi_uwide r;
+    unit_random(&r, sizeof r);
+    if (unit_below(4) == 0)
+        return unit_below(2) ? min : max;
+    return min + (psi_wide)(r % (psi_uwide)(max - min + 1));
+}
+
+static psi_wide power_of_two(unsigned n)
+{
+    return (psi_wide)1 << n;
+}
+
+/* ---- The stage ---- */
+
+static void close_adder(void)
+{
+    psi_ahe_adder_free(adder);
+    adder = NULL;
+}
+
+/* A plan of the columns set already; every row's values are drawn. */
+static void start(size_t rows, size_t columns, size_t groups)
+{
+    plan.scheme = PSI_AHE_PAILLIER;
+    plan.columns = columns;
+    plan.groups = groups;
+    plan.rows = plan.selected = rows;
+    for (size_t g = 0; g < groups; g++)
+        plan.group_max[g] = rows;
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_plan_init(&plan, &why), TALLY_OK);
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            value[r][c] = wide_random(plan.column[c].min, plan.column[c].max);
+    free(units);
+    units = malloc(plan.units * UNIT + 1);
+    CU_ASSERT_FATAL(units != NULL);
+    if (!key) {
+        CU_ASSERT_EQUAL_FATAL(psi_ahe_key_new(&key, &plan, &sid), TALLY_OK);
+        CU_ASSERT_EQUAL_FATAL(psi_ahe_key_message(key, message), TALLY_OK);
+    }
+    if (adder)
+        close_adder();
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_adder_new(&adder, &plan, &sid, message, &why), TALLY_OK);
+}
+
+/* All units, in calls of odd sizes that start within rows. */
+static void encrypt_all(void)
+{
+    for (size_t at = 0, n; at < plan.units; at += n) {
+        n = 1 + unit_below(40);
+        n = n < plan.units - at ? n : plan.units - at;
+        CU_ASSERT_EQUAL_FATAL(psi_ahe_encrypt(key, at, n, gather, NULL, units + at * UNIT), TALLY_OK);
+    }
+}
+
+static tally_status add(size_t first, size_t n, size_t *bad)
+{
+    tally_status st = psi_ahe_add_prepare(adder, first, n, group);
+    for (size_t t = plan.tasks; !st && t-- > 0;) /* any order */
+        st = psi_ahe_add_task(adder, t, units + first * UNIT, bad, &why);
+    return st;
+}
+
+static void add_all(void)
+{
+    size_t bad;
+    for (size_t at = 0, n; at < plan.units; at += n) {
+        n = 1 + unit_below(100);
+        n = n < plan.units - at ? n : plan.units - at;
+        CU_ASSERT_EQUAL_FATAL(add(at, n, &bad), TALLY_OK);
+    }
+}
+
+static psi_wide sum_of(size_t g, size_t c)
+{
+    psi_wide sum = 0;
+    for (size_t r = 0; r < plan.rows; r++)
+        sum += group[r] == g + 1 ? value[r][c] : 0;
+    return sum;
+}
+
+/* The sums of group g as they come out at both ends, against plain ones; extra: noise of the owner. */
+static void compare(size_t g, const uint8_t *show, const psi_wide *noise, const psi_wide *extra)
+{
+    size_t k = 0, wrong = 0;
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_finish(adder, g, show, noise, sums), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_decrypt(key, show, sums, plain, &why), TALLY_OK);
+    for (size_t c = 0; c < plan.columns; c++) {
+        psi_wide got = 0, wanted = sum_of(g, c) + (noise ? noise[c] : 0);
+        if (show[c] == PSI_AHE_HIDDEN)
+            continue;
+        if (show[c] == PSI_AHE_MASKED) {
+            if (extra) {
+                psi_ahe_plain_add(&plan, c, plain[k], extra[c]);
+                wanted += extra[c];
+            }
+            wrong += psi_ahe_unmask(adder, g, c, plain[k], &got) != TALLY_OK;
+        } else {
+            got = psi_ahe_open(plain[k]);
+        }
+        wrong += got != wanted;
+        k++;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+}
+
+static void draw_show(uint8_t *show)
+{
+    for (size_t c = 0; c < plan.columns; c++)
+        show[c] = (uint8_t)unit_below(3);
+    show[unit_below((uint32_t)plan.columns)] = (uint8_t)(1 + unit_below(2));
+}
+
+/* Ranges: a flag, small, negative only, both signs, the widest, one of nothing, noise up to 2^120. */
+static void draw_columns(size_t columns)
+{
+    const psi_wide top = power_of_two(PSI_AHE_BITS_MAX) - 1;
+    const psi_ahe_column kinds[] = {{0, 1, 0},
+                                    {0, 1000, 5000},
+                                    {-1000000, -1, 0},
+                                    {-power_of_two(31), power_of_two(31) - 1, 1},
+                                    {-top, top, 0},
+                                    {0, 0, 0},
+                                    {-5, 7, power_of_two(120)},
+                                    {0, power_of_two(63), 0}};
+    for (size_t c = 0; c < columns; c++)
+        plan.column[c] = kinds[c < 8 ? c : unit_below(8)];
+}
+
+/* ---- Keys ---- */
+
+static void set(mpz_t z, const mp_limb_t *a, size_t n)
+{
+    mpz_import(z, n, -1, 8, 0, 0, a);
+}
+
+static void test_search(void)
+{
+    psi_prg prg;
+    mp_limb_t p[2][P], q[2][P];
+    mpz_t a, b, g;
+    mpz_inits(a, b, g, NULL);
+    psi_paillier_set_primes(NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        CU_ASSERT_EQUAL_FATAL(psi_prg_init(&prg), TALLY_OK);
+        psi_paillier_search(&prg, p[i], q[i]);
+        set(a, p[i], P);
+        set(b, q[i], P);
+        CU_ASSERT(mpz_probab_prime_p(a, 64) && mpz_probab_prime_p(b, 64));
+        CU_ASSERT(p[i][P - 1] >> 62 == 3 && q[i][P - 1] >> 62 == 3);
+        CU_ASSERT(mpz_fdiv_ui(a, 4) == 3 && mpz_fdiv_ui(b, 4) == 3);
+        mpz_sub(g, a, b);
+        CU_ASSERT(mpz_sizeinbase(g, 2) > 1436);
+        mpz_mul(g, a, b);
+        CU_ASSERT_EQUAL(mpz_sizeinbase(g, 2), 3072);
+        mpz_sub_ui(a, a, 1);
+        mpz_sub_ui(b, b, 1);
+        mpz_gcd(g, a, b);
+        CU_ASSERT_EQUAL(mpz_cmp_ui(g, 2), 0);
+    }
+    CU_ASSERT(memcmp(p[0], p[1], sizeof p[0]) && memcmp(q[0], q[1], sizeof q[0]));
+    psi_prg_wipe(&prg);
+    psi_paillier_set_primes(prime_p, prime_q);
+    mpz_clears(a, b, g, NULL);
+}
+
+static tally_status check(const uint8_t *bytes)
+{
+    mp_limb_t n[N];
+    why = "";
+    return psi_paillier_check(n, &sid, bytes, &why);
+}
+
+/* The roots are those of the statement, in the test's own words. */
+static void test_proof(void)
+{
+    mp_limb_t n[N], product[N];
+    plan.column[0] = (psi_ahe_column){0, 1, 0};
+    start(1, 1, 1);
+    CU_ASSERT_EQUAL(psi_paillier_check(n, &sid, message, &why), TALLY_OK);
+    mpn_mul_n(product, prime_p, prime_q, P);
+    CU_ASSERT_EQUAL(mpn_cmp(n, product, N), 0);
+    /* another session */
+    sid.b[31] ^= 1;
+    CU_ASSERT_EQUAL(check(message), TALLY_ERR_MALFORMED);
+    CU_ASSERT_STRING_EQUAL(why, "the proof of the modulus does not hold");
+    sid.b[31] ^= 1;
+    /* a byte of the modulus, of each root */
+    unsigned passed = 0;
+    for (size_t i = 0; i < 12 + PSI_PAILLIER_ROOTS; i++) {
+        size_t at = i < 12 ? i * 32 + unit_below(32) : 384 * (1 + i - 12) + unit_below(384);
+        uint8_t flip = (uint8_t)(1u << unit_below(8));
+        message[at] ^= flip;
+        passed += check(message) != TALLY_ERR_MALFORMED;
+        message[at] ^= flip;
+    }
+    CU_ASSERT_EQUAL(passed, 0);
+    /* roots swapped; a root plus N or minus: out of range or another number */
+    uint8_t keep[PSI_PAILLIER_KEY_BYTES];
+    memcpy(keep, message, sizeof keep);
+    memcpy(message + 384, keep + 2 * 384, 384);
+    memcpy(message + 2 * 384, keep + 384, 384);
+    CU_ASSERT_EQUAL(check(message), TALLY_ERR_MALFORMED);
+    memcpy(message, keep, sizeof keep);
+    memset(message + 384, 0, 384);
+    CU_ASSERT_EQUAL(check(message), TALLY_ERR_MALFORMED);
+    memset(message + 384, 0xff, 384);
+    CU_ASSERT_EQUAL(check(message), TALLY_ERR_MALFORMED);
+    memcpy(message, keep, sizeof keep);
+    CU_ASSERT_EQUAL(check(message), TALLY_OK);
+}
+
+/* sigma^N = rho for the rho of the definition, with roots by GMP. */
+static void test_roots(void)
+{
+    mpz_t p, q, n, phi, d, sigma, other;
+    mpz_inits(p, q, n, phi, d, sigma, other, NULL);
+    plan.column[0] = (psi_ahe_column){0, 1, 0};
+    start(1, 1, 1);
+    set(p, prime_p, P);
+    set(q, prime_q, P);
+    mpz_mul(n, p, q);
+    mpz_sub_ui(p, p, 1);
+    mpz_sub_ui(q, q, 1);
+    mpz_mul(phi, p, q);
+    mpz_gcd(d, n, phi);
+    CU_ASSERT_EQUAL(mpz_cmp_ui(d, 1), 0);
+    CU_ASSERT(mpz_invert(d, n, phi) != 0);
+    for (unsigned i = 0; i < PSI_PAILLIER_ROOTS; i++) {
+        mpz_import(sigma, 384, 1, 1, 0, 0, message + 384 * (1 + i));
+        mpz_powm(other, sigma, n, n);
+        mpz_powm(other, other, d, n);
+        CU_ASSERT_EQUAL(mpz_cmp(sigma, other), 0);
+        CU_ASSERT(mpz_sizeinbase(sigma, 2) > 3072 - 64);
+    }
+    mpz_clears(p, q, n, phi, d, sigma, other, NULL);
+}
+
+/* A key message of that modulus and roots that are 1. */
+static void refuse(const mpz_t n, const char *wanted)
+{
+    uint8_t bytes[PSI_PAILLIER_KEY_BYTES] = {0};
+    psi_ahe_adder *none = adder;
+    size_t size = (mpz_sizeinbase(n, 2) + 7) / 8;
+    CU_ASSERT_FATAL(size <= 384);
+    if (mpz_sgn(n))
+        mpz_export(bytes + 384 - size, NULL, 1, 1, 0, 0, n);
+    for (unsigned i = 1; i <= PSI_PAILLIER_ROOTS; i++)
+        bytes[384 * i + 383] = 1;
+    CU_ASSERT_EQUAL(check(bytes), TALLY_ERR_MALFORMED);
+    CU_ASSERT_STRING_EQUAL(why, wanted);
+    CU_ASSERT_EQUAL(psi_ahe_adder_new(&none, &plan, &sid, bytes, &why), TALLY_ERR_MALFORMED);
+    CU_ASSERT_PTR_NULL(none);
+}
+
+/* A random prime of that many bits, the top `ones` of them set. */
+static void prime_of(mpz_t z, size_t bits, unsigned ones)
+{
+    uint8_t bytes[384];
+    do {
+        unit_random(bytes, sizeof bytes);
+        mpz_import(z, sizeof bytes, 1, 1, 0, 0, bytes);
+        mpz_fdiv_r_2exp(z, z, bits);
+        for (size_t i = 1; i <= ones; i++)
+            mpz_setbit(z, bits - i);
+        mpz_nextprime(z, z);
+    } while (mpz_sizeinbase(z, 2) != bits);
+}
+
+static void test_bad_keys(void)
+{
+    mpz_t n, a, b;
+    mpz_inits(n, a, b, NULL);
+    plan.column[0] = (psi_ahe_column){0, 1, 0};
+    start(1, 1, 1);
+    refuse(n, "the modulus is too short");
+    set(a, prime_p, P);
+    set(b, prime_q, P);
+    mpz_mul(n, a, b);
+    mpz_add_ui(n, n, 1);
+    refuse(n, "the modulus is even");
+    mpz_setbit(n, 3072 - 1);
+    mpz_clrbit(n, 0);
+    refuse(n, "the modulus is even");
+    mpz_fdiv_q_2exp(n, n, 1);
+    mpz_setbit(n, 0);
+    refuse(n, "the modulus is too short"); /* 3071 bits */
+    mpz_fdiv_q_2exp(n, n, 3071 - 2048);
+    mpz_setbit(n, 0);
+    refuse(n, "the modulus is too short");
+    mpz_mul(n, a, a); /* of two primes with both top bits set: 3072 bits */
+    refuse(n, "the modulus is a power");
+    prime_of(b, 1024, 3);
+    mpz_pow_ui(n, b, 3);
+    refuse(n, "the modulus is a power");
+    static const unsigned factors[] = {3, 17, 6367};
+    for (size_t i = 0; i < 3; i++) {
+        mpz_set_ui(n, 0);
+        mpz_setbit(n, 3071);
+        mpz_tdiv_q_ui(n, n, factors[i]);
+        mpz_add_ui(n, n, 1);
+        mpz_setbit(n, 0);
+        mpz_mul_ui(n, n, factors[i]);
+        refuse(n, "the modulus has a small factor");
+    }
+    /* the first prime that is large enough: nothing but the proof speaks against it */
+    prime_of(b, 3072 - 13 - 1536, 4);
+    mpz_mul(n, a, b);
+    mpz_mul_ui(n, n, 6373);
+    CU_ASSERT_EQUAL_FATAL(mpz_sizeinbase(n, 2), 3072);
+    refuse(n, "the proof of the modulus does not hold");
+    /* the largest prime below 2^3072: 2^3072 - 1103717 */
+    mpz_set_ui(n, 0);
+    mpz_setbit(n, 3072);
+    mpz_sub_ui(n, n, 1103717);
+    CU_ASSERT_FATAL(mpz_probab_prime_p(n, 24));
+    refuse(n, "the modulus is prime");
+    mpz_clears(n, a, b, NULL);
+}
+
+/* q = 1 mod p: N-th powers do not permute, since p divides N and phi(N). Its maker knows the factors and
+   gives the right residues mod p; mod q only one in p elements has a root. */
+static void test_not_a_permutation(void)
+{
+    uint8_t bytes[PSI_PAILLIER_KEY_BYTES];
+    mpz_t p, q, n, g, k;
+    mpz_inits(p, q, n, g, k, NULL);
+    plan.column[0] = (psi_ahe_column){0, 1, 0};
+    start(1, 1, 1);
+    prime_of(p, 1500, 2);
+    mpz_setbit(k, 71);
+    do { /* q = 2 k p + 1 */
+        mpz_add_ui(k, k, 1);
+        mpz_mul(q, k, p);
+        mpz_mul_2exp(q, q, 1);
+        mpz_add_ui(q, q, 1);
+    } while (!mpz_probab_prime_p(q, 24));
+    mpz_mul(n, p, q);
+    while (mpz_sizeinbase(n, 2) < 3072) { /* a third, harmless prime if it is short */
+        size_t missing = 3072 - mpz_sizeinbase(n, 2);
+        mpz_set_ui(g, 0);
+        mpz_setbit(g, missing < 14 ? 14 : missing);
+        mpz_nextprime(g, g);
+        CU_ASSERT_FATAL(missing >= 14);
+        mpz_mul(n, n, g);
+    }
+    CU_ASSERT_EQUAL(mpz_sizeinbase(n, 2), 3072);
+    mpz_export(bytes, NULL, 1, 1, 0, 0, n);
+    mpz_sub_ui(q, q, 1);
+    mpz_gcd(g, n, q);
+    CU_ASSERT_EQUAL(mpz_cmp(g, p), 0);
+    for (unsigned i = 1; i <= PSI_PAILLIER_ROOTS; i++) {
+        unit_random(bytes + 384 * i, 384);
+        bytes[384 * i] = 0;
+    }
+    CU_ASSERT_EQUAL(check(bytes), TALLY_ERR_MALFORMED);
+    CU_ASSERT_STRING_EQUAL(why, "the proof of the modulus does not hold");
+    mpz_clears(p, q, n, g, k, NULL);
+}
+
+/* ---- Ciphertexts ---- */
+
+static void put(uint8_t *unit, const mpz_t z)
+{
+    size_t size = (mpz_sizeinbase(z, 2) + 7) / 8;
+    memset(unit, 0, UNIT);
+    if (mpz_sgn(z))
+        mpz_export(unit + UNIT - size, NULL, 1, 1, 0, 0, z);
+}
+
+static void test_bad_units(void)
+{
+    static const char range[] = "a ciphertext is out of range",
+                      factor[] = "a ciphertext shares a factor with the modulus";
+    const uint8_t show[2] = {PSI_AHE_OPEN, PSI_AHE_MASKED};
+    uint8_t keep[UNIT];
+    mpz_t p, n, nn, z;
+    mpz_inits(p, n, nn, z, NULL);
+    plan.column[0] = plan.column[1] = (psi_ahe_column){-3, 9, 0};
+    start(40, 2, 1);
+    encrypt_all();
+    set(p, prime_p, P);
+    set(n, prime_q, P);
+    mpz_mul(n, n, p);
+    mpz_mul(nn, n, n);
+    for (unsigned kind = 0; kind < 8; kind++) {
+        const char *wanted = kind == 1 || kind == 2 || kind == 6 || kind == 7 ? factor : range;
+        mpz_set_ui(z, 0);
+        if (kind == 1)
+            mpz_set(z, n);
+        if (kind == 2)
+            mpz_mul_ui(z, p, 12345);
+        if (kind == 3)
+            mpz_set(z, nn);
+        if (kind == 4)
+            mpz_add_ui(z, nn, 1);
+        if (kind == 6)
+            mpz_sub(z, nn, n);
+        if (kind == 7)
+            mpz_sub(z, nn, p);
+        for (unsigned i = 0; i < 2; i++) {
+            size_t at = i ? 1 + unit_below(39) : 0, bad = 99;
+            uint8_t *unit = units + at * UNIT;
+            memcpy(keep, unit, UNIT);
+            put(unit, z);
+            if (kind == 5)
+                memset(unit, 0xff, UNIT);
+            memset(group, (int)i, plan.rows); /* selected or not */
+            CU_ASSERT_EQUAL(add(0, 40, &bad), TALLY_ERR_MALFORMED);
+            CU_ASSERT_EQUAL(bad, at);
+            CU_ASSERT_STRING_EQUAL(why, wanted);
+            CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, unit, plain, &why), TALLY_ERR_MALFORMED);
+            CU_ASSERT_STRING_EQUAL(why, wanted);
+            memcpy(unit, keep, UNIT);
+        }
+    }
+    /* 1 and N^2 - 1 are ciphertexts, of 0 both */
+    mpz_sub_ui(z, nn, 1);
+    put(sums, z);
+    const uint8_t masked[2] = {PSI_AHE_MASKED, PSI_AHE_MASKED};
+    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, masked, sums, plain, &why), TALLY_OK);
+    CU_ASSERT(psi_ahe_open(plain[0]) == 0 && psi_ahe_open(plain[1]) == 0);
+    mpz_clears(p, n, nn, z, NULL);
+}
+
+/* Ciphertexts decrypt to the packed integer by Paillier's own formula, with GMP. */
+static void test_definition(void)
+{
+    mpz_t n, nn, lambda, p, q, c, m, wanted, slot;
+    mpz_inits(n, nn, lambda, p, q, c, m, wanted, slot, NULL);
+    draw_columns(8);
+    start(9, 8, 1);
+    encrypt_all();
+    set(p, prime_p, P);
+    set(q, prime_q, P);
+    mpz_mul(n, p, q);
+    mpz_mul(nn, n, n);
+    mpz_sub_ui(p, p, 1);
+    mpz_sub_ui(q, q, 1);
+    mpz_lcm(lambda, p, q);
+    size_t wrong = 0;
+    for (size_t u = 0; u < plan.units; u++) {
+        mpz_import(c, UNIT, 1, 1, 0, 0, units + u * UNIT);
+        mpz_powm(m, c, lambda, nn);
+        mpz_sub_ui(m, m, 1);
+        mpz_divexact(m, m, n);
+        mpz_invert(slot, lambda, n);
+        mpz_mul(m, m, slot);
+        mpz_mod(m, m, n);
+        mpz_set_ui(wanted, 0);
+        for (size_t k = 0; k < plan.columns; k++) {
+            if (plan.place[k].first != u % plan.limbs)
+                continue;
+            psi_wide v = value[u / plan.limbs][k];
+            psi_uwide size = v < 0 ? 0 - (psi_uwide)v : (psi_uwide)v;
+            mpz_import(slot, 1, -1, sizeof size, 0, 0, &size);
+            mpz_mul_2exp(slot, slot, plan.place[k].shift);
+            if (v < 0)
+                mpz_sub(wanted, wanted, slot);
+            else
+                mpz_add(wanted, wanted, slot);
+        }
+        mpz_mod(wanted, wanted, n);
+        wrong += mpz_cmp(wanted, m) != 0;
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    mpz_clears(n, nn, lambda, p, q, c, m, wanted, slot, NULL);
+}
+
+/* ---- Sums ---- */
+
+static void test_plan(void)
+{
+    draw_columns(COLUMNS);
+    start(2, COLUMNS, 3);
+    CU_ASSERT(plan.limbs >= 2);
+    CU_ASSERT_EQUAL(plan.units, 2 * plan.limbs);
+    CU_ASSERT_EQUAL(plan.unit_bytes, 768);
+    CU_ASSERT_EQUAL(plan.key_bytes, 4608);
+    CU_ASSERT_EQUAL(plan.tasks, 16);
+    size_t wrong = 0;
+    for (size_t c = 0; c < COLUMNS; c++) {
+        const psi_ahe_place *x = &plan.place[c], *y = &plan.place[c + 1];
+        unsigned v = x->width - psi_paillier_guard(&plan);
+        psi_wide low, high;
+        psi_ahe_bounds(&plan, c, &low, &high);
+        /* just large enough: half the room holds not both ends */
+        wrong += v < 1 || v > 128 || x->shift + x->width > 3070;
+        if (v > 2 && v < 128)
+            wrong += low < -power_of_two(v - 1) || high >= power_of_two(v - 1) ||
+                     (low >= -power_of_two(v - 2) && high < power_of_two(v - 2));
+        if (c + 1 < COLUMNS)
+            wrong += !(y->first == x->first && y->shift == x->shift + x->width) &&
+                     !(y->first == x->first + 1 && y->shift == 0);
+    }
+    CU_ASSERT_EQUAL(wrong, 0);
+    CU_ASSERT_EQUAL(psi_paillier_guard(&plan), 41 + 7); /* 120 figures */
+    plan.columns = plan.groups = 1;
+    CU_ASSERT_EQUAL(psi_paillier_guard(&plan), 41);
+    plan.columns = 256;
+    plan.groups = 32;
+    CU_ASSERT_EQUAL(psi_paillier_guard(&plan), 41 + 13);
+}
+
+/* The most columns there can be, in as many ciphertexts as they take; only some of these return. */
+static void test_units_of_a_sum(void)
+{
+    uint8_t show[PSI_AHE_COLUMNS_MAX] = {0};
+    const psi_wide top = power_of_two(PSI_AHE_BITS_MAX) - 1;
+    plan.scheme = PSI_AHE_PAILLIER;
+    for (size_t c = 0; c < PSI_AHE_COLUMNS_MAX; c++)
+        plan.column[c] = (psi_ahe_column){-top, top, power_of_two(120)};
+    plan.columns = PSI_AHE_COLUMNS_MAX;
+    plan.groups = PSI_AHE_GROUPS_MAX;
+    plan.rows = (uint64_t)1 << 31;
+    plan.selected = (uint64_t)1 << 30;
+    CU_ASSERT_EQUAL(psi_ahe_plan_init(&plan, &why), TALLY_OK);
+    CU_ASSERT_EQUAL(plan.limbs, 16); /* 16 slots of 128 + 54 bits each */
+    CU_ASSERT_EQUAL(psi_ahe_sum_units(&plan, show), 0);
+    show[0] = show[255] = PSI_AHE_OPEN;
+    CU_ASSERT_EQUAL(psi_ahe_sum_units(&plan, show), 2);
+    show[1] = PSI_AHE_MASKED;
+    CU_ASSERT_EQUAL(psi_ahe_sum_units(&plan, show), 2);
+    show[16] = PSI_AHE_MASKED;
+    CU_ASSERT_EQUAL(psi_ahe_sum_units(&plan, show), 3);
+}
+
+static void test_sums(void)
+{
+    static const size_t rows[] = {0, 1, 2, 17, ROWS};
+    static const size_t columns[] = {1, 8, 3, 24, 2};
+    uint8_t show[COLUMNS];
+    for (size_t i = 0; i < 5; i++) {
+        draw_columns(columns[i]);
+        start(rows[i], columns[i], 1 + i % 3);
+        for (size_t r = 0; r < rows[i]; r++)
+            group[r] = (uint8_t)unit_below((uint32_t)plan.groups + 1);
+        encrypt_all();
+        add_all();
+        for (size_t g = 0; g < plan.groups; g++) {
+            draw_show(show);
+            compare(g, show, NULL, NULL);
+        }
+        memset(show, PSI_AHE_OPEN, sizeof show);
+        compare(0, show, NULL, NULL);
+    }
+}
+
+/* Every row at one end of its range, all of them in the sum, and noise that reaches the bound. */
+static void test_extremes(void)
+{
+    for (unsigned end = 0; end < 2; end++) {
+        uint8_t show[COLUMNS];
+        psi_wide noise[COLUMNS], extra[COLUMNS];
+        draw_columns(8);
+        start(17, 8, 1);
+        for (size_t c = 0; c < 8; c++) {
+            const psi_ahe_column *column = &plan.column[c];
+            for (size_t r = 0; r < 17; r++)
+                value[r][c] = end ? column->max : column->min;
+            noise[c] = end ? column->noise : -column->noise;
+            extra[c] = 0;
+            show[c] = (uint8_t)(1 + (c + end) % 2);
+        }
+        memset(group, 1, 17);
+        encrypt_all();
+        add_all();
+        compare(0, show, noise, NULL);
+        for (size_t c = 0; c < 8; c++) {
+            show[c] = PSI_AHE_MASKED;
+            extra[c] = noise[c] / 2;
+            noise[c] -= extra[c];
+        }
+        compare(0, show, noise, extra);
+    }
+}
+
+static void test_selections(void)
+{
+    const uint8_t show[3] = {PSI_AHE_MASKED, PSI_AHE_OPEN, PSI_AHE_HIDDEN};
+    draw_columns(3);
+    start(33, 3, 3);
+    encrypt_all();
+    for (int how = 0; how < 3; how++) {
+        if (how) {
+            close_adder();
+            CU_ASSERT_EQUAL_FATAL(psi_ahe_adder_new(&adder, &plan, &sid, message, &why), TALLY_OK);
+        }
+        memset(group, how == 2 ? 3 : 0, sizeof group);
+        if (how == 1)
+            group[32] = 2;
+        add_all();
+        for (size_t g = 0; g < 3; g++)
+            compare(g, show, NULL, NULL);
+    }
+}
+
+static void test_merge(void)
+{
+    const uint8_t show[2] = {PSI_AHE_OPEN, PSI_AHE_MASKED};
+    draw_columns(2);
+    start(31, 2, 3);
+    for (size_t r = 0; r < 31; r++)
+        group[r] = (uint8_t)unit_below(4);
+    encrypt_all();
+    add_all();
+    compare(1, show, NULL, NULL);
+    CU_ASSERT_EQUAL(psi_ahe_merge(adder, 1, 0), TALLY_OK);
+    for (size_t r = 0; r < 31; r++)
+        group[r] = group[r] == 1 ? 2 : group[r];
+    for (size_t g = 0; g < 3; g++)
+        compare(g, show, NULL, NULL); /* group 0 is empty now */
+    CU_ASSERT_EQUAL(psi_ahe_merge(adder, 2, 1), TALLY_OK);
+    for (size_t r = 0; r < 31; r++)
+        group[r] = group[r] == 2 ? 3 : group[r];
+    for (size_t g = 0; g < 3; g++)
+        compare(g, show, NULL, NULL);
+}
+
+/* The same sums twice: other bytes, other masked figures, the same open ones. */
+static void test_fresh(void)
+{
+    const uint8_t show[3] = {PSI_AHE_MASKED, PSI_AHE_OPEN, PSI_AHE_HIDDEN};
+    uint8_t first[UNIT], second[UNIT], figures[2][PSI_AHE_PLAIN];
+    draw_columns(3);
+    start(4, 3, 1);
+    memset(group, 1, 4);
+    encrypt_all();
+    memcpy(first, units, UNIT);
+    encrypt_all();
+    CU_ASSERT_NOT_EQUAL(memcmp(first, units, UNIT), 0);
+    add_all();
+    CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, show, NULL, first), TALLY_OK);
+    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, first, plain, &why), TALLY_OK);
+    memcpy(figures, plain, sizeof figures);
+    CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, show, NULL, second), TALLY_OK);
+    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, second, plain, &why), TALLY_OK);
+    CU_ASSERT_NOT_EQUAL(memcmp(first, second, UNIT), 0);
+    CU_ASSERT_NOT_EQUAL(memcmp(figures[0], plain[0], PSI_AHE_PLAIN), 0);
+    CU_ASSERT_EQUAL(memcmp(figures[1], plain[1], PSI_AHE_PLAIN), 0);
+    /* the later mask counts */
+    psi_wide sum;
+    CU_ASSERT_EQUAL(psi_ahe_unmask(adder, 0, 0, figures[0], &sum), TALLY_ERR_MALFORMED);
+    CU_ASSERT_EQUAL(psi_ahe_unmask(adder, 0, 0, plain[0], &sum), TALLY_OK);
+    CU_ASSERT(sum == sum_of(0, 0));
+}
+
+/* Figures that are none, or lie just outside. */
+static void test_unmask(void)
+{
+    const uint8_t show[1] = {PSI_AHE_MASKED};
+    uint8_t figure[PSI_AHE_PLAIN];
+    psi_wide sum;
+    plan.column[0] = (psi_ahe_column){-3, 10, 4};
+    start(5, 1, 1);
+    memset(group, 1, 5);
+    for (size_t r = 0; r < 5; r++)
+        value[r][0] = 10;
+    encrypt_all();
+    add_all();
+    CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, show, NULL, sums), TALLY_OK);
+    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, sums, plain, &why), TALLY_OK);
+    for (psi_wide d = -80; d <= 10; d++) { /* 50 + d in [-19, 54] */
+        memcpy(figure, plain[0], sizeof figure);
+        psi_ahe_plain_add(&plan, 0, figure, d);
+        tally_status st = psi_ahe_unmask(adder, 0, 0, figure, &sum);
+        CU_ASSERT_EQUAL(st, d >= -69 && d <= 4 ? TALLY_OK : TALLY_ERR_MALFORMED);
+        CU_ASSERT(st || sum == 50 + d);
+    }
+    size_t passed = 0;
+    for (size_t i = 1; i < PSI_AHE_PLAIN; i++) {
+        plain[0][i] ^= 1;
+        passed += psi_ahe_unmask(adder, 0, 0, plain[0], &sum) == TALLY_OK;
+        plain[0][i] ^= 1;
+    }
+    CU_ASSERT_EQUAL(passed, 0);
+}
+
+/* Values beyond the bounds: the column itself is wrong, found by whoever unmasks it, and hidden above its
+   value bits from an owner that opens it; the neighbours stay right. */
+static void test_cheating_owner(void)
+{
+    const uint8_t open[3] = {PSI_AHE_OPEN, PSI_AHE_OPEN, PSI_AHE_OPEN};
+    const uint8_t mixed[3] = {PSI_AHE_OPEN, PSI_AHE_MASKED, PSI_AHE_OPEN};
+    plan.column[0] = plan.column[1] = plan.column[2] = (psi_ahe_column){-100, 100, 0};
+    start(3, 3, 1);
+    memset(group, 1, 3);
+    unsigned v = plan.place[1].width - psi_paillier_guard(&plan);
+    psi_wide honest = sum_of(0, 1);
+    value[1][1] += power_of_two(v) * 12345;
+    encrypt_all();
+    add_all();
+    psi_wide sum;
+    for (int again = 0; again < 2; again++) {
+        CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, open, NULL, sums), TALLY_OK);
+        CU_ASSERT_EQUAL(psi_ahe_decrypt(key, open, sums, plain, &why), TALLY_OK);
+        CU_ASSERT(psi_ahe_open(plain[0]) == sum_of(0, 0));
+        CU_ASSERT(psi_ahe_open(plain[1]) == honest); /* nothing is left of 12345 */
+        CU_ASSERT(psi_ahe_open(plain[2]) == sum_of(0, 2));
+        CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, mixed, NULL, sums), TALLY_OK);
+        CU_ASSERT_EQUAL(psi_ahe_decrypt(key, mixed, sums, plain, &why), TALLY_OK);
+        CU_ASSERT(psi_ahe_open(plain[0]) == sum_of(0, 0));
+        CU_ASSERT_EQUAL(psi_ahe_unmask(adder, 0, 1, plain[1], &sum), TALLY_ERR_MALFORMED);
+        CU_ASSERT(psi_ahe_open(plain[2]) == sum_of(0, 2));
+    }
+    /* within its value bits but outside its range: the owner's own check speaks */
+    start(3, 3, 1);
+    memset(value, 0, sizeof value);
+    value[0][2] = 301;
+    encrypt_all();
+    add_all();
+    CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, mixed, NULL, sums), TALLY_OK);
+    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, mixed, sums, plain, &why), TALLY_ERR_MALFORMED);
+    CU_ASSERT_STRING_EQUAL(why, "a decrypted sum is outside its bound");
+    size_t left = 0;
+    for (size_t i = 0; i < 3 * PSI_AHE_PLAIN; i++)
+        left += plain[i / PSI_AHE_PLAIN][i % PSI_AHE_PLAIN] != 0;
+    CU_ASSERT_EQUAL(left, 0);
+}
+
+/* What the owner sees beside its open sums: all bits of guards, hidden slots and the rest of Z_N move. */
+static void test_masks_cover(void)
+{
+    const uint8_t show[3] = {PSI_AHE_OPEN, PSI_AHE_HIDDEN, PSI_AHE_MASKED};
+    mp_limb_t c[NN], x[N], ones[N], zeros[N];
+    psi_wide sum;
+    plan.column[0] = plan.column[1] = plan.column[2] = (psi_ahe_column){0, 1000, 0};
+    start(2, 3, 1);
+    memset(group, 1, 2);
+    encrypt_all();
+    add_all();
+    memset(ones, 0, sizeof ones);
+    memset(zeros, 0, sizeof zeros);
+    psi_mont_work *w = psi_mont_work_new();
+    psi_paillier_secret *secret = psi_secret_calloc(1, sizeof *secret);
+    CU_ASSERT_FATAL(w && secret);
+    CU_ASSERT_EQUAL_FATAL(psi_paillier_secret_init(secret, prime_p, prime_q, w), TALLY_OK);
+    for (int i = 0; i < 24; i++) {
+        CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, show, NULL, sums), TALLY_OK);
+        psi_limbs_read(c, NN, sums);
+        psi_paillier_open(secret, x, c, w);
+        for (size_t k = 0; k < N; k++) {
+            ones[k] |= x[k];
+            zeros[k] |= ~x[k];
+        }
+    }
+    psi_secret_free(secret);
+    psi_mont_work_free(w);
+    unsigned v = plan.place[0].width - psi_paillier_guard(&plan), still = 0, open_moves = 0;
+    for (unsigned b = 0; b < 3072; b++) {
+        int moves = (int)(ones[b / 64] >> (b % 64) & zeros[b / 64] >> (b % 64) & 1);
+        if (b < v)
+            open_moves += (unsigned)moves;
+        else
+            still += !moves; /* one of 2^23 bits by chance */
+    }
+    CU_ASSERT_EQUAL(open_moves, 0);
+    CU_ASSERT_EQUAL(still, 0);
+    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, sums, plain, &why), TALLY_OK);
+    CU_ASSERT_EQUAL(psi_ahe_unmask(adder, 0, 2, plain[1], &sum), TALLY_OK);
+    CU_ASSERT(sum == sum_of(0, 2));
+}
+
+/* ---- Faults ---- */
+
+/* What one step gives with the fault that is set. */
+enum step { KEY, MESSAGE, ENCRYPT, ADDER, ADD, FINISH, DECRYPT, STEPS };
+
+static tally_status take(enum step step)
+{
+    const uint8_t show[2] = {PSI_AHE_OPEN, PSI_AHE_MASKED};
+    psi_ahe_key *k = NULL;
+    psi_ahe_adder *a = NULL;
+    tally_status st = TALLY_OK;
+    size_t bad;
+    switch (step) {
+    case KEY:
+        st = psi_ahe_key_new(&k, &plan, &sid);
+        CU_ASSERT_EQUAL(k == NULL, st != TALLY_OK);
+        psi_ahe_key_free(k);
+        return st;
+    case MESSAGE:
+        return psi_ahe_key_message(key, message);
+    case ENCRYPT:
+        return psi_ahe_encrypt(key, 0, 2, gather, NULL, units);
+    case ADDER:
+        st = psi_ahe_adder_new(&a, &plan, &sid, message, &why);
+        CU_ASSERT_EQUAL(a == NULL, st != TALLY_OK);
+        psi_ahe_adder_free(a);
+        return st;
+    case ADD:
+        return add(0, 2, &bad);
+    case FINISH:
+        return psi_ahe_finish(adder, 0, show, NULL, sums);
+    case DECRYPT:
+        return psi_ahe_decrypt(key, show, sums, plain, &why);
+    default:
+        return TALLY_ERR_INTERNAL;
+    }
+}
+
+/* Each allocation and each draw of each step fails in turn; then the step succeeds, and the sums are right.
+ */
+static void test_faults(void)
+{
+    static const unsigned long draws[STEPS] = {[KEY] = 1, [ENCRYPT] = 1, [FINISH] = 1};
+    static const unsigned long least[STEPS] = {
+        [KEY] = 2, [MESSAGE] = 2, [ENCRYPT] = 1, [ADDER] = 20, [DECRYPT] = 1};
+    psi_wide sum;
+    plan.column[0] = plan.column[1] = (psi_ahe_column){0, 1000, 0};
+    start(2, 2, 1);
+    memset(group, 1, 2);
+    for (enum step step = 0; step < STEPS; step++) {
+        unsigned long n = 0, failed = 0;
+        tally_status st;
+        do {
+            psi_mem_fail_at(++n);
+            st = take(step);
+            failed += st == TALLY_ERR_NO_MEMORY;
+        } while (st && n < 100);
+        psi_mem_fail_at(0);
+        CU_ASSERT_EQUAL(failed, n - 1);
+        CU_ASSERT(failed >= least[step]);
+        for (n = 1; n <= draws[step]; n++) {
+            psi_rng_fail_at(n);
+            CU_ASSERT_EQUAL(take(step), TALLY_ERR_RANDOM);
+        }
+        psi_rng_fail_at(0);
+        if (step == FINISH)
+            CU_ASSERT_EQUAL(take(step), TALLY_OK);
+    }
+    CU_ASSERT_EQUAL(psi_ahe_unmask(adder, 0, 1, plain[1], &sum), TALLY_OK);
+    CU_ASSERT(sum == sum_of(0, 1) && psi_ahe_open(plain[0]) == sum_of(0, 0));
+}
+
+int main(int argc, char **argv)
+{
+    static const unit_test tests[] = {{"search", test_search},
+                                      {"proof", test_proof},
+                                      {"roots", test_roots},
+                                      {"bad_keys", test_bad_keys},
+                                      {"not_a_permutation", test_not_a_permutation},
+                                      {"bad_units", test_bad_units},
+                                      {"definition", test_definition},
+                                      {"plan", test_plan},
+                                      {"units_of_a_sum", test_units_of_a_sum},
+                                      {"sums", test_sums},
+                                      {"extremes", test_extremes},
+                                      {"selections", test_selections},
+                                      {"merge", test_merge},
+                                      {"fresh", test_fresh},
+                                      {"unmask", test_unmask},
+                                      {"cheating_owner", test_cheating_owner},
+                                      {"masks_cover", test_masks_cover},
+                                      {"faults", test_faults}};
+    uint8_t bytes[192];
+    unit_hex(bytes, sizeof bytes, paillier_prime_p);
+    psi_limbs_read(prime_p, P, bytes);
+    unit_hex(bytes, sizeof bytes, paillier_prime_q);
+    psi_limbs_read(prime_q, P, bytes);
+    psi_paillier_set_primes(prime_p, prime_q);
+    memset(&sid, 7, sizeof sid);
+    int status = unit_main(argc, argv, "psi_paillier", tests, sizeof tests / sizeof *tests);
+    if (adder)
+        close_adder();
+    psi_ahe_key_free(key);
+    free(units);
+    return status;
+}

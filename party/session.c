@@ -300,6 +300,11 @@ static tally_status match(tally_session *s, party_state *state, tally_error *err
     /* Keys for columns come out of the protocol that also holds against an active peer. */
     enum tally_security spine = s->form.count && s->chosen == TALLY_ECDH ? TALLY_MALICIOUS : s->security;
     party_run *run = &s->run;
+    if (s->role == TALLY_SENDER && s->form.minimum) {
+        tally_status made = party_overlap_new(&s->overlap, s->form.minimum, &s->sid);
+        if (made)
+            return party_fail(error, made, "the key of the columns could not be made");
+    }
     *run = (party_run){.link = s->link,
                        .pool = s->pool,
                        .state = *state,
@@ -313,6 +318,7 @@ static tally_status match(tally_session *s, party_state *state, tally_error *err
                        .sid = s->sid,
                        .form = s->form.count ? &s->form : NULL,
                        .offer = s->offer,
+                       .overlap = s->overlap,
                        .vole_k = vole_k(s),
                        .hits = &s->hits,
                        .progress = tell_progress,
@@ -337,10 +343,10 @@ static tally_status match(tally_session *s, party_state *state, tally_error *err
 static tally_status open_columns(tally_session *s, tally_error *error)
 {
     size_t own;
-    party_input_items(s->input, &own);
+    const psi_item *items = party_input_items(s->input, &own);
     if (s->role != TALLY_RECEIVER || !s->form.count)
         return TALLY_OK;
-    tally_status st = party_open(&s->opened, &s->form, &s->matched.sealed, own, &s->sid, error);
+    tally_status st = party_open(&s->opened, &s->form, &s->matched.sealed, items, own, &s->sid, error);
     party_sealed_free(&s->matched.sealed);
     return st || !s->output ? st : party_output_join(s->output, &s->opened, error);
 }
@@ -420,6 +426,8 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
     s->output = NULL;
     party_pool_free(s->pool);
     s->pool = NULL;
+    party_overlap_free(s->overlap);
+    s->overlap = NULL;
     psi_wipe(&s->sid, sizeof s->sid);
     s->outcome = *e;
     s->outcome.status = st;

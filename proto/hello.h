@@ -29,6 +29,7 @@ typedef struct wire_terms {
     size_t column_count;                         /* 0..WIRE_COLUMNS_MAX, names differ */
     wire_column columns[WIRE_COLUMNS_MAX];       /* a sender's: offered; a receiver's: wanted, in order */
     uint32_t rows_per_person;                    /* 1..WIRE_ROWS_MAX with columns, 0 without */
+    uint64_t min_overlap;                        /* matches that open the columns; 0: none */
 } wire_terms;
 
 typedef struct wire_hello1 {

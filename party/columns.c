@@ -37,9 +37,13 @@ tally_status party_form_init(party_form *form, const wire_terms *offer, const wi
     if (f.count) {
         f.label = f.rows * slot_bytes(f.columns, f.count);
         f.sealed = f.label + PSI_LABEL_TAG;
+        if (want->min_overlap >= PSI_SHAMIR_MIN) {
+            f.minimum = want->min_overlap <= PSI_SHAMIR_MAX ? (uint32_t)want->min_overlap : UINT32_MAX;
+            f.sealed += PARTY_SHARE;
+        }
     }
     *form = f;
-    return f.sealed > WIRE_SEALED_MAX ? TALLY_ERR_USAGE : TALLY_OK;
+    return f.sealed > WIRE_SEALED_MAX || f.minimum > PSI_SHAMIR_MAX ? TALLY_ERR_USAGE : TALLY_OK;
 }
 
 /* Strict UTF-8 without zero bytes. */
@@ -178,17 +182,20 @@ tally_status party_offer_load(party_offer **out, tally_input *input, const wire_
 struct party_sealer {
     const party_form *form;
     const party_offer *offer;
+    const party_overlap *overlap;
+    const psi_item *items;
     const psi_sid *sid;
     psi_label *label;
     uint8_t *plain; /* form->label bytes */
 };
 
-party_sealer *party_sealer_new(const party_form *form, const party_offer *offer, const psi_sid *sid)
+party_sealer *party_sealer_new(const party_form *form, const party_offer *offer, const party_overlap *overlap,
+                               const psi_item *items, const psi_sid *sid)
 {
     party_sealer *s = psi_calloc(1, sizeof *s);
     if (!s)
         return NULL;
-    *s = (party_sealer){form, offer, sid, psi_label_new(), psi_secret_calloc(form->label, 1)};
+    *s = (party_sealer){form, offer, overlap, items, sid, psi_label_new(), psi_secret_calloc(form->label, 1)};
     if (s->label && s->plain)
         return s;
     party_sealer_free(s);
@@ -218,7 +225,14 @@ tally_status party_seal(party_sealer *s, uint32_t item, const uint8_t key[PSI_LA
             to += n;
         }
     }
-    return psi_label_seal(s->label, out, key, s->sid, s->plain, f->label);
+    if (!f->minimum)
+        return psi_label_seal(s->label, out, key, s->sid, s->plain, f->label);
+    uint8_t label_key[PSI_LABEL_KEY];
+    party_overlap_share(s->overlap, out, &s->items[item], key);
+    party_overlap_key(s->overlap, label_key, key);
+    tally_status st = psi_label_seal(s->label, out + PARTY_SHARE, label_key, s->sid, s->plain, f->label);
+    psi_wipe(label_key, sizeof label_key);
+    return st;
 }
 
 /* ---- The receiver ---- */
@@ -261,19 +275,67 @@ static int is_label(const party_form *f, const uint8_t *p)
     return 1;
 }
 
-tally_status party_open(party_opened *o, const party_form *form, const party_sealed *sealed, size_t own,
-                        const psi_sid *sid, tally_error *error)
+/* The key of all columns, from the first matches of `minimum` different items. */
+static tally_status join_shares(party_overlap **overlap, const party_form *form, const party_sealed *sealed,
+                                const psi_item *items, size_t own, const psi_sid *sid, tally_error *error)
 {
+    size_t different = 0;
+    uint8_t *seen = psi_calloc(own, 1);
+    party_share *shares = psi_secret_calloc(form->minimum, sizeof *shares);
+    tally_status st = seen && shares ? TALLY_OK : TALLY_ERR_NO_MEMORY;
+    for (size_t i = 0; !st && i < sealed->count; i++) {
+        uint32_t item = sealed->items[i];
+        if (!seen[item] && different < form->minimum)
+            shares[different] = (party_share){&items[item], sealed->keys + i * PSI_LABEL_KEY,
+                                              sealed->sealed + i * form->sealed};
+        different += !seen[item];
+        seen[item] = 1;
+    }
+    if (!st && different < form->minimum)
+        st = party_fail(error, TALLY_ERR_POLICY,
+                        "only %zu identifier%s, fewer than the minimum overlap of %" PRIu32
+                        ": the columns stay sealed",
+                        different, different == 1 ? " matches" : "s match", form->minimum);
+    else if (!st)
+        st = party_overlap_join(overlap, shares, form->minimum, sid);
+    if (st == TALLY_ERR_NO_MEMORY)
+        party_no_memory(error, "the columns of the matches");
+    else if (st == TALLY_ERR_MALFORMED)
+        party_fail(error, st, "two identifiers have one share of the columns' key");
+    psi_secret_free(shares);
+    psi_free(seen);
+    return st;
+}
+
+static tally_status open_label(psi_label *label, uint8_t *plain, const party_form *form,
+                               const party_overlap *overlap, const uint8_t *key, const psi_sid *sid,
+                               const uint8_t *sealed)
+{
+    if (!overlap)
+        return psi_label_open(label, plain, key, sid, sealed, form->label);
+    uint8_t label_key[PSI_LABEL_KEY];
+    party_overlap_key(overlap, label_key, key);
+    tally_status st = psi_label_open(label, plain, label_key, sid, sealed + PARTY_SHARE, form->label);
+    psi_wipe(label_key, sizeof label_key);
+    return st;
+}
+
+tally_status party_open(party_opened *o, const party_form *form, const party_sealed *sealed,
+                        const psi_item *items, size_t own, const psi_sid *sid, tally_error *error)
+{
+    party_overlap *overlap = NULL;
     psi_label *label = psi_label_new();
     tally_status st = TALLY_OK;
     *o = (party_opened){form, psi_calloc(own, sizeof *o->place),
                         psi_secret_calloc(sealed->count, form->label)};
     if (!label || !o->place || !o->labels)
         st = party_no_memory(error, "the columns of the matches");
+    else if (form->minimum)
+        st = join_shares(&overlap, form, sealed, items, own, sid, error);
     for (size_t i = 0; !st && i < sealed->count; i++) {
         uint8_t *plain = o->labels + i * form->label;
-        st = psi_label_open(label, plain, sealed->keys + i * PSI_LABEL_KEY, sid,
-                            sealed->sealed + i * form->sealed, form->label);
+        st = open_label(label, plain, form, overlap, sealed->keys + i * PSI_LABEL_KEY, sid,
+                        sealed->sealed + i * form->sealed);
         if (!st && !is_label(form, plain))
             st = TALLY_ERR_MALFORMED;
         if (st)
@@ -281,6 +343,7 @@ tally_status party_open(party_opened *o, const party_form *form, const party_sea
         o->place[sealed->items[i]] = (uint32_t)(i + 1);
     }
     psi_label_free(label);
+    party_overlap_free(overlap);
     return st;
 }
 

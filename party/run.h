@@ -34,11 +34,12 @@ typedef struct party_run {
     size_t own;
     size_t peer; /* the peer's number of items */
     psi_sid sid;
-    const party_form *form;   /* of the columns; NULL: none */
-    const party_offer *offer; /* the sender's, with columns */
-    unsigned vole_k;          /* receiver's choice: 4 on a fast link, 6 on a slow one */
-    struct party_hits *hits;  /* receiver: what the spine found, for party_hits_collect */
-    uint64_t done, total;     /* progress: items worked on */
+    const party_form *form;       /* of the columns; NULL: none */
+    const party_offer *offer;     /* the sender's, with columns */
+    const party_overlap *overlap; /* the sender's, with a minimum overlap */
+    unsigned vole_k;              /* receiver's choice: 4 on a fast link, 6 on a slow one */
+    struct party_hits *hits;      /* receiver: what the spine found, for party_hits_collect */
+    uint64_t done, total;         /* progress: items worked on */
     void (*progress)(void *user, uint64_t done, uint64_t total);
     void *progress_user;
 } party_run;

@@ -125,7 +125,8 @@ static tally_status label_chunk(void *user, unsigned worker, size_t begin, size_
     const party_run *run = s->run;
     psi_oprf_label labels[PARTY_CHUNK];
     size_t at = s->first + begin, count = end - begin, stride = PSI_MALICIOUS_TAG + party_sealed_bytes(run);
-    party_sealer *sealer = run->form ? party_sealer_new(run->form, run->offer, &run->sid) : NULL;
+    party_sealer *sealer =
+        run->form ? party_sealer_new(run->form, run->offer, run->overlap, run->items, &run->sid) : NULL;
     if (run->form && !sealer)
         return TALLY_ERR_NO_MEMORY;
     tally_status st = psi_match_labels(labels, run->items, s->order + at, count, &run->sid, &s->key);

@@ -304,6 +304,12 @@ static tally_status match(tally_session *s, party_run *run, tally_error *error)
     /* Keys for columns come out of the protocol that also holds against an active peer. */
     if (s->form.count && s->chosen == TALLY_ECDH)
         run->security = TALLY_MALICIOUS;
+    if (s->role == TALLY_SENDER && s->form.minimum) {
+        tally_status made = party_overlap_new(&s->overlap, s->form.minimum, &s->sid);
+        if (made)
+            return party_fail(error, made, "the key of the columns could not be made");
+        run->overlap = s->overlap;
+    }
     /* Work: the receiver masks (and in the malicious form finishes) its own items, then looks up the peer's;
        the sender answers for the peer's, then masks its own. By vole the sender works on its own only. */
     run->total = run->own + run->peer;
@@ -342,10 +348,10 @@ static tally_status work(tally_session *s, const party_state *state, tally_error
 static tally_status open_columns(tally_session *s, tally_error *error)
 {
     size_t own;
-    party_input_items(s->input, &own);
+    const psi_item *items = party_input_items(s->input, &own);
     if (s->role != TALLY_RECEIVER || !s->form.count)
         return TALLY_OK;
-    tally_status st = party_open(&s->opened, &s->form, &s->matched.sealed, own, &s->sid, error);
+    tally_status st = party_open(&s->opened, &s->form, &s->matched.sealed, items, own, &s->sid, error);
     party_sealed_free(&s->matched.sealed);
     return st || !s->output ? st : party_output_join(s->output, &s->opened, error);
 }
@@ -427,6 +433,8 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
     s->output = NULL;
     party_pool_free(s->pool);
     s->pool = NULL;
+    party_overlap_free(s->overlap);
+    s->overlap = NULL;
     psi_wipe(&s->sid, sizeof s->sid);
     s->outcome = *e;
     s->outcome.status = st;

@@ -63,6 +63,7 @@ struct tally_session {
     int greeted; /* hello 2 was sent: from here on the peer sees one generic failure */
     party_offer *offer;
     party_form form;
+    party_overlap *overlap;    /* sender, with a minimum */
     party_run run;             /* what the spines work on */
     party_hits hits;           /* receiver: what its spine found */
     party_aggregate aggregate; /* counts and sums */

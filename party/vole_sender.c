@@ -108,7 +108,8 @@ static tally_status place_tags(sender *s, uint32_t b, const uint8_t *tags)
 {
     const party_run *run = s->run;
     const psi_vole_sizes *z = &s->bins.sizes;
-    party_sealer *sealer = run->form ? party_sealer_new(run->form, run->offer, &run->sid) : NULL;
+    party_sealer *sealer =
+        run->form ? party_sealer_new(run->form, run->offer, run->overlap, run->items, &run->sid) : NULL;
     tally_status st = run->form && !sealer ? TALLY_ERR_NO_MEMORY : TALLY_OK;
     for (uint32_t e = s->bins.start[b]; !st && e < s->bins.start[b + 1]; e++) {
         uint8_t *to = s->tags + s->place[e] * s->entry;

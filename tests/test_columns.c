@@ -570,11 +570,11 @@ static void test_no_label(void)
     CU_ASSERT_EQUAL_FATAL(form.label, 12);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         CU_ASSERT_EQUAL(psi_label_seal(l, sealed, key, &sid, bad[i], 12), TALLY_OK);
-        CU_ASSERT_EQUAL(party_open(&opened, &form, &one, 5, &sid, &e), TALLY_ERR_MALFORMED);
+        CU_ASSERT_EQUAL(party_open(&opened, &form, &one, NULL, 5, &sid, &e), TALLY_ERR_MALFORMED);
         party_opened_free(&opened);
     }
     CU_ASSERT_EQUAL(psi_label_seal(l, sealed, key, &sid, good, 12), TALLY_OK);
-    CU_ASSERT_EQUAL(party_open(&opened, &form, &one, 5, &sid, &e), TALLY_OK);
+    CU_ASSERT_EQUAL(party_open(&opened, &form, &one, NULL, 5, &sid, &e), TALLY_OK);
     CU_ASSERT(party_opened_row(&opened, 4, 0, &value) && value.len == 2 && memcmp(value.p, "hi", 2) == 0);
     CU_ASSERT(party_opened_row(&opened, 4, 1, &value) && value.len == 0);
     CU_ASSERT_FALSE(party_opened_row(&opened, 3, 0, &value));

@@ -9,6 +9,7 @@
  * psi_vole_send_bin, where items are not marked but Delta, leaves and all that comes of them is. `leak
  * branch` and `leak index` are the controls that the check must catch.
  */
+#include "party/overlap.h"
 #include "psi/ct.h"
 #include "psi/ecdh.h"
 #include "psi/gf128.h"
@@ -324,6 +325,28 @@ static void test_shamir(void)
     CU_ASSERT(same(secret, joined, 16));
 }
 
+/* Shares and keys of labels under a minimum overlap: items, their keys and the key of all columns. */
+static void test_shamir_label(void)
+{
+    party_overlap *o = NULL, *joined = NULL;
+    uint8_t key[N][PSI_LABEL_KEY], share[N][PARTY_SHARE], a[PSI_LABEL_KEY], b[PSI_LABEL_KEY];
+    party_share shares[N];
+    start();
+    unit_random(key, sizeof key);
+    PSI_SECRET(key, sizeof key);
+    CU_ASSERT_EQUAL_FATAL(party_overlap_new(&o, N, &sid), TALLY_OK);
+    for (size_t i = 0; i < N; i++) {
+        party_overlap_share(o, share[i], &items[i], key[i]);
+        shares[i] = (party_share){&items[i], key[i], share[i]};
+    }
+    CU_ASSERT_EQUAL_FATAL(party_overlap_join(&joined, shares, N, &sid), TALLY_OK);
+    party_overlap_key(o, a, key[0]);
+    party_overlap_key(joined, b, key[0]);
+    CU_ASSERT(same(a, b, sizeof a));
+    party_overlap_free(joined);
+    party_overlap_free(o);
+}
+
 /* The controls: one secret bit decides a branch, or an address. Status 0 unless valgrind objects. */
 static int leak(const char *how)
 {
@@ -350,7 +373,7 @@ int main(int argc, char **argv)
                                       {"ot", test_ot},           {"ggm", test_ggm},
                                       {"columns", test_columns}, {"vole-sender", test_vole_sender},
                                       {"laplace", test_laplace}, {"shamir-field", test_shamir_field},
-                                      {"shamir", test_shamir}};
+                                      {"shamir", test_shamir},   {"shamir-label", test_shamir_label}};
     if (argc == 3 && strcmp(argv[1], "leak") == 0)
         return leak(argv[2]);
     if (argc == 2 && strcmp(argv[1], "list") == 0) {

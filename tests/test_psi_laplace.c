@@ -83,6 +83,24 @@ static void test_truncated(void)
     check_shape(1, 1, 20000, 123);
 }
 
+/* Enough draws to miss the fourth term of the series of exp(-u/t), where it counts most: the outer half under
+ * a bound just below the scale has 0.3775 of them, and would have 0.3708. */
+static void test_series(void)
+{
+    enum { DRAWS = 150000 };
+    unsigned outer = 0;
+    psi_prg prg;
+    psi_wide z;
+    start(&prg, 150);
+    for (unsigned i = 0; i < DRAWS; i++) {
+        psi_laplace(&z, &prg, 1 << 20, (1 << 20) - 1);
+        outer += z >= 1 << 19 || z <= -(1 << 19);
+    }
+    double p = (exp(-0.5) - exp(-1)) / (1 - exp(-1));
+    CU_ASSERT(fabs(outer - DRAWS * p) < 4 * sqrt(DRAWS * p * (1 - p)));
+    psi_prg_wipe(&prg);
+}
+
 /* ---- Sign and zero ------------------------------------------------------------------------------------ */
 
 static void test_symmetry(void)
@@ -255,9 +273,10 @@ static void test_random(void)
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
-        {"shape", test_shape},           {"truncated", test_truncated}, {"symmetry", test_symmetry},
-        {"bound_zero", test_bound_zero}, {"wide", test_wide},           {"stream", test_stream},
-        {"scale", test_scale},           {"dummies", test_dummies},     {"random", test_random},
+        {"shape", test_shape},       {"truncated", test_truncated},   {"series", test_series},
+        {"symmetry", test_symmetry}, {"bound_zero", test_bound_zero}, {"wide", test_wide},
+        {"stream", test_stream},     {"scale", test_scale},           {"dummies", test_dummies},
+        {"random", test_random},
     };
     return unit_main(argc, argv, "laplace", tests, sizeof tests / sizeof *tests);
 }

@@ -16,6 +16,7 @@ static size_t overhang(size_t piece)
 tally_status party_ahead_init(party_ahead *a, const tally_input *input, size_t piece, tally_error *error)
 {
     *a = (party_ahead){.input = input, .room = 1 + piece + overhang(piece)};
+    a->taken.columns = party_numbers_per_row(input);
     a->buf = psi_calloc(a->room, 1);
     return a->buf ? party_derive_new(&a->derive, input->format.encoding, error)
                   : party_no_memory(error, "reading the input");
@@ -24,9 +25,7 @@ tally_status party_ahead_init(party_ahead *a, const tally_input *input, size_t p
 void party_ahead_free(party_ahead *a)
 {
     party_derive_free(a->derive);
-    psi_free(a->taken.rows);
-    psi_free(a->taken.items);
-    psi_free(a->taken.rejects);
+    party_taken_free(&a->taken);
     psi_free(a->buf);
 }
 
@@ -43,10 +42,13 @@ static int take(party_ahead *a, const uint8_t *p, const party_csv_record *record
     party_taken *t = &a->taken;
     enum party_reject reject;
     psi_item item;
+    party_numbers numbers;
     int one_block;
     if (party_derive_block(a->derive, a->input, p, record, a->blocks[a->pending], &one_block, &item, &reject,
                            NULL))
         return 0;
+    if (reject == PARTY_ACCEPTED && t->columns)
+        reject = party_numbers_of_record(a->input, p, party_derive_fields(a->derive), &numbers);
     int accepted = reject == PARTY_ACCEPTED;
     if (!party_taken_room(t, accepted ? 1 : 0, accepted ? 0 : 1)) {
         a->status = TALLY_ERR_NO_MEMORY;
@@ -60,6 +62,10 @@ static int take(party_ahead *a, const uint8_t *p, const party_csv_record *record
     if (!one_block) { /* the blocks are those of the last rows: first they */
         hash_pending(a);
         t->items[t->count] = item;
+    }
+    if (t->columns) {
+        memcpy(t->numbers + t->count * t->columns, numbers.at, t->columns * sizeof *t->numbers);
+        t->clipped += numbers.clipped;
     }
     t->rows[t->count++] = row;
     a->pending += (size_t)one_block;
@@ -93,6 +99,7 @@ void party_ahead_read(party_ahead *a, uint64_t from, uint64_t to, uint64_t size,
     a->pending = 0;
     a->status = TALLY_OK;
     a->taken.count = a->taken.reject_count = a->taken.data_rows = 0;
+    a->taken.clipped = 0;
     if (!exact) { /* a line end just before the piece counts as well */
         from--;
         piece++;

@@ -4,6 +4,7 @@
 #ifndef PARTY_INPUT_H
 #define PARTY_INPUT_H
 
+#include "party/numbers.h"
 #include "party/rows.h"
 #include <sys/stat.h>
 
@@ -19,13 +20,16 @@ typedef struct party_reject_row {
     uint8_t reason;
 } party_reject_row;
 
-/* Rows that were taken, in input order; items[r] belongs to rows[r] until duplicates are folded. */
+/* Rows that were taken, in input order; items[r] and numbers[r * columns ..] belong to rows[r]. */
 typedef struct party_taken {
     party_row *rows;
     psi_item *items;
+    int64_t *numbers;
     party_reject_row *rejects;
-    size_t count, row_room, item_room, reject_count, reject_room;
+    size_t count, row_room, item_room, number_room, reject_count, reject_room;
+    size_t columns;     /* numbers a row has */
     uint32_t data_rows; /* accepted and rejected */
+    uint64_t clipped;   /* numbers of accepted rows that were moved into their range */
 } party_taken;
 
 struct tally_input {
@@ -38,6 +42,13 @@ struct tally_input {
     int header;
     uint64_t max_rejects, max_rejects_ppm;
     unsigned threads;
+    party_value values[PARTY_VALUES_MAX];
+    size_t value_count;
+    party_band bands[PARTY_BANDS_MAX];
+    size_t band_count;
+    size_t row_numbers; /* numbers of a row: value columns, and band columns that are none */
+    enum tally_duplicates duplicates;
+    int clip;
 
     /* the file */
     int fd;      /* -1: none */
@@ -55,21 +66,28 @@ struct tally_input {
     size_t row_count, row_room;
     psi_item *items;
     size_t item_count, item_room;
+    int64_t *numbers;      /* row-major, until duplicates are folded */
+    int64_t *item_numbers; /* item-major, from then on */
+    size_t number_room;    /* rows */
     party_reject_row *rejects;
     size_t reject_count, reject_room;
     tally_input_stats stats;
     int counted; /* stats are complete */
+    int folded;  /* items are distinct ones */
     int loaded;
 };
 
-/* Takes one accepted (item) or rejected (item NULL) row into the lists and the statistics. */
+/* Takes one accepted (item; numbers, unless the input has none) or rejected row into the lists and the
+   statistics. */
 tally_status party_input_take(tally_input *input, const party_row *row, const psi_item *item,
-                              enum party_reject reject, tally_error *error) TALLY_MUST_CHECK;
+                              const party_numbers *numbers, enum party_reject reject,
+                              tally_error *error) TALLY_MUST_CHECK;
 /* Asks for huge pages if the list is large: filled once from front to back, it is there sooner. A wish, on
    whose answer nothing depends. */
 void party_input_huge_pages(void *p, size_t bytes);
 /* Makes room for so many more; 0: no memory. */
 int party_taken_room(party_taken *t, size_t accepted, size_t rejected);
+void party_taken_free(party_taken *t);
 /*
  * Takes what was taken elsewhere, whose numbers count from 0: the next rows of the input, the first of them
  * at physical line `line`. expected: rows of the whole input, as far as can be told now; memory is not taken

@@ -17,6 +17,10 @@ static const char *const reject_names[] = {
     [PARTY_REJECT_SCIENTIFIC] = "scientific notation",
     [PARTY_REJECT_DIGITS_LOST] = "digits lost",
     [PARTY_REJECT_COUNTRY_CODE] = "no country code",
+    [PARTY_REJECT_NO_VALUE] = "no value",
+    [PARTY_REJECT_NOT_NUMBER] = "not a number",
+    [PARTY_REJECT_DECIMALS] = "more decimals than declared",
+    [PARTY_REJECT_RANGE] = "value outside its range",
 };
 _Static_assert(sizeof reject_names / sizeof *reject_names == PARTY_REJECT_COUNT, "a name for every reason");
 _Static_assert((int)PARTY_REJECT_COUNT <= TALLY_REJECT_REASONS,

@@ -25,6 +25,11 @@ enum party_reject {
     PARTY_REJECT_SCIENTIFIC,   /* 1.1E+17: a spreadsheet turned it into a number */
     PARTY_REJECT_DIGITS_LOST,  /* 18 digits ending in 000 with a wrong check digit: spreadsheet precision */
     PARTY_REJECT_COUNTRY_CODE, /* telephone number without country code */
+    /* of value and band columns, once the identifier is accepted */
+    PARTY_REJECT_NO_VALUE,
+    PARTY_REJECT_NOT_NUMBER,
+    PARTY_REJECT_DECIMALS, /* more of them than the column declares, and not zero */
+    PARTY_REJECT_RANGE,
     PARTY_REJECT_COUNT
 };
 

@@ -9,6 +9,7 @@
 #include "party/fold.h"
 #include "party/input.h"
 #include "party/io.h"
+#include "party/numbers.h"
 #include "party/pool.h"
 #include "psi/mem.h"
 #include <errno.h>
@@ -269,7 +270,7 @@ static tally_status too_many(const tally_input *input, tally_error *error)
     return TALLY_ERR_INPUT;
 }
 
-/* The first record: number of columns, header if there is one, and where the keys are. */
+/* The first record: number of columns, header if there is one, and where keys, values and bands are. */
 static tally_status first_record(reader *r, party_derive *d, int found, tally_error *error)
 {
     tally_input *input = r->input;
@@ -289,12 +290,19 @@ static tally_status first_record(reader *r, party_derive *d, int found, tally_er
     for (size_t k = 0; !st && k < input->key_count; k++)
         st = party_derive_column(d, input, r->p, &r->record, input->keys[k].column, &input->keys[k].index,
                                  error);
+    for (size_t v = 0; !st && v < input->value_count; v++)
+        st = party_derive_column(d, input, r->p, &r->record, input->values[v].column, &input->values[v].index,
+                                 error);
+    for (size_t b = 0; !st && b < input->band_count; b++)
+        st = party_derive_column(d, input, r->p, &r->record, input->bands[b].column, &input->bands[b].index,
+                                 error);
     return st;
 }
 
 static tally_status one_row(reader *r, party_derive *d, tally_error *error)
 {
     psi_item item;
+    party_numbers numbers;
     enum party_reject reject;
     if (r->input->stats.rows >= highest || r->at_line > highest)
         return too_many(r->input, error);
@@ -303,7 +311,9 @@ static tally_status one_row(reader *r, party_derive *d, tally_error *error)
                      .row = (uint32_t)(r->input->stats.rows + 1),
                      .line = (uint32_t)r->at_line};
     tally_status st = party_derive_record(d, r->input, r->p, &r->record, &item, &reject, error);
-    return st ? st : party_input_take(r->input, &row, &item, reject, error);
+    if (!st && reject == PARTY_ACCEPTED && party_numbers_per_row(r->input))
+        reject = party_numbers_of_record(r->input, r->p, r->fields, &numbers);
+    return st ? st : party_input_take(r->input, &row, &item, &numbers, reject, error);
 }
 
 /* ---- Reading by several threads ---- */
@@ -517,9 +527,12 @@ static tally_status judge_rejects(const tally_input *input, tally_error *error)
         party_fail(error, TALLY_ERR_INPUT,
                    "every row of %s is rejected (%" PRIu64 "), most for: %s, first on line %" PRIu64, name,
                    s->rows, party_reject_name((int)most), s->first_line[most]);
-        party_hint(
-            error,
-            "check that --key names the right column and profile, and --encoding and --delimiter the file's");
+        if (most >= PARTY_REJECT_NO_VALUE)
+            party_hint(error, "check that --value and --band name the right columns, with the range and the "
+                              "decimals of what is in them");
+        else
+            party_hint(error, "check that --key names the right column and profile, and --encoding and "
+                              "--delimiter the file's");
         return TALLY_ERR_INPUT;
     }
     party_fail(error, TALLY_ERR_INPUT,
@@ -541,6 +554,8 @@ tally_status party_input_load(tally_input *input, party_cancel *cancel, party_ro
         return party_fail(error, TALLY_ERR_USAGE, "the input has no key: which column identifies a row?");
     if (!input->path && !input->stats.rows)
         return party_fail(error, TALLY_ERR_USAGE, "the input has neither a file nor rows");
+    if (input->duplicates < TALLY_DUPLICATES_SUM || input->duplicates > TALLY_DUPLICATES_REFUSE)
+        return party_fail(error, TALLY_ERR_USAGE, "no such rule for duplicates: %d", (int)input->duplicates);
     if (input->path) {
         party_input_reset(input);
         st = read_file(input, &w, &pool, error);
@@ -552,8 +567,12 @@ tally_status party_input_load(tally_input *input, party_cancel *cancel, party_ro
         st = judge_rejects(input, error);
     if (!st && !pool)
         st = make_pool(input, input->row_count / FOLD_PIECE, &pool, error);
-    if (!st)
+    if (!st && !input->folded) {
         st = party_rows_fold(input, pool, error);
+        input->folded = !st;
+    }
+    if (!st)
+        st = party_numbers_fold(input, pool, error);
     party_pool_free(pool);
     input->counted = complete;
     input->loaded = !st;

@@ -132,6 +132,47 @@ TALLY_API void tally_input_set_max_rejects(tally_input *input, uint64_t rows, ui
 TALLY_API tally_status tally_input_add_row(tally_input *input, const tally_text *keys, size_t count,
                                            tally_error *error) TALLY_MUST_CHECK;
 
+/*
+ * Columns of numbers, for the functions that count and sum. A cell is [+-]digits[.digits], blanks around it
+ * ignored; anything else is a reject, and so are more decimals than declared (docs/input.md). Numbers here
+ * are integers with the decimals declared: with scale 2, -1.50 is -150.
+ *
+ * Adds a value column: integers or fixed-point decimals with `scale` decimals (0..9) that lie in [min, max],
+ * given at that scale; |min|, |max| < 2^48. At most 16. TALLY_ERR_USAGE: scale or range, or a column that is
+ * a value already.
+ */
+TALLY_API tally_status tally_input_add_value(tally_input *input, const char *column, int64_t min, int64_t max,
+                                             unsigned scale, tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Adds a band column: bands [e0, e1), [e1, e2), ... and what lies outside of all. edges: count (2..33) of
+ * them, ascending, at `scale` decimals (0..9), below 2^48 in magnitude. At most 4. A column may be both: its
+ * band is then that of its value. TALLY_ERR_USAGE as above.
+ */
+TALLY_API tally_status tally_input_add_band(tally_input *input, const char *column, const int64_t *edges,
+                                            size_t count, unsigned scale,
+                                            tally_error *error) TALLY_MUST_CHECK;
+enum tally_duplicates { TALLY_DUPLICATES_SUM = 1, TALLY_DUPLICATES_MAX = 2, TALLY_DUPLICATES_REFUSE = 3 };
+/*
+ * What the numbers of the rows of one identifier come to, column by column: their sum (default; it must stay
+ * in the range of its column from row to row) or the largest. REFUSE: loading such an input is
+ * TALLY_ERR_INPUT and names the line of the second row. No effect after loading.
+ */
+TALLY_API void tally_input_set_duplicates(tally_input *input, enum tally_duplicates rule);
+/*
+ * 0 (default): a row with a value outside its range is rejected, and a sum outside it is TALLY_ERR_INPUT. 1:
+ * values, and then sums, are taken as the nearest end of their range and counted. No effect after loading or
+ * once rows were added.
+ */
+TALLY_API void tally_input_set_clip(tally_input *input, int clip);
+/*
+ * As tally_input_add_row, for an input with columns of numbers: one number per value column in the order they
+ * were added, then one per band column, at their scales. Bands of a value column go by its value: their
+ * number is not looked at.
+ */
+TALLY_API tally_status tally_input_add_row_numbers(tally_input *input, const tally_text *keys, size_t count,
+                                                   const int64_t *numbers, size_t number_count,
+                                                   tally_error *error) TALLY_MUST_CHECK;
+
 #define TALLY_REJECT_REASONS 16
 typedef struct tally_input_stats {
     uint64_t rows;     /* data rows read, without header and blank lines */
@@ -140,6 +181,7 @@ typedef struct tally_input_stats {
     uint64_t rejected; /* rows rejected; sum of by_reason */
     uint64_t by_reason[TALLY_REJECT_REASONS];  /* index: reason, see tally_reject_name */
     uint64_t first_line[TALLY_REJECT_REASONS]; /* physical line of the first such row, 0 if none */
+    uint64_t clipped;                          /* values and sums taken as the nearest end of their range */
 } tally_input_stats;
 
 /* Name of reject reason i, such as "bad check digit"; NULL from the first unused index on. */

@@ -33,7 +33,7 @@ static tally_input *given(const psi_item *items, size_t n)
     tally_input *input = unit_input(NULL, "id:exact", NULL);
     for (size_t i = 0; i < n; i++) {
         const party_row row = {.row = (uint32_t)i + 1, .line = (uint32_t)i + 1};
-        CU_ASSERT_FATAL(party_input_take(input, &row, &items[i], PARTY_ACCEPTED, NULL) == TALLY_OK);
+        CU_ASSERT_FATAL(party_input_take(input, &row, &items[i], NULL, PARTY_ACCEPTED, NULL) == TALLY_OK);
     }
     return input;
 }

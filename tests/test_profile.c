@@ -71,10 +71,22 @@ static void test_names(void)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         CU_ASSERT_PTR_NULL(party_profile_find(bad[i], parameter));
     /* frozen: scripts and summaries know these */
-    static const char *const reasons[] = {
-        "empty",         "bad encoding",    "wrong number of columns", "too long", "wrong length",
-        "bad character", "bad check digit", "bad date of birth",       "masked",   "scientific notation",
-        "digits lost",   "no country code"};
+    static const char *const reasons[] = {"empty",
+                                          "bad encoding",
+                                          "wrong number of columns",
+                                          "too long",
+                                          "wrong length",
+                                          "bad character",
+                                          "bad check digit",
+                                          "bad date of birth",
+                                          "masked",
+                                          "scientific notation",
+                                          "digits lost",
+                                          "no country code",
+                                          "no value",
+                                          "not a number",
+                                          "more decimals than declared",
+                                          "value outside its range"};
     for (int i = 0; i < PARTY_REJECT_COUNT; i++)
         CU_ASSERT_STRING_EQUAL(party_reject_name(i), reasons[i]);
     CU_ASSERT_PTR_NULL(party_reject_name(PARTY_REJECT_COUNT));

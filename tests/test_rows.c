@@ -459,7 +459,7 @@ static void test_fold_ties(void)
         given[i].b[unit_below(2) ? 5 : 0] = (uint8_t)unit_below(2);
         given[i].b[6 + unit_below(26)] = (uint8_t)unit_below(256);
         const party_row row = {.row = i + 1, .line = i + 1};
-        CU_ASSERT_EQUAL(party_input_take(input, &row, &given[i], PARTY_ACCEPTED, &error), TALLY_OK);
+        CU_ASSERT_EQUAL(party_input_take(input, &row, &given[i], NULL, PARTY_ACCEPTED, &error), TALLY_OK);
     }
     CU_ASSERT_EQUAL(tally_input_load(input, &error), TALLY_OK);
     const psi_item *items = party_input_items(input, &n);

@@ -24,10 +24,16 @@ static int is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
+/* n with one more digit: exact below 10^18, which it stays at once it is reached. */
+static int64_t with_digit(int64_t n, int digit)
+{
+    return n < PARTY_NUMBER_MOST / 10 ? n * 10 + digit : PARTY_NUMBER_MOST;
+}
+
 enum party_reject party_number_parse(const uint8_t *text, size_t len, unsigned scale, int floor, int64_t *out)
 {
     const uint8_t *p = text, *end = text + len;
-    int64_t n = 0; /* at most PARTY_NUMBER_MOST, so that n * 10 + 9 < 2^63 while n is below it */
+    int64_t n = 0;
     unsigned left = scale;
     int negative = 0, any = 0, rest = 0;
     while (p < end && is_blank(*p))
@@ -39,11 +45,11 @@ enum party_reject party_number_parse(const uint8_t *text, size_t len, unsigned s
     if (*p == '+' || *p == '-')
         negative = *p++ == '-';
     for (; p < end && is_digit(*p); p++, any = 1)
-        n = n < PARTY_NUMBER_MOST ? n * 10 + (*p - '0') : PARTY_NUMBER_MOST;
+        n = with_digit(n, *p - '0');
     if (p < end && *p == '.')
         for (p++; p < end && is_digit(*p); p++, any = 1) {
             if (left)
-                n = n < PARTY_NUMBER_MOST ? n * 10 + (*p - '0') : PARTY_NUMBER_MOST;
+                n = with_digit(n, *p - '0');
             else
                 rest |= *p != '0';
             left -= left > 0;
@@ -53,8 +59,7 @@ enum party_reject party_number_parse(const uint8_t *text, size_t len, unsigned s
     if (rest && !floor)
         return PARTY_REJECT_DECIMALS;
     for (; left; left--)
-        n = n < PARTY_NUMBER_MOST ? n * 10 : PARTY_NUMBER_MOST;
-    n = n < PARTY_NUMBER_MOST ? n : PARTY_NUMBER_MOST;
+        n = with_digit(n, 0);
     n = negative ? -n : n;
     *out = n - (negative && rest && n > -PARTY_NUMBER_MOST);
     return PARTY_ACCEPTED;
@@ -257,7 +262,7 @@ static tally_status left_range(const tally_input *input, size_t r, size_t v, tal
     return TALLY_ERR_INPUT;
 }
 
-/* Ends that are not UNSEEN. */
+/* Ends at -(2^63 - 1) and 2^63 - 1, never at UNSEEN. */
 static int64_t saturating_add(int64_t a, int64_t b)
 {
     int64_t sum;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Step "row", its numbers: takes the cells of value and band columns, gives integers at the declared scale or
- * the reason why the row is rejected, and after duplicates are folded one integer per column and distinct
- * identifier. Called by party/rows, party/ahead and party/fold's caller; the functions count and sum ask for
- * the result. Everything here is personal data: it is wiped on release and never part of a message.
+ * Step "numbers", beside "item": takes the cells of value and band columns, gives integers at the declared
+ * scale or the reason why the row is rejected, and after duplicates are folded one integer per column and
+ * distinct identifier. Called by party/rows, party/ahead and party/input; count and sum ask for the result.
+ * All of it is personal data: wiped on release, and never part of a message.
  */
 #ifndef PARTY_NUMBERS_H
 #define PARTY_NUMBERS_H

@@ -177,7 +177,7 @@ static void test_epsilon(void)
     static const struct {
         const char *text;
         uint64_t micro;
-    } good[] = {{"epsilon=0.5", 500000},    {"epsilon=1", 1000000},   {"epsilon=100", 100000000},
+    } good[] = {{"epsilon=0.5", 500000},    {"epsilon=1", 1000000},    {"epsilon=100", 100000000},
                 {"epsilon=0.01", 10000},    {"epsilon=0.0100", 10000}, {"epsilon=99.999999", 99999999},
                 {"epsilon=+2.50", 2500000}, {"epsilon=1e1", 10000000}};
     static const char *const bad[] = {

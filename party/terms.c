@@ -89,8 +89,29 @@ static const char *epsilon(char text[48], uint64_t micro)
     return text;
 }
 
+/* "region:0,1,2", cut where it gets long; "none". */
+static const char *band_text(char text[160], const wire_band *b)
+{
+    size_t used = 0;
+    snprintf(text, 160, "none");
+    if (b)
+        used = (size_t)snprintf(text, 160, "%s:", b->name);
+    for (size_t i = 0; b && i < b->count; i++) {
+        char edge[PSI_AGG_TEXT];
+        psi_agg_sum_text(edge, b->edges[i], b->scale);
+        if (used + strlen(edge) + 8 > 160) {
+            snprintf(text + used, 160 - used, ",..");
+            break;
+        }
+        used += (size_t)snprintf(text + used, 160 - used, "%s%s", i ? "," : "", edge);
+    }
+    return text;
+}
+
 static int same_band(const wire_band *a, const wire_band *b)
 {
+    if (!a || !b)
+        return a == b;
     return strcmp(a->name, b->name) == 0 && a->scale == b->scale && a->count == b->count &&
            memcmp(a->edges, b->edges, a->count * sizeof *a->edges) == 0;
 }
@@ -103,17 +124,14 @@ static void compare_bands(const wire_terms *mine, const wire_terms *theirs, char
     const wire_band *accepted = values->peer_band_count ? &values->peer_bands[0] : NULL,
                     *asked = adds->band_count ? &adds->bands[0] : NULL;
     if (values->peer_band_count > 1 || adds->band_count > 1 || adds->peer_band_count) {
-        differ(list, size, "bands of the side that adds up", owner ? "one column" : "as set",
-               owner ? "as set" : "one column");
+        differ(list, size, "columns with bands of the side that adds up", owner ? "one" : "several",
+               owner ? "several" : "one");
         return;
     }
     const wire_band *here = owner ? accepted : asked, *there = owner ? asked : accepted;
-    if (!here != !there || (here && strcmp(here->name, there->name) != 0))
-        differ(list, size, owner ? "bands of the other side" : "bands of this side",
-               here ? here->name : "none", there ? there->name : "none");
-    else if (here && !same_band(here, there))
-        differ(list, size, owner ? "bands of the other side" : "bands of this side", "other edges",
-               "other edges");
+    char text[2][160];
+    if (!same_band(here, there))
+        differ(list, size, owner ? "peer-band" : "band", band_text(text[0], here), band_text(text[1], there));
     if (mine->min_overlap && values->band_count + adds->band_count > 1)
         differ(list, size, "columns with bands, of which a minimum overlap allows one",
                mine->band_count ? "some" : "none", theirs->band_count ? "some" : "none");

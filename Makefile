@@ -221,6 +221,11 @@ $(B)/benchmarks/paillier: benchmarks/paillier.c $(B)/libtally.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lpthread
 
+# A scheme of additively homomorphic aggregation alone.
+$(B)/benchmarks/ahe: benchmarks/ahe.c $(B)/libtally.a
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lpthread
+
 # The insecure baseline shares reader and writer with Tally.
 $(B)/benchmarks/plain: benchmarks/plain.c $(B)/libtally.a
 	$(call say,CC,$<)

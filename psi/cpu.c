@@ -17,7 +17,7 @@ unsigned psi_cpu_all(void)
     unsigned a, b, c, d, found = 0;
     if (!__get_cpuid(1, &a, &b, &c, &d))
         return 0;
-    int sse41 = bits(c, bit_SSE4_1), osxsave = bits(c, bit_OSXSAVE);
+    int sse41 = bits(c, bit_SSE4_1), osxsave = bits(c, bit_OSXSAVE), avx = bits(c, bit_AVX);
     if (bits(c, bit_PCLMUL))
         found |= PSI_CPU_CLMUL;
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
@@ -29,6 +29,8 @@ unsigned psi_cpu_all(void)
     /* XCR0: SSE, AVX, opmask, upper halves and upper registers of ZMM are saved by the operating system. */
     unsigned lo, hi;
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    if (bits(lo, 0x06) && avx && bits(b, bit_AVX2))
+        found |= PSI_CPU_AVX2;
     if (bits(lo, 0xe6) && bits(b, bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ) &&
         bits(c, bit_VAES | bit_GFNI | bit_VPCLMULQDQ))
         found |= PSI_CPU_AVX512;

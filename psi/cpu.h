@@ -7,6 +7,7 @@ enum psi_cpu {
     PSI_CPU_SHA = 1,    /* SHA extensions with SSE4.1 */
     PSI_CPU_AVX512 = 2, /* F, BW, VL, DQ with saved ZMM state, VAES, GFNI, VPCLMULQDQ */
     PSI_CPU_CLMUL = 4,  /* PCLMULQDQ */
+    PSI_CPU_AVX2 = 8,   /* with saved YMM state */
 };
 
 /* Set of enum psi_cpu. Zero on other architectures, and when TALLY_BACKEND=portable is in the environment. */

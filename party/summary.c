@@ -2,11 +2,14 @@
 /* What a run reports: numbers, the closing sentence, the summary as JSON (docs/summary.md), versions. No
  * identifier in any of it. */
 #include "party/figures.h"
+#include "psi/gf128.h"
 #include "psi/group.h"
+#include "psi/rlwe_ring.h"
 #include "psi/rowhash.h"
 #include "psi/sha256.h"
 #include "psi/subspace.h"
 
+#include <gmp.h>
 #include <inttypes.h>
 #include <openssl/crypto.h>
 #include <protobuf-c/protobuf-c.h>
@@ -22,12 +25,14 @@ const char *tally_version(void)
 
 static json_t *versions(void)
 {
-    return json_pack("{s:s, s:{s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s}}", "tally",
-                     TALLY_VERSION, "protocol", "min", WIRE_VERSION_MIN, "max", WIRE_VERSION_MAX, "libraries",
-                     "openssl", OpenSSL_version(OPENSSL_VERSION_STRING), "libsodium", sodium_version_string(),
-                     "protobuf-c", protobuf_c_version(), "utf8proc", utf8proc_version(), "jansson",
-                     JANSSON_VERSION, "backends", "group", psi_group()->name, "streams", psi_subspace()->name,
-                     "rows", psi_rowhash()->name, "sha256", psi_sha256_lanes()->name);
+    return json_pack(
+        "{s:s, s:{s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s, s:s}}", "tally",
+        TALLY_VERSION, "protocol", "min", WIRE_VERSION_MIN, "max", WIRE_VERSION_MAX, "libraries", "openssl",
+        OpenSSL_version(OPENSSL_VERSION_STRING), "libsodium", sodium_version_string(), "protobuf-c",
+        protobuf_c_version(), "utf8proc", utf8proc_version(), "jansson", JANSSON_VERSION, "gmp", gmp_version,
+        "backends", "group", psi_group()->name, "streams", psi_subspace()->name, "rows", psi_rowhash()->name,
+        "sha256", psi_sha256_lanes()->name, "shares", psi_gf128_lanes()->name, "polynomials",
+        psi_rlwe_ring()->name);
 }
 
 static char *dump(json_t *j)
@@ -174,10 +179,10 @@ static json_t *input_json(const tally_session *s)
             json_object_set_new(rejects, tally_reject_name(i),
                                 json_pack("{s:I, s:I}", "rows", (json_int_t)stats.by_reason[i], "first_line",
                                           (json_int_t)stats.first_line[i]));
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "rows", (json_int_t)stats.rows, "accepted",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "rows", (json_int_t)stats.rows, "accepted",
                      (json_int_t)stats.accepted, "items", (json_int_t)stats.items, "duplicates",
                      (json_int_t)(stats.accepted - stats.items), "rejected", (json_int_t)stats.rejected,
-                     "rejects", rejects);
+                     "clipped", (json_int_t)stats.clipped, "rejects", rejects);
 }
 
 static json_t *offer_json(const wire_terms *t)
@@ -197,6 +202,63 @@ static json_t *want_json(const wire_terms *t)
     return list;
 }
 
+static json_t *values_json(const wire_terms *t)
+{
+    json_t *list = json_array();
+    for (size_t k = 0; k < t->value_count; k++) {
+        const wire_value *v = &t->values[k];
+        char min[PSI_AGG_TEXT], max[PSI_AGG_TEXT];
+        psi_agg_sum_text(min, v->min, v->scale);
+        psi_agg_sum_text(max, v->max, v->scale);
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:i}", "column", v->name, "min", min, "max",
+                                              max, "scale", (int)v->scale));
+    }
+    return list;
+}
+
+static json_t *bands_json(const wire_terms *t)
+{
+    json_t *list = json_array();
+    for (size_t k = 0; k < t->band_count; k++) {
+        json_t *edges = json_array();
+        for (size_t i = 0; i < t->bands[k].count; i++) {
+            char edge[PSI_AGG_TEXT];
+            psi_agg_sum_text(edge, t->bands[k].edges[i], t->bands[k].scale);
+            json_array_append_new(edges, json_string(edge));
+        }
+        json_array_append_new(list, json_pack("{s:s, s:o}", "column", t->bands[k].name, "edges", edges));
+    }
+    return list;
+}
+
+static const char *scheme_used(const tally_session *s)
+{
+    const party_aggregate *a = &s->aggregate;
+    if (!a->figures)
+        return s->terms.scheme;
+    return a->plan.scheme == PSI_AHE_RLWE ? "rlwe" : "paillier";
+}
+
+/* What counts and sums have besides. */
+static void add_aggregate_terms(json_t *terms, const tally_session *s)
+{
+    const wire_terms *mine = &s->terms, *theirs = &s->peer_hello.terms;
+    int owner = mine->value_count > 0;
+    json_object_set_new(terms, "min_overlap", json_integer((json_int_t)mine->min_overlap));
+    if (s->function == TALLY_MATCH)
+        return;
+    json_object_set_new(terms, "epsilon",
+                        mine->epsilon_micro ? json_real((double)mine->epsilon_micro / 1e6) : json_null());
+    json_object_set_new(terms, "dummies", json_integer((json_int_t)mine->dummies));
+    if (s->function != TALLY_SUM)
+        return;
+    json_object_set_new(terms, "scheme", json_string(scheme_used(s)));
+    json_object_set_new(terms, "duplicates", json_string(owner ? mine->duplicates : theirs->duplicates));
+    json_object_set_new(terms, "values", values_json(owner ? mine : theirs));
+    json_object_set_new(terms, "bands", bands_json(owner ? mine : theirs));
+    json_object_set_new(terms, "bands_of_the_other_side", bands_json(owner ? theirs : mine));
+}
+
 static json_t *terms_json(const tally_session *s)
 {
     json_t *keys = json_array();
@@ -204,11 +266,14 @@ static json_t *terms_json(const tally_session *s)
         json_array_append_new(keys, json_string(s->terms.keys[k]));
     int sender = s->role == TALLY_SENDER;
     const wire_terms *theirs = &s->peer_hello.terms;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:i}", "role", s->terms.role, "function",
-                     s->terms.function, "protocol", party_protocol_name(s->chosen ? s->chosen : s->protocol),
-                     "security", s->terms.security, "reveal_to", s->terms.reveal, "keys", keys, "offer",
-                     offer_json(sender ? &s->terms : theirs), "want", want_json(sender ? theirs : &s->terms),
-                     "rows_per_person", (int)s->terms.rows_per_person);
+    json_t *terms = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:i}", "role", s->terms.role, "function", s->terms.function,
+        "protocol", party_protocol_name(s->chosen ? s->chosen : s->protocol), "security", s->terms.security,
+        "reveal_to", s->terms.reveal, "keys", keys, "offer", offer_json(sender ? &s->terms : theirs), "want",
+        want_json(sender ? theirs : &s->terms), "rows_per_person", (int)s->terms.rows_per_person);
+    if (terms)
+        add_aggregate_terms(terms, s);
+    return terms;
 }
 
 char *tally_session_summary_json(const tally_session *s)

@@ -261,12 +261,12 @@ class T:
         return p
 
     def spawn(self, role, where, port, *more, peer=None, input=None, key="id_number:cn-resident-id", identity=None, say=None,
-              timeout="5s", host="127.0.0.1", **party):
-        """One side of a match, as agency (sender) or bank (receiver). where: listen or connect. peer=False: no fingerprint; say: the
+              timeout="5s", host="127.0.0.1", command="match", **party):
+        """One side of a match (or another command), as agency (sender) or bank (receiver). where: listen or connect. peer=False: no fingerprint; say: the
         role it claims."""
         own = {"sender": "agency", "receiver": "bank"}[role]
         other = {"sender": "bank", "receiver": "agency"}[role]
-        args = ["match", "--role", say or role, "--" + where, f"{host}:{port}", "--identity", identity or own]
+        args = [command, "--role", say or role, "--" + where, f"{host}:{port}", "--identity", identity or own]
         if peer is not False:
             args += ["--peer", peer or self.pins[other]]
         args += ["--input", input or f"{role}.csv"]

@@ -27,6 +27,8 @@ unsigned psi_cpu_all(void)
     /* XCR0: SSE, AVX, opmask, upper halves and upper registers of ZMM are saved by the operating system. */
     unsigned lo, hi;
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+    if (bits(lo, 0x6) && bits(b, bit_AVX2))
+        found |= PSI_CPU_AVX2;
     if (bits(lo, 0xe6) && bits(b, bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ) &&
         bits(c, bit_VAES | bit_GFNI | bit_VPCLMULQDQ))
         found |= PSI_CPU_AVX512;

@@ -5,6 +5,7 @@
 
 enum psi_cpu {
     PSI_CPU_SHA = 1,    /* SHA extensions with SSE4.1 */
+    PSI_CPU_AVX2 = 4,   /* with saved YMM state */
     PSI_CPU_AVX512 = 2, /* F, BW, VL, DQ with saved ZMM state, VAES, GFNI, VPCLMULQDQ */
 };
 

@@ -4,6 +4,7 @@
 #include "psi/mem.h"
 #include "psi/mont_pair.h"
 #include "psi/paillier.h"
+#include "psi/pick.h"
 #include "psi/verify.h"
 
 #include <string.h>
@@ -15,11 +16,10 @@ enum { P = PSI_PAILLIER_P, N = PSI_PAILLIER_N, NN = PSI_PAILLIER_NN };
 #define WINDOW 6u
 #define ENTRIES (1u << WINDOW)
 #define WINDOWS ((ALPHA + WINDOW - 1) / WINDOW)
-#define BATCH 8u /* units encrypted together */
+#define BATCH PSI_PICK_ROWS /* units encrypted together */
 
-typedef mp_limb_t power[N];
-/* Two limbs: any 64-bit processor's vectors hold them. */
-typedef mp_limb_t pair __attribute__((vector_size(16)));
+typedef psi_pick_entry power;
+_Static_assert(N == PSI_PICK_LIMBS, "a power is an entry");
 
 struct psi_ahe_key {
     psi_ahe_base base;
@@ -37,7 +37,7 @@ typedef struct desk {
     mp_limb_t plain[BATCH][N]; /* two's complement */
     mp_limb_t alpha[BATCH][ALPHA / 64 + 1];
     mp_limb_t at[2][BATCH][N]; /* ciphertexts mod p^2, q^2 */
-    pair mask[ENTRIES][BATCH];
+    uint64_t digit[BATCH];
     mp_limb_t picked[BATCH][N];
     mp_limb_t out[NN];
     psi_wide values[BATCH];
@@ -142,28 +142,16 @@ static void pack(const psi_ahe_plan *plan, desk *d, size_t first, size_t n, psi_
     }
 }
 
-/* picked[u] = t[digit of alpha[u] at window i]: each power is read for all units, whatever their digits. */
+/* picked[u] = t[digit of alpha[u] at window i]. */
 static void pick(desk *d, const power *t, size_t i)
 {
     const size_t bit = i * WINDOW;
     for (size_t u = 0; u < BATCH; u++) {
         const mp_limb_t *a = d->alpha[u] + bit / 64; /* one limb beyond alpha, 0 */
         const unsigned s = bit % 64;
-        mp_limb_t digit = (a[0] >> s | (s ? a[1] << (64 - s) : 0)) & (ENTRIES - 1);
-        for (mp_limb_t e = 0; e < ENTRIES; e++)
-            d->mask[e][u] = (pair){0, 0} + psi_ct_barrier(0 - (((e ^ digit) - 1) >> 63));
+        d->digit[u] = (a[0] >> s | (s ? a[1] << (64 - s) : 0)) & (ENTRIES - 1);
     }
-    for (size_t k = 0; k < N; k += 2) {
-        pair x[BATCH] = {{0}};
-        for (size_t e = 0; e < ENTRIES; e++) {
-            pair entry;
-            memcpy(&entry, t[e] + k, sizeof entry);
-            for (size_t u = 0; u < BATCH; u++)
-                x[u] |= entry & d->mask[e][u];
-        }
-        for (size_t u = 0; u < BATCH; u++)
-            memcpy(d->picked[u] + k, &x[u], sizeof x[u]);
-    }
+    psi_pick()->rows(d->picked, t, ENTRIES, d->digit);
 }
 
 /* The pair of 1 + m N, N = p q: (1 + m q p) R = (R - p) + p (1 + m q R). */

@@ -15,7 +15,7 @@
 #define PSI_PAILLIER_N 48u     /* limbs of N, p^2, q^2 */
 #define PSI_PAILLIER_P 24u     /* limbs of p, q */
 #define PSI_PAILLIER_NN 96u    /* limbs of N^2 */
-#define PSI_PAILLIER_ROOTS 11u /* 11 log2(6370) = 139 >= 128 */
+#define PSI_PAILLIER_ROOTS 11u /* 11 log2(6370 / 1.5) = 132 >= 128 */
 #define PSI_PAILLIER_ROUGH 6370u
 #define PSI_PAILLIER_N_BYTES (8 * PSI_PAILLIER_N)
 #define PSI_PAILLIER_UNIT (8 * PSI_PAILLIER_NN)

@@ -345,11 +345,12 @@ static void test_units_of_a_sum(void)
 static void test_sums(void)
 {
     static const size_t rows[] = {0, 1, 2, 17, ROWS};
-    static const size_t columns[] = {1, 8, 3, 24, 2};
+    static const size_t columns[] = {1, 8, 3, COLUMNS, 2};
     uint8_t show[COLUMNS];
     for (size_t i = 0; i < 5; i++) {
         draw_columns(columns[i]);
         start(rows[i], columns[i], 1 + i % 3);
+        CU_ASSERT_EQUAL(plan.limbs > 1, columns[i] == COLUMNS);
         for (size_t r = 0; r < rows[i]; r++)
             group[r] = (uint8_t)unit_below((uint32_t)plan.groups + 1);
         encrypt_all();

@@ -435,25 +435,45 @@ static void test_merge(void)
         compare(g, show, NULL, NULL);
 }
 
-/* The same sums twice: other bytes, other masked figures, the same open ones. */
+/* A ciphertext mod N is y^N of its y: the plaintext is gone. */
+static void residue(mpz_t r, const uint8_t *unit)
+{
+    mpz_t n;
+    mpz_init(n);
+    mpz_import(n, 384, 1, 1, 0, 0, message);
+    mpz_import(r, UNIT, 1, 1, 0, 0, unit);
+    mpz_mod(r, r, n);
+    mpz_clear(n);
+}
+
+/* Rows encrypted twice, the same sums returned twice: other units, other y in them, other masked figures, the
+   same open ones. */
 static void test_fresh(void)
 {
     const uint8_t show[3] = {PSI_AHE_MASKED, PSI_AHE_OPEN, PSI_AHE_HIDDEN};
-    uint8_t first[UNIT], second[UNIT], figures[2][PSI_AHE_PLAIN];
+    uint8_t figures[2][PSI_AHE_PLAIN];
+    mpz_t y[5];
+    for (int i = 0; i < 5; i++)
+        mpz_init(y[i]);
     draw_columns(3);
-    start(4, 3, 1);
-    memset(group, 1, 4);
+    start(1, 3, 1);
+    group[0] = 1;
     encrypt_all();
-    memcpy(first, units, UNIT);
+    residue(y[0], units);
     encrypt_all();
-    CU_ASSERT_NOT_EQUAL(memcmp(first, units, UNIT), 0);
-    add_all();
-    CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, show, NULL, first), TALLY_OK);
-    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, first, plain, &why), TALLY_OK);
+    residue(y[1], units);
+    add_all(); /* the product is this one unit */
+    CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, show, NULL, sums), TALLY_OK);
+    residue(y[2], sums);
+    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, sums, plain, &why), TALLY_OK);
     memcpy(figures, plain, sizeof figures);
-    CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, show, NULL, second), TALLY_OK);
-    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, second, plain, &why), TALLY_OK);
-    CU_ASSERT_NOT_EQUAL(memcmp(first, second, UNIT), 0);
+    CU_ASSERT_EQUAL(psi_ahe_finish(adder, 0, show, NULL, sums), TALLY_OK);
+    residue(y[3], sums);
+    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, sums, plain, &why), TALLY_OK);
+    mpz_set_ui(y[4], 1); /* and none is that of an unblinded constant */
+    for (int i = 0; i < 5; i++)
+        for (int k = 0; k < i; k++)
+            CU_ASSERT_NOT_EQUAL(mpz_cmp(y[i], y[k]), 0);
     CU_ASSERT_NOT_EQUAL(memcmp(figures[0], plain[0], PSI_AHE_PLAIN), 0);
     CU_ASSERT_EQUAL(memcmp(figures[1], plain[1], PSI_AHE_PLAIN), 0);
     /* the later mask counts */
@@ -461,6 +481,8 @@ static void test_fresh(void)
     CU_ASSERT_EQUAL(psi_ahe_unmask(adder, 0, 0, figures[0], &sum), TALLY_ERR_MALFORMED);
     CU_ASSERT_EQUAL(psi_ahe_unmask(adder, 0, 0, plain[0], &sum), TALLY_OK);
     CU_ASSERT(sum == sum_of(0, 0));
+    for (int i = 0; i < 5; i++)
+        mpz_clear(y[i]);
 }
 
 /* Figures that are none, or lie just outside. */

@@ -53,8 +53,9 @@ static void test_search(void)
 static tally_status check(const uint8_t *bytes)
 {
     mp_limb_t n[N];
-    why = "";
-    return psi_paillier_check(n, &sid, bytes, &why);
+    tally_status st = psi_paillier_check(n, &sid, bytes, &why);
+    why = why ? why : "";
+    return st;
 }
 
 /* The roots are those of the statement, in the test's own words. */

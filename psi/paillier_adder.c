@@ -24,7 +24,7 @@ struct psi_ahe_adder {
     psi_mont mod, square; /* N, N^2: public */
     size_t first, count;  /* of the units of this add */
     const uint8_t *group;
-    psi_mont_work *work[LANES];
+    psi_mont_work *work[LANES];     /* of each task; merge and finish, one at a time, use the first */
     product *products;              /* lane, limb, group + 1; 0 takes the rows that are not selected */
     mp_limb_t (*masks)[MASK_WORDS]; /* group, column: of its last masked return */
 };

@@ -201,7 +201,9 @@ tally_status psi_paillier_secret_init(psi_paillier_secret *s, const mp_limb_t *p
     psi_mont_sub(pp, t, pp->one, t);
     psi_mont_add(pp, t, t, pp->one);
     psi_mont_mul(pp, x, x, t, w);
-    psi_mont_sqr(pp, s->qq_pp, x, w);
+    psi_mont_sqr(pp, x, x, w);
+    psi_mont_in(pp, s->qq_pp, x, w);
+    psi_mont_in(&s->half[0].mod, s->q_p, s->q_p, w);
 done:
     psi_wipe(wide_q, sizeof wide_q);
     psi_wipe(x, sizeof x);
@@ -209,8 +211,8 @@ done:
     return st;
 }
 
-/* out = b + m k for the k < M with b + m k = a mod M: n limbs each, 2 n at out; c is M, over = 1/m mod M in
-   Montgomery form. b < m < 2^(64 n) < 2 M. */
+/* out = b + m k for the k < M with b + m k = a mod M: n limbs each, 2 n at out; c is M, over = 1/m R^2
+   mod M. b < m < 2^(64 n) < 2 M. */
 static void garner(const psi_mont *c, const mp_limb_t *over, const mp_limb_t *m, mp_limb_t *out,
                    const mp_limb_t *a, const mp_limb_t *b, psi_mont_work *w)
 {
@@ -218,8 +220,7 @@ static void garner(const psi_mont *c, const mp_limb_t *over, const mp_limb_t *m,
     mp_limb_t k[N], low[NN] = {0};
     memcpy(low, b, c->n * sizeof *b);
     psi_mont_sub(c, k, a, b);
-    psi_mont_mul(c, k, k, over, w); /* Montgomery form times plain: plain */
-    psi_mont_in(c, k, k, w);
+    psi_mont_mul(c, k, k, over, w);
     psi_mont_out(c, k, k, w); /* in [0, M) */
     mpn_sec_mul(out, m, n, k, n, w->gmp);
     mpn_add_n(out, out, low, 2 * n);
@@ -236,11 +237,10 @@ void psi_paillier_join(const psi_paillier_secret *s, mp_limb_t *out, const mp_li
 void psi_paillier_join_squares(const psi_paillier_secret *s, mp_limb_t *out, const mp_limb_t *mod_pp,
                                const mp_limb_t *mod_qq, psi_mont_work *w)
 {
-    mp_limb_t a[N], b[N];
-    psi_mont_out(&s->half[0].square, a, mod_pp, w);
-    psi_mont_out(&s->half[1].square, b, mod_qq, w);
-    garner(&s->half[0].square, s->qq_pp, s->half[1].square.m, out, a, b, w);
-    psi_wipe(a, sizeof a);
+    mp_limb_t b[N];
+    memcpy(b, mod_qq, sizeof b);
+    reduce(b, s->half[1].square.m, N, 1); /* q^2 > 2^3072 / 2 */
+    garner(&s->half[0].square, s->qq_pp, s->half[1].square.m, out, mod_pp, b, w);
     psi_wipe(b, sizeof b);
 }
 

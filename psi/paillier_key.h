@@ -15,7 +15,7 @@
 #define PSI_PAILLIER_N 48u     /* limbs of N, p^2, q^2 */
 #define PSI_PAILLIER_P 24u     /* limbs of p, q */
 #define PSI_PAILLIER_NN 96u    /* limbs of N^2 */
-#define PSI_PAILLIER_ROOTS 11u /* 11 log2(6370) = 139 >= 128 */
+#define PSI_PAILLIER_ROOTS 11u /* 11 log2(6370 / 1.5) = 132 >= 128 */
 #define PSI_PAILLIER_ROUGH 6370u
 #define PSI_PAILLIER_N_BYTES (8 * PSI_PAILLIER_N)
 #define PSI_PAILLIER_UNIT (8 * PSI_PAILLIER_NN)
@@ -35,8 +35,8 @@ typedef struct psi_paillier_half {
 typedef struct psi_paillier_secret {
     mp_limb_t n[PSI_PAILLIER_N];     /* N: public */
     psi_paillier_half half[2];       /* p and q */
-    mp_limb_t q_p[PSI_PAILLIER_P];   /* 1/q mod p in Montgomery form */
-    mp_limb_t qq_pp[PSI_PAILLIER_N]; /* 1/q^2 mod p^2 in Montgomery form */
+    mp_limb_t q_p[PSI_PAILLIER_P];   /* 1/q R^2 mod p */
+    mp_limb_t qq_pp[PSI_PAILLIER_N]; /* 1/q^2 R^2 mod p^2 */
 } psi_paillier_secret;
 
 /*
@@ -54,7 +54,7 @@ tally_status psi_paillier_secret_init(psi_paillier_secret *s, const mp_limb_t *p
 /* The number in [0, N) from its residues, each in [0, p) or [0, q), 24 limbs. */
 void psi_paillier_join(const psi_paillier_secret *s, mp_limb_t *out, const mp_limb_t *mod_p,
                        const mp_limb_t *mod_q, psi_mont_work *w);
-/* The number in [0, N^2) from its residues mod p^2 and q^2, in Montgomery form, 48 limbs. */
+/* The number in [0, N^2) from numbers of 48 limbs that have its residues mod p^2 and q^2. */
 void psi_paillier_join_squares(const psi_paillier_secret *s, mp_limb_t *out, const mp_limb_t *mod_pp,
                                const mp_limb_t *mod_qq, psi_mont_work *w);
 /* The plaintext in [0, N) of a ciphertext of 96 limbs that is coprime to N. Constant time. */

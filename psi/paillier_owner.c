@@ -2,7 +2,9 @@
 /* The owner's side of Paillier-3072: encrypts rows by its primes and a table of powers, decrypts sums. */
 #include "psi/ct.h"
 #include "psi/mem.h"
+#include "psi/mont_pair.h"
 #include "psi/paillier.h"
+#include "psi/pick.h"
 #include "psi/verify.h"
 
 #include <string.h>
@@ -10,22 +12,22 @@
 enum { P = PSI_PAILLIER_P, N = PSI_PAILLIER_N, NN = PSI_PAILLIER_NN };
 
 #define ALPHA 512u /* bits of an exponent of h_s: docs/protocol-paillier.md */
-#define WINDOW                                                                                               \
-    6u /* bits taken at a time; a window's powers, 24 KB, are read once for all units of a batch             \
-        */
+/* Bits of alpha taken at a time. A window's powers, 24 KB, are read once for all units of a batch. */
+#define WINDOW 6u
 #define ENTRIES (1u << WINDOW)
 #define WINDOWS ((ALPHA + WINDOW - 1) / WINDOW)
-#define BATCH 8u /* units encrypted together */
+#define BATCH PSI_PICK_ROWS /* units encrypted together */
 
-typedef mp_limb_t power[N];
+typedef psi_pick_entry power;
+_Static_assert(N == PSI_PICK_LIMBS, "a power is an entry");
 
 struct psi_ahe_key {
     psi_ahe_base base;
     psi_sid sid;
     mp_limb_t nn[NN]; /* N^2 */
     psi_paillier_secret secret;
-    mp_limb_t factor[2][N];           /* N R^2 mod p^2, q^2: from m to m N in Montgomery form */
-    power table[2][WINDOWS][ENTRIES]; /* h_s^(e 2^(6 w)) mod p^2, q^2 in Montgomery form */
+    mp_limb_t factor[2][2][P];        /* q R^2, q R^3 mod p: from m to m q in Montgomery form; R = 2^1536 */
+    power table[2][WINDOWS][ENTRIES]; /* h_s^(e 2^(WINDOW i)) mod p^2, q^2, pairs (psi/mont_pair.h) */
 };
 
 /* What one call of encrypt works with: secret. */
@@ -35,7 +37,7 @@ typedef struct desk {
     mp_limb_t plain[BATCH][N]; /* two's complement */
     mp_limb_t alpha[BATCH][ALPHA / 64 + 1];
     mp_limb_t at[2][BATCH][N]; /* ciphertexts mod p^2, q^2 */
-    mp_limb_t mask[ENTRIES][BATCH];
+    uint64_t digit[BATCH];
     mp_limb_t picked[BATCH][N];
     mp_limb_t out[NN];
     psi_wide values[BATCH];
@@ -46,25 +48,32 @@ typedef struct desk {
 /* h_s = (-z^2)^N mod p^2 for a z of 3072 random bits, of which z mod p alone counts, and its powers. */
 static void make_table(psi_ahe_key *key, int side, psi_prg *prg, psi_mont_work *w)
 {
-    static const mp_limb_t zero[N];
-    const psi_mont *c = &key->secret.half[side].square;
+    static const mp_limb_t zero[N], r[N] = {[P] = 1};
+    const psi_paillier_half *half = &key->secret.half[side];
+    const psi_mont *c = &half->square;
     mp_limb_t base[N];
     psi_prg_bytes(prg, base, sizeof base);
     psi_mont_in(c, base, base, w);
     psi_mont_sqr(c, base, base, w);
     psi_mont_sub(c, base, zero, base);
     psi_mont_pow(c, base, base, key->secret.n, PSI_PAILLIER_BITS, w);
+    psi_mont_mul(c, base, base, r, w); /* R h_s: the Montgomery form has R^2 */
+    psi_mont_in(c, base, base, w);
+    psi_mont_out(c, base, base, w);
+    psi_pair_split(&half->mod, base, base, half->exact, w);
     for (size_t i = 0; i < WINDOWS; i++) {
         power *t = key->table[side][i];
-        memcpy(t[0], c->one, sizeof t[0]);
+        memcpy(t[0], half->mod.one, P * sizeof(mp_limb_t)); /* R = (R - p) + p */
+        t[0][P] = 1;
         memcpy(t[1], base, sizeof t[1]);
         for (size_t e = 2; e < ENTRIES; e++)
-            psi_mont_mul(c, t[e], t[e - 1], base, w);
-        psi_mont_mul(c, base, t[ENTRIES - 1], base, w);
+            psi_pair_mul(&half->mod, t[e], t[e - 1], base, w);
+        psi_pair_mul(&half->mod, base, t[ENTRIES - 1], base, w);
     }
     psi_wipe(base, sizeof base);
-    psi_mont_in(c, key->factor[side], key->secret.n, w);
-    psi_mont_in(c, key->factor[side], key->factor[side], w);
+    psi_mont_in(&half->mod, key->factor[side][0], key->secret.half[!side].prime, w);
+    psi_mont_in(&half->mod, key->factor[side][0], key->factor[side][0], w);
+    psi_mont_in(&half->mod, key->factor[side][1], key->factor[side][0], w);
 }
 
 tally_status psi_paillier_key_new(psi_ahe_key **out, const psi_ahe_plan *plan, const psi_sid *sid)
@@ -133,48 +142,53 @@ static void pack(const psi_ahe_plan *plan, desk *d, size_t first, size_t n, psi_
     }
 }
 
-/* picked[u] = t[digit of alpha[u] at window i]: each power is read for all units, whatever their digits. */
+/* picked[u] = t[digit of alpha[u] at window i]. */
 static void pick(desk *d, const power *t, size_t i)
 {
     const size_t bit = i * WINDOW;
     for (size_t u = 0; u < BATCH; u++) {
         const mp_limb_t *a = d->alpha[u] + bit / 64; /* one limb beyond alpha, 0 */
         const unsigned s = bit % 64;
-        mp_limb_t digit = (a[0] >> s | (s ? a[1] << (64 - s) : 0)) & (ENTRIES - 1);
-        for (mp_limb_t e = 0; e < ENTRIES; e++)
-            d->mask[e][u] = psi_ct_barrier(0 - (((e ^ digit) - 1) >> 63));
+        d->digit[u] = (a[0] >> s | (s ? a[1] << (64 - s) : 0)) & (ENTRIES - 1);
     }
-    for (size_t k = 0; k < N; k += 2) {
-        mp_limb_t x[BATCH][2] = {{0}};
-        for (size_t e = 0; e < ENTRIES; e++)
-            for (size_t u = 0; u < BATCH; u++) {
-                x[u][0] |= t[e][k] & d->mask[e][u];
-                x[u][1] |= t[e][k + 1] & d->mask[e][u];
-            }
-        for (size_t u = 0; u < BATCH; u++)
-            memcpy(d->picked[u] + k, x[u], sizeof x[u]);
-    }
+    psi_pick()->rows(d->picked, t, ENTRIES, d->digit);
 }
 
-/* at[side] = (1 + m N) h_s^alpha mod p^2, in Montgomery form. */
+/* The pair of 1 + m N, N = p q: (1 + m q p) R = (R - p) + p (1 + m q R). */
+static void start_half(const psi_ahe_key *key, desk *d, int side, mp_limb_t *x, const mp_limb_t *m)
+{
+    static const mp_limb_t one[P] = {1};
+    const psi_mont *c = &key->secret.half[side].mod;
+    const mp_limb_t *low = key->factor[side][0], *high = key->factor[side][1];
+    mp_limb_t *y = x + P, *t = d->picked[0];
+    psi_mont_mul(c, t, m + P, high, &d->mont);
+    psi_mont_mul(c, y, m, low, &d->mont);
+    psi_mont_add(c, y, y, t);
+    /* The limbs of m hold m + R^2 if m is negative, and R^2 q R = high. */
+    mp_limb_t negative = psi_ct_barrier(0 - (m[N - 1] >> 63));
+    for (size_t k = 0; k < P; k++)
+        t[k] = high[k] & negative;
+    psi_mont_sub(c, y, y, t);
+    psi_mont_add(c, y, y, one);
+    memcpy(x, c->one, P * sizeof *x);
+}
+
+/* at[side] = a number of 48 limbs that is (1 + m N) h_s^alpha mod p^2. */
 static void encrypt_half(const psi_ahe_key *key, desk *d, int side, size_t n)
 {
-    const psi_mont *c = &key->secret.half[side].square;
-    const mp_limb_t *factor = key->factor[side];
+    static const mp_limb_t r[N] = {[P] = 1};
+    const psi_paillier_half *half = &key->secret.half[side];
     mp_limb_t(*x)[N] = d->at[side];
-    for (size_t u = 0; u < n; u++) {
-        /* The limbs of m hold m + 2^3072 if m is negative, and 2^3072 N R = factor. */
-        psi_mont_mul(c, x[u], d->plain[u], factor, &d->mont);
-        mp_limb_t negative = psi_ct_barrier(0 - (d->plain[u][N - 1] >> 63));
-        for (size_t k = 0; k < N; k++)
-            d->picked[0][k] = factor[k] & negative;
-        psi_mont_sub(c, x[u], x[u], d->picked[0]);
-        psi_mont_add(c, x[u], x[u], c->one);
-    }
+    for (size_t u = 0; u < n; u++)
+        start_half(key, d, side, x[u], d->plain[u]);
     for (size_t i = 0; i < WINDOWS; i++) {
         pick(d, key->table[side][i], i);
         for (size_t u = 0; u < n; u++)
-            psi_mont_mul(c, x[u], x[u], d->picked[u], &d->mont);
+            psi_pair_mul(&half->mod, x[u], x[u], d->picked[u], &d->mont);
+    }
+    for (size_t u = 0; u < n; u++) {
+        psi_pair_join(&half->mod, x[u], x[u], &d->mont);
+        psi_mont_mul(&half->square, x[u], x[u], r, &d->mont); /* R / 2^3072 = 1 / R */
     }
 }
 

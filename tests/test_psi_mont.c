@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Montgomery arithmetic against GMP's integers: random operands and those at the ends. */
 #include "psi/mem.h"
-#include "psi/mont.h"
+#include "psi/mont_pair.h"
 #include "tests/unit.h"
 
 #include <string.h>
@@ -166,6 +166,71 @@ static void test_pow(void)
     CU_ASSERT_EQUAL(wrong, 0);
 }
 
+/* x + p y of a pair of n limbs each. */
+static void set_pair(mpz_t to, const mp_limb_t *a)
+{
+    set(z, a + c.n, c.n);
+    mpz_mul(z, z, m);
+    set(to, a, c.n);
+    mpz_add(to, to, z);
+}
+
+/* Products and conversions modulo p^2, for p with both top bits set; halves at their ends as well. */
+static void test_pairs(void)
+{
+    static const size_t lengths[] = {1, 2, 24};
+    mp_limb_t a[MAX], b[MAX], out[MAX], p[MAX], exact[MAX];
+    size_t wrong = 0;
+    mpz_t square, inverse;
+    mpz_inits(square, inverse, NULL);
+    for (size_t l = 0; l < 3; l++)
+        for (unsigned shape = 0; shape < 4; shape++) {
+            size_t n = lengths[l];
+            unit_random(p, sizeof p);
+            if (shape == 1)
+                memset(p, 0xff, sizeof p);
+            if (shape == 2)
+                memset(p, 0, sizeof p);
+            p[0] |= shape == 3 ? ~(mp_limb_t)0 : 1;
+            p[n - 1] |= (mp_limb_t)3 << 62;
+            psi_mont_init(&c, p, n);
+            set(m, p, n);
+            mpz_set_ui(r, 1);
+            mpz_mul_2exp(r, r, 64 * n);
+            mpz_invert(r_inverse, m, r);
+            memset(exact, 0, sizeof exact);
+            mpz_export(exact, NULL, -1, 8, 0, 0, r_inverse);
+            mpz_mul(square, m, m);
+            mpz_invert(inverse, r, square);
+            for (int i = 0; i < 400; i++) {
+                operand(a);
+                operand(a + n);
+                operand(b);
+                operand(b + n);
+                set_pair(x, a);
+                set_pair(y, b);
+                mpz_mul(y, x, y);
+                mpz_mul(y, y, inverse);
+                psi_pair_mul(&c, out, a, b, w);
+                set_pair(x, out);
+                wrong += !mpz_congruent_p(x, y, square);
+                psi_pair_mul(&c, a, a, b, w); /* in place */
+                wrong += memcmp(a, out, 2 * n * sizeof *a) != 0;
+                psi_pair_join(&c, b, out, w);
+                set(y, b, 2 * n);
+                wrong += mpz_cmp(x, y) != 0;
+                mpz_mod(y, y, square);
+                memset(b, 0, sizeof b);
+                mpz_export(b, NULL, -1, 8, 0, 0, y);
+                psi_pair_split(&c, b, b, exact, w); /* in place */
+                set_pair(x, b);
+                wrong += mpz_cmp(x, y) != 0;
+            }
+        }
+    CU_ASSERT_EQUAL(wrong, 0);
+    mpz_clears(square, inverse, NULL);
+}
+
 static void test_limbs(void)
 {
     uint8_t bytes[16], back[16];
@@ -192,8 +257,11 @@ static void test_faults(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {
-        {"operations", test_operations}, {"pow", test_pow}, {"limbs", test_limbs}, {"faults", test_faults}};
+    static const unit_test tests[] = {{"operations", test_operations},
+                                      {"pow", test_pow},
+                                      {"pairs", test_pairs},
+                                      {"limbs", test_limbs},
+                                      {"faults", test_faults}};
     mpz_inits(m, r, r_inverse, x, y, z, NULL);
     w = psi_mont_work_new();
     int status = w ? unit_main(argc, argv, "psi_mont", tests, sizeof tests / sizeof *tests) : 1;

@@ -105,7 +105,7 @@ static void test_constants(void)
         v = i == 0 ? 0 : i == 1 ? q - 1 : v;
         const int64_t residues[2] = {mod((psi_wide)v, q0), mod((psi_wide)v, q1)};
         CU_ASSERT(psi_rlwe_join(residues) == v);
-        psi_wide big = ((psi_wide)signed_below(57) << 56) + signed_below(56);
+        psi_wide big = (psi_wide)signed_below(57) * ((psi_wide)1 << 56) + signed_below(56);
         CU_ASSERT_EQUAL(psi_rlwe_mod(big, &psi_rlwe_primes[i & 1]), mod(big, psi_rlwe_primes[i & 1].q));
     }
 }

@@ -67,10 +67,22 @@ psi_uwide psi_rlwe_limb_plain(const psi_rlwe_limb *limb, uint64_t m)
     return limb->delta * m + (((psi_uwide)m * limb->remainder64) >> 64);
 }
 
-int64_t psi_rlwe_limb_rest(const psi_rlwe_limb *limb, uint64_t m, uint16_t coin)
+void psi_rlwe_limb_digits(const psi_rlwe_limb *limb, const psi_wide value[PSI_RLWE_N],
+                          const uint8_t coins[2 * PSI_RLWE_N], int64_t digit[PSI_RLWE_N],
+                          int64_t rest[PSI_RLWE_N])
 {
-    uint64_t up = (uint64_t)coin << 48 | (uint64_t)1 << 47;
-    return (int64_t)(((psi_uwide)m * limb->remainder64 + up) >> 64);
+    const psi_rlwe_limb copy = *limb;
+    if (copy.index == 0)
+        for (size_t j = 0; j < PSI_RLWE_N; j++)
+            digit[j] = (int64_t)((uint64_t)value[j] & (copy.p - 1));
+    else
+        for (size_t j = 0; j < PSI_RLWE_N; j++)
+            digit[j] = (int64_t)psi_rlwe_limb_residue(&copy, value[j]);
+    for (size_t j = 0; j < PSI_RLWE_N; j++) {
+        uint64_t coin = (uint64_t)coins[2 * j] << 48 | (uint64_t)coins[2 * j + 1] << 56;
+        psi_uwide up = coin | (uint64_t)1 << 47;
+        rest[j] = (int64_t)(((psi_uwide)(uint64_t)digit[j] * copy.remainder64 + up) >> 64);
+    }
 }
 
 uint64_t psi_rlwe_limb_uniform(psi_prg *prg, const psi_rlwe_limb *limb)
@@ -96,12 +108,12 @@ uint64_t psi_rlwe_limb_open(const psi_rlwe_limb *limb, psi_uwide y, psi_wide *no
      */
     psi_uwide product = (y >> 42) * limb->reciprocal + ((psi_uwide)1 << (126 - limb->bits));
     uint64_t m = (uint64_t)(product >> (127 - limb->bits));
-    uint64_t over = psi_ct_barrier(0 - (uint64_t)(((psi_uwide)(limb->p - 1) - m) >> 127)); /* m = p is 0 */
+    m -= limb->p & psi_ct_barrier(0 - (((limb->p - 1) - m) >> 63)); /* m = p is 0 */
     psi_wide q = (psi_wide)PSI_RLWE_Q, e = (psi_wide)y - (psi_wide)psi_rlwe_limb_plain(limb, m);
     e -= q & ((q / 2 - e) >> 127);
     e += q & ((q / 2 + e) >> 127);
     *noise = e;
-    return m - (limb->p & over);
+    return m;
 }
 
 uint64_t psi_rlwe_limb_join(psi_wide *x, const psi_rlwe_limb *limbs, unsigned n, const uint64_t *residues,

@@ -35,9 +35,13 @@ void psi_rlwe_limb_init(psi_rlwe_limb *limb, unsigned index, unsigned bits);
 uint64_t psi_rlwe_limb_residue(const psi_rlwe_limb *limb, psi_wide x);
 /* q * m / p, rounded down up to 1: what a plaintext m in [0, p] stands for. Below 2^106. */
 psi_uwide psi_rlwe_limb_plain(const psi_rlwe_limb *limb, uint64_t m);
-/* The part of it that is not delta * m, rounded up or down at random so that it is right on average: coin is
- * uniform in [0, 2^16). Below 2^46. */
-int64_t psi_rlwe_limb_rest(const psi_rlwe_limb *limb, uint64_t m, uint16_t coin);
+/*
+ * 4096 plaintexts of values, each as delta * digit + rest: digit the residue in [0, p), rest below 2^46 and
+ * rounded up or down at random so that it is right on average. coins: two uniform bytes for each value.
+ */
+void psi_rlwe_limb_digits(const psi_rlwe_limb *limb, const psi_wide value[PSI_RLWE_N],
+                          const uint8_t coins[2 * PSI_RLWE_N], int64_t digit[PSI_RLWE_N],
+                          int64_t rest[PSI_RLWE_N]);
 /* Uniform in [0, p) up to 2^-82. */
 uint64_t psi_rlwe_limb_uniform(psi_prg *prg, const psi_rlwe_limb *limb);
 /* Uniform in [-B, B). */

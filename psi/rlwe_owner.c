@@ -75,12 +75,9 @@ static void digits(room *r, const psi_rlwe_limb *limb)
 {
     psi_rlwe_errors(&r->prg, r->error);
     psi_prg_bytes(&r->prg, r->coins, sizeof r->coins);
-    for (size_t j = 0; j < N; j++) {
-        uint64_t m = psi_rlwe_limb_residue(limb, r->value[j]);
-        uint16_t coin = (uint16_t)(r->coins[2 * j] | r->coins[2 * j + 1] << 8);
-        r->digit[j] = (int64_t)m;
-        r->small[j] = r->error[j] + psi_rlwe_limb_rest(limb, m, coin);
-    }
+    psi_rlwe_limb_digits(limb, r->value, r->coins, r->digit, r->small);
+    for (size_t j = 0; j < N; j++)
+        r->small[j] += r->error[j];
 }
 
 /* b = a * s + e + q v / p, at the points of both primes. */

@@ -37,16 +37,22 @@ uint64_t psi_rlwe_unpack(int64_t *x, const uint8_t in[PSI_RLWE_SHARE], size_t at
     uint64_t bad = 0, top = (uint64_t)psi_rlwe_primes[prime].q - 1;
     PSI_CHECK(at % 8 == 0 && n % 8 == 0 && at + n <= N);
     in += at / 8 * PSI_RLWE_RESIDUE;
-    for (size_t j = 0; j < n; j += 8, in += PSI_RLWE_RESIDUE)
+    for (size_t j = 0; j < n; j += 8, in += PSI_RLWE_RESIDUE) {
+        uint64_t w[7] = {0};
+        memcpy(w, in, PSI_RLWE_RESIDUE);
+        const uint64_t v[8] = {w[0],
+                               w[0] >> 53 | w[1] << 11,
+                               w[1] >> 42 | w[2] << 22,
+                               w[2] >> 31 | w[3] << 33,
+                               w[3] >> 20 | w[4] << 44,
+                               w[4] >> 9,
+                               w[4] >> 62 | w[5] << 2,
+                               w[5] >> 51 | w[6] << 13};
         for (unsigned i = 0; i < 8; i++) {
-            /* Residue i starts at bit 5 i % 8 of byte 53 i / 8; the last one has seven bytes, the others
-               eight and more to read. */
-            uint64_t word = 0;
-            memcpy(&word, in + PSI_RLWE_RESIDUE * i / 8, i == 7 ? 7 : 8);
-            word = word >> (PSI_RLWE_RESIDUE * i % 8) & MASK;
-            bad |= (top - word) >> 63;
-            x[j + i] = (int64_t)word;
+            bad |= (top - (v[i] & MASK)) >> 63;
+            x[j + i] = (int64_t)(v[i] & MASK);
         }
+    }
     return bad;
 }
 

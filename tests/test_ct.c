@@ -347,104 +347,105 @@ static void test_shamir_label(void)
     CU_ASSERT(same(a, b, sizeof a));
     party_overlap_free(joined);
     party_overlap_free(o);
+}
 
-    static void paillier_values(void *user, size_t first, size_t n, size_t c, psi_wide *out)
-    {
-        (void)user;
-        for (size_t i = 0; i < n; i++)
-            out[i] = (psi_wide)(first + i) * 100 - (psi_wide)c;
-        PSI_SECRET(out, n * sizeof *out);
+static void paillier_values(void *user, size_t first, size_t n, size_t c, psi_wide *out)
+{
+    (void)user;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (psi_wide)(first + i) * 100 - (psi_wide)c;
+    PSI_SECRET(out, n * sizeof *out);
+}
+
+/*
+ * Both sides of Paillier on two rows. The primes are given (their search runs in variable time) and
+ * marked by the library, as are exponents, masks and what rerandomises; values and groups are marked
+ * here.
+ */
+static void test_paillier(void)
+{
+    static psi_ahe_plan plan = {
+        .scheme = PSI_AHE_PAILLIER, .columns = 3, .groups = 2, .rows = 2, .selected = 2};
+    static const uint8_t show[3] = {PSI_AHE_OPEN, PSI_AHE_MASKED, PSI_AHE_HIDDEN};
+    uint8_t bytes[192], message[PSI_PAILLIER_KEY_BYTES], units[2 * PSI_PAILLIER_UNIT];
+    uint8_t plain[2][PSI_AHE_PLAIN], group[2] = {2, 1};
+    mp_limb_t p[PSI_PAILLIER_P], q[PSI_PAILLIER_P];
+    psi_wide noise[3] = {5, -5, 0}, sum;
+    const char *why;
+    size_t bad;
+    psi_ahe_key *key;
+    psi_ahe_adder *adder;
+    unit_hex(bytes, sizeof bytes, paillier_prime_p);
+    psi_limbs_read(p, PSI_PAILLIER_P, bytes);
+    unit_hex(bytes, sizeof bytes, paillier_prime_q);
+    psi_limbs_read(q, PSI_PAILLIER_P, bytes);
+    psi_paillier_set_primes(p, q);
+    for (size_t c = 0; c < plan.columns; c++)
+        plan.column[c] = (psi_ahe_column){-1000, 1000, 10};
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_plan_init(&plan, &why), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_key_new(&key, &plan, &sid), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_key_message(key, message), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_encrypt(key, 0, 2, paillier_values, NULL, units), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_adder_new(&adder, &plan, &sid, message, &why), TALLY_OK);
+    PSI_SECRET(group, sizeof group);
+    PSI_SECRET(noise, sizeof noise);
+    CU_ASSERT_EQUAL(psi_ahe_add_prepare(adder, 0, 2, group), TALLY_OK);
+    for (size_t t = 0; t < plan.tasks; t++)
+        CU_ASSERT_EQUAL(psi_ahe_add_task(adder, t, units, &bad, &why), TALLY_OK);
+    CU_ASSERT_EQUAL(psi_ahe_merge(adder, 1, 0), TALLY_OK);
+    CU_ASSERT_EQUAL(psi_ahe_finish(adder, 1, show, noise, units), TALLY_OK);
+    CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, units, plain, &why), TALLY_OK);
+    CU_ASSERT(psi_ahe_open(plain[0]) == 105);
+    psi_ahe_plain_add(&plan, 1, plain[1], 1);
+    CU_ASSERT_EQUAL(psi_ahe_unmask(adder, 1, 1, plain[1], &sum), TALLY_OK);
+    PSI_DECLASSIFY(&sum, sizeof sum);
+    CU_ASSERT(sum == 94);
+    psi_ahe_adder_free(adder);
+    psi_ahe_key_free(key);
+    psi_paillier_set_primes(NULL, NULL);
+}
+
+/* The controls: one secret bit decides a branch, or an address. Status 0 unless valgrind objects. */
+static int leak(const char *how)
+{
+    static const char table[256] = {1, 2, 3};
+    if (psi_prg_init(&prg))
+        return 2;
+    psi_scalar_random(&k, &prg);
+    volatile int sink = 0;
+    if (strcmp(how, "branch") == 0) {
+        if (k.b[0] & 1)
+            sink = 1;
+    } else {
+        sink = table[k.b[0]];
     }
+    (void)sink;
+    return 0;
+}
 
-    /*
-     * Both sides of Paillier on two rows. The primes are given (their search runs in variable time) and
-     * marked by the library, as are exponents, masks and what rerandomises; values and groups are marked
-     * here.
-     */
-    static void test_paillier(void)
-    {
-        static psi_ahe_plan plan = {
-            .scheme = PSI_AHE_PAILLIER, .columns = 3, .groups = 2, .rows = 2, .selected = 2};
-        static const uint8_t show[3] = {PSI_AHE_OPEN, PSI_AHE_MASKED, PSI_AHE_HIDDEN};
-        uint8_t bytes[192], message[PSI_PAILLIER_KEY_BYTES], units[2 * PSI_PAILLIER_UNIT];
-        uint8_t plain[2][PSI_AHE_PLAIN], group[2] = {2, 1};
-        mp_limb_t p[PSI_PAILLIER_P], q[PSI_PAILLIER_P];
-        psi_wide noise[3] = {5, -5, 0}, sum;
-        const char *why;
-        size_t bad;
-        psi_ahe_key *key;
-        psi_ahe_adder *adder;
-        unit_hex(bytes, sizeof bytes, paillier_prime_p);
-        psi_limbs_read(p, PSI_PAILLIER_P, bytes);
-        unit_hex(bytes, sizeof bytes, paillier_prime_q);
-        psi_limbs_read(q, PSI_PAILLIER_P, bytes);
-        psi_paillier_set_primes(p, q);
-        for (size_t c = 0; c < plan.columns; c++)
-            plan.column[c] = (psi_ahe_column){-1000, 1000, 10};
-        CU_ASSERT_EQUAL_FATAL(psi_ahe_plan_init(&plan, &why), TALLY_OK);
-        CU_ASSERT_EQUAL_FATAL(psi_ahe_key_new(&key, &plan, &sid), TALLY_OK);
-        CU_ASSERT_EQUAL_FATAL(psi_ahe_key_message(key, message), TALLY_OK);
-        CU_ASSERT_EQUAL_FATAL(psi_ahe_encrypt(key, 0, 2, paillier_values, NULL, units), TALLY_OK);
-        CU_ASSERT_EQUAL_FATAL(psi_ahe_adder_new(&adder, &plan, &sid, message, &why), TALLY_OK);
-        PSI_SECRET(group, sizeof group);
-        PSI_SECRET(noise, sizeof noise);
-        CU_ASSERT_EQUAL(psi_ahe_add_prepare(adder, 0, 2, group), TALLY_OK);
-        for (size_t t = 0; t < plan.tasks; t++)
-            CU_ASSERT_EQUAL(psi_ahe_add_task(adder, t, units, &bad, &why), TALLY_OK);
-        CU_ASSERT_EQUAL(psi_ahe_merge(adder, 1, 0), TALLY_OK);
-        CU_ASSERT_EQUAL(psi_ahe_finish(adder, 1, show, noise, units), TALLY_OK);
-        CU_ASSERT_EQUAL(psi_ahe_decrypt(key, show, units, plain, &why), TALLY_OK);
-        CU_ASSERT(psi_ahe_open(plain[0]) == 105);
-        psi_ahe_plain_add(&plan, 1, plain[1], 1);
-        CU_ASSERT_EQUAL(psi_ahe_unmask(adder, 1, 1, plain[1], &sum), TALLY_OK);
-        PSI_DECLASSIFY(&sum, sizeof sum);
-        CU_ASSERT(sum == 94);
-        psi_ahe_adder_free(adder);
-        psi_ahe_key_free(key);
-        psi_paillier_set_primes(NULL, NULL);
-    }
-
-    /* The controls: one secret bit decides a branch, or an address. Status 0 unless valgrind objects. */
-    static int leak(const char *how)
-    {
-        static const char table[256] = {1, 2, 3};
-        if (psi_prg_init(&prg))
-            return 2;
-        psi_scalar_random(&k, &prg);
-        volatile int sink = 0;
-        if (strcmp(how, "branch") == 0) {
-            if (k.b[0] & 1)
-                sink = 1;
-        } else {
-            sink = table[k.b[0]];
-        }
-        (void)sink;
+int main(int argc, char **argv)
+{
+    static const unit_test tests[] = {{"item", test_item},
+                                      {"equal", test_equal},
+                                      {"scalars", test_scalars},
+                                      {"ecdh", test_ecdh},
+                                      {"oprf", test_oprf},
+                                      {"match", test_match},
+                                      {"ot", test_ot},
+                                      {"ggm", test_ggm},
+                                      {"columns", test_columns},
+                                      {"vole-sender", test_vole_sender},
+                                      {"laplace", test_laplace},
+                                      {"shamir-field", test_shamir_field},
+                                      {"shamir", test_shamir},
+                                      {"shamir-label", test_shamir_label},
+                                      {"paillier", test_paillier}};
+    if (argc == 3 && strcmp(argv[1], "leak") == 0)
+        return leak(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "list") == 0) {
+        for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
+            puts(tests[i].name);
         return 0;
     }
-
-    int main(int argc, char **argv)
-    {
-        static const unit_test tests[] = {{"item", test_item},
-                                          {"equal", test_equal},
-                                          {"scalars", test_scalars},
-                                          {"ecdh", test_ecdh},
-                                          {"oprf", test_oprf},
-                                          {"match", test_match},
-                                          {"ot", test_ot},
-                                          {"ggm", test_ggm},
-                                          {"columns", test_columns},
-                                          {"vole-sender", test_vole_sender},
-                                          {"laplace", test_laplace},
-                                          {"shamir-field", test_shamir_field},
-                                          {"shamir", test_shamir},
-                                          {"shamir-label", test_shamir_label},
-                                          {"paillier", test_paillier}};
-        if (argc == 3 && strcmp(argv[1], "leak") == 0)
-            return leak(argv[2]);
-        if (argc == 2 && strcmp(argv[1], "list") == 0) {
-            for (size_t i = 0; i < sizeof tests / sizeof *tests; i++)
-                puts(tests[i].name);
-            return 0;
-        }
-        return unit_main(argc, argv, "ct", tests, sizeof tests / sizeof *tests);
-    }
+    return unit_main(argc, argv, "ct", tests, sizeof tests / sizeof *tests);
+}

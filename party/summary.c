@@ -135,7 +135,10 @@ static void add_columns_sentence(tally_session *s)
                                  f->columns[c].name);
     if (left)
         used += (size_t)snprintf(s->learned + used, sizeof s->learned - used, " and %zu more", left);
-    snprintf(s->learned + used, sizeof s->learned - used, ".");
+    used += (size_t)snprintf(s->learned + used, sizeof s->learned - used, ".");
+    if (f->minimum && used < sizeof s->learned)
+        snprintf(s->learned + used, sizeof s->learned - used,
+                 " Fewer than %" PRIu32 " matching identifiers would have opened none of them.", f->minimum);
 }
 
 void party_learned_sentence(tally_session *s)

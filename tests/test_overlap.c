@@ -400,25 +400,10 @@ static void test_failures(void)
 
 /* ---- Two sessions ------------------------------------------------------------------------------------- */
 
-/* Gives a side's form a minimum when the side has said which protocol it chose: the terms are compared then,
- * and nothing of the protocol is sent. */
 typedef struct agreed {
-    tally_session *session;
-    uint32_t minimum;
     size_t entry; /* bytes of an entry of tags */
     size_t spoil; /* byte of each entry that is altered, counted from its end; 0: none */
 } agreed;
-
-static void agree(void *user, int level, const char *line)
-{
-    const agreed *a = user;
-    party_form *f = &a->session->form;
-    (void)level;
-    if (strncmp(line, "protocol ", 9) != 0)
-        return;
-    f->minimum = a->minimum;
-    f->sealed += PARTY_SHARE;
-}
 
 static void spoil(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
 {
@@ -460,8 +445,8 @@ static void check_run(enum tally_protocol protocol, enum tally_reveal reveal, un
         tally_session_on_match(p.side[i].session, NULL, NULL);
         tally_session_set_threads(p.side[i].session, 2);
         size_t tag = protocol == TALLY_VOLE ? psi_tag_bytes(100, 100) : PSI_MALICIOUS_TAG;
-        a[i] = (agreed){p.side[i].session, minimum, tag + 1 + 2 + 5 + 32, i == PAIR_SENDER ? altered : 0};
-        tally_session_on_log(p.side[i].session, agree, &a[i]);
+        a[i] = (agreed){tag + 1 + 2 + 5 + 32, i == PAIR_SENDER ? altered : 0};
+        CU_ASSERT_EQUAL(tally_session_set_min_overlap(p.side[i].session, minimum, NULL), TALLY_OK);
         p.side[i].tap.on_frame = spoil;
         p.side[i].tap.user = &a[i];
     }

@@ -113,3 +113,27 @@ def refused(t):
         p.wait()
         t.failed(p, 1, text)
     t.clean(before)
+
+
+@test
+def minimum(t):
+    """With a minimum overlap fewer matches open no column; both sides have to say the same."""
+    want = write(t)
+    n = len(MATCHED)
+    before = t.files()
+    for protocol in ("ecdh", "vole"):
+        s, r = t.pair(sender=OFFER, receiver=[*WANT, "-o", f"{protocol}.csv"], both=["--protocol", protocol, "--min-overlap", str(n)])
+        if t.good(s, r):
+            t.equal(t.read(f"{protocol}.csv"), want, "columns at the minimum")
+            t.check(f"Fewer than {n} matching identifiers would have opened none" in r.err, f"the minimum is not in the sentence: {r.last()}")
+        s, r = t.pair(sender=OFFER, receiver=[*WANT, "-o", "none.csv"], both=["--protocol", protocol, "--min-overlap", str(n + 1)])
+        t.failed(r, 4, "fewer than the minimum overlap", hint=False)
+        t.check(not t.exists("none.csv"), "an output below the minimum")
+    s, r = t.pair(sender=[*OFFER, "--min-overlap", "3"], receiver=[*WANT, "-o", "none.csv"])
+    t.failed(s, 2, "min-overlap: here 3, there none")
+    t.failed(r, 2, "min-overlap: here none, there 3")
+    for role, options, text in (("receiver", ["-o", "x.csv", "--min-overlap", "5"], "--min-overlap needs --offer or --want"), ("sender", [*OFFER, "--min-overlap", "1001"], "between 2 and 1000")):
+        p = t.spawn(role, "connect", 9, *options, timeout="2s")
+        p.wait()
+        t.failed(p, 1, text)
+    t.clean(before, ("ecdh.csv", "vole.csv"))

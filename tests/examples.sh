@@ -44,6 +44,16 @@ END
         grep -q '^court: The other side learned' "$work/out"
 }
 
+sum() {
+    "$work/sum" >"$work/out" || return 1
+    cat "$work/out"
+    # The court has three of the bank's customers: 1,250.00, 40.50 + 9.50 and 7.00.
+    printf 'bank: %s\n' 'count 3' 'sum 1307.00' 'mean 435.67' >"$work/want"
+    grep -E '^[a-z]+: (count|sum|mean) ' "$work/out" | diff - "$work/want" &&
+        grep -q '^bank: Of the identifiers on both lists, this side learned the number (3) and the sums' "$work/out" &&
+        grep -q '^court: Of the identifiers on both lists, the other side learned the number and' "$work/out"
+}
+
 fingerprint() {
     "$stage/bin/tally" identity show "$work/$1" | sed -n 's/^fingerprint: //p'
 }
@@ -116,13 +126,14 @@ usage() {
     [ $? -eq 1 ] && grep -q '^usage: ' "$work/err"
 }
 
-for program in in_memory receiver; do
+for program in in_memory sum receiver; do
     check "$program as C" build "${CC:-cc}" -std=c11 "" $program ""
     if command -v g++ >/dev/null; then
         check "$program as C++" build g++ -std=c++17 "-x c++" $program .cc
     fi
 done
 check "in_memory" in_memory
+check "sum" sum
 check "identities" identities
 check "lists" lists
 check "receiver connects" two connect listen

@@ -2,6 +2,7 @@
 #include "party/aggregate.h"
 
 #include "party/error.h"
+#include "psi/ct.h"
 #include "psi/laplace.h"
 #include "psi/mem.h"
 #include "psi/tagsize.h"
@@ -186,6 +187,18 @@ void party_aggregate_free(party_aggregate *a)
 
 /* ---- Shared by the spines ---- */
 
+/* Dummy i of batch g into out: SHA-256(tag DUMMY, sid, g (1 byte), i (4 bytes big-endian)). */
+static tally_status pool_item(psi_hash *h, const psi_sid *sid, size_t g, size_t i, uint8_t out[32])
+{
+    uint8_t number[5] = {(uint8_t)g, (uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+    tally_status st = psi_hash_start(h, PSI_TAG_DUMMY);
+    if (!st)
+        st = psi_hash_add(h, sid->b, sizeof sid->b);
+    if (!st)
+        st = psi_hash_add(h, number, sizeof number);
+    return st ? st : psi_hash_end(h, out);
+}
+
 tally_status party_dummies_add(psi_item **items, const party_run *run, const party_aggregate *a,
                                const uint32_t *pool, tally_error *error)
 {
@@ -198,25 +211,18 @@ tally_status party_dummies_add(psi_item **items, const party_run *run, const par
         party_fail(error, st, "the random generator of the system failed");
     if (!st && n)
         memcpy(list, run->items, n * sizeof *list);
-    for (size_t g = 0; !st && g < a->groups; g++)
-        for (size_t i = 0; !st && i < each; i++) {
-            psi_item *to = &list[n + g * each + i];
-            uint8_t number[5] = {(uint8_t)g, (uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8),
-                                 (uint8_t)i};
-            if (i >= pool[g]) {
-                psi_prg_bytes(&prg, to->b, sizeof to->b);
-                continue;
-            }
-            st = psi_hash_start(h, PSI_TAG_DUMMY);
-            if (!st)
-                st = psi_hash_add(h, run->sid.b, sizeof run->sid.b);
-            if (!st)
-                st = psi_hash_add(h, number, sizeof number);
-            if (!st)
-                st = psi_hash_end(h, to->b);
-            if (st)
-                party_fail(error, st, "hashing a dummy failed");
-        }
+    for (size_t k = n; !st && k < total; k++) {
+        size_t g = (k - n) / each, i = (k - n) % each;
+        uint8_t dummy[32];
+        /* Both are made, so that time does not tell how many of the pool are taken. */
+        uint64_t taken = psi_ct_barrier(0 - (((uint64_t)i - pool[g]) >> 63));
+        psi_prg_bytes(&prg, list[k].b, sizeof list[k].b);
+        st = pool_item(h, &run->sid, g, i, dummy);
+        for (size_t b = 0; b < sizeof dummy; b++)
+            list[k].b[b] ^= (uint8_t)((list[k].b[b] ^ dummy[b]) & taken);
+        if (st)
+            party_fail(error, st, "hashing a dummy failed");
+    }
     psi_prg_wipe(&prg);
     psi_hash_free(h);
     if (st)

@@ -24,7 +24,8 @@ typedef struct computing {
     uint8_t *tags;      /* of what was sent; in each batch in an order that says nothing */
     uint8_t *peer_tags; /* of one frame */
     psi_join *join;
-    uint32_t *met;  /* of the other side's entries: a tag of ours + 1, or 0 */
+    uint32_t *met; /* of the other side's entries: a tag of ours + 1, or 0; grows as they come */
+    size_t met_room;
     uint8_t *group; /* secret, of the other side's entries: group + 1, or 0 */
     psi_ahe_adder *adder;
     const uint8_t *in; /* units in work */
@@ -88,10 +89,7 @@ static tally_status prepare(computing *c, tally_error *error)
         return st;
     c->tags = psi_calloc(a->masked, c->width);
     c->peer_tags = psi_calloc(WIRE_BULK_MAX / 32, c->width);
-    c->met = psi_calloc(a->others, sizeof *c->met);
-    c->group = psi_secret_calloc(a->others, 1);
-    return c->tags && c->peer_tags && c->met && c->group ? TALLY_OK
-                                                         : party_no_memory(error, "the tags of the items");
+    return c->tags && c->peer_tags ? TALLY_OK : party_no_memory(error, "the tags of the items");
 }
 
 static tally_status make_masked(void *user, size_t first, size_t n, uint8_t *payload, tally_error *error)
@@ -122,6 +120,11 @@ static tally_status take_other(void *user, size_t first, size_t n, const party_f
     tally_status st = party_tag(c->run, frame->payload, first, n, &c->key, c->width, c->peer_tags, error);
     if (st)
         return st;
+    void *met = c->met;
+    int room = party_grow(&met, &c->met_room, first + n, sizeof *c->met);
+    c->met = met;
+    if (!room)
+        return party_no_memory(error, "the matches");
     psi_join_probe(c->join, c->peer_tags, n, first, meet, c);
     party_advance(c->run, n);
     return TALLY_OK;
@@ -132,9 +135,8 @@ static tally_status count_groups(computing *c, tally_error *error)
 {
     party_aggregate *a = c->a;
     uint8_t *seen = psi_calloc(a->masked / 8 + 1, 1);
-    if (!seen)
-        return party_no_memory(error, "the count");
-    tally_status st = TALLY_OK;
+    c->group = psi_secret_calloc(a->others, 1); /* all of them have come */
+    tally_status st = seen && c->group ? TALLY_OK : party_no_memory(error, "the count");
     for (size_t j = 0; !st && j < a->others; j++) {
         size_t tag = c->met[j] - 1, g = 0;
         if (!c->met[j])
@@ -298,10 +300,8 @@ static tally_status hear_figures(computing *c, uint8_t type, tally_error *error)
             a->known[i] = (uint8_t)!merged;
             if (merged)
                 continue;
-            if (c->show[i] == PSI_AHE_OPEN)
-                *to = psi_ahe_open(from);
-            else
-                st = psi_ahe_unmask(c->adder, g, i, from, to);
+            st = c->show[i] == PSI_AHE_OPEN ? psi_ahe_open_checked(&a->plan, i, from, to)
+                                            : psi_ahe_unmask(c->adder, g, i, from, to);
             if (st)
                 party_fail(error, st, "a decrypted value is outside its bound: figure %zu of the peer",
                            at - 1);

@@ -126,18 +126,22 @@ static json_t *cell_json(const view *v, size_t banded, size_t i)
     return json_pack("{s:I, s:o}", "count", (json_int_t)c.count, "values", sums);
 }
 
-/* Adds where the band lies. */
-static json_t *place(json_t *to, const wire_band *b, size_t i)
+/* Where the band lies, then the members of `what`, which is taken over (NULL: none). */
+static json_t *place(json_t *what, const wire_band *b, size_t i)
 {
+    json_t *to = json_object();
     char from[PSI_AGG_TEXT], end[PSI_AGG_TEXT];
     if (i + 1 >= b->count) {
         json_object_set_new(to, "outside", json_true());
-        return to;
+    } else {
+        psi_agg_sum_text(from, b->edges[i], b->scale);
+        psi_agg_sum_text(end, b->edges[i + 1], b->scale);
+        json_object_set_new(to, "from", json_string(from));
+        json_object_set_new(to, "to", json_string(end));
     }
-    psi_agg_sum_text(from, b->edges[i], b->scale);
-    psi_agg_sum_text(end, b->edges[i + 1], b->scale);
-    json_object_set_new(to, "from", json_string(from));
-    json_object_set_new(to, "to", json_string(end));
+    if (what)
+        json_object_update(to, what);
+    json_decref(what);
     return to;
 }
 
@@ -147,7 +151,7 @@ static json_t *banded_json(const view *v, size_t k)
     json_t *list = json_array(), *merged = json_array();
     for (size_t i = 0; i < b->count; i++)
         if (is_merged(v->a, i))
-            json_array_append_new(merged, place(json_object(), b, i));
+            json_array_append_new(merged, place(NULL, b, i));
         else
             json_array_append_new(list, place(cell_json(v, k, i), b, i));
     json_t *out = json_pack("{s:s, s:o}", "column", b->name, "bands", list);
@@ -185,7 +189,7 @@ static json_t *groups_json(view *v, const party_aggregate *a)
     json_t *list = json_array(), *merged = json_array(), *together = NULL;
     for (size_t g = 0; g < a->groups; g++) {
         if (a->merged[g])
-            json_array_append_new(merged, place(json_object(), b, g));
+            json_array_append_new(merged, place(NULL, b, g));
         if (!party_aggregate_live(a, g))
             continue;
         look(v, a, g, g + 1);
@@ -357,6 +361,9 @@ static void bands_table(table *t, const view *v, size_t banded)
 static void groups_table(table *t, view *v, const party_aggregate *a)
 {
     const wire_band *b = &a->adder->bands[0];
+    size_t merged = 0;
+    for (size_t g = 0; g < a->groups; g++)
+        merged += a->merged[g];
     heads_of_bands(t, a, b->name);
     for (size_t g = 0; g < a->groups; g++) {
         char name[CELL_TEXT];
@@ -366,8 +373,11 @@ static void groups_table(table *t, view *v, const party_aggregate *a)
         look(v, a, g, g + 1);
         for (size_t k = 0; k < a->form.values; k++)
             sum[k] = v->sum[psi_agg_value_column(&a->form, k, 0)];
-        cell_name(name, b, g);
-        row_of_band(t, a, a->merged[g] ? "merged" : name, v->count, sum);
+        if (a->merged[g])
+            snprintf(name, sizeof name, "%zu merged", merged);
+        else
+            cell_name(name, b, g);
+        row_of_band(t, a, name, v->count, sum);
     }
 }
 
@@ -531,7 +541,8 @@ static void say_more(sentence *s, const party_aggregate *a)
     if (a->parts & PARTY_PART_FIRST)
         say(s, " %s also learned how many of them lie in each band of %s.", adds, a->owner->bands[0].name);
     if (a->sum && !a->other_learns && (a->parts & PARTY_PART_COUNT))
-        say(s, " %s heard how many there are.", owns);
+        say(s, " %s heard how many there are%s%s.", owns, a->groups > 1 ? ", also in each band of " : "",
+            a->groups > 1 ? a->adder->bands[0].name : "");
     if (a->parts & PARTY_PART_MERGED)
         say(s, " %s also learned how many of them lie in each band of %s.", owns, a->owner->bands[0].name);
     if (a->groups > 1)
@@ -541,16 +552,18 @@ static void say_more(sentence *s, const party_aggregate *a)
 
 static void say_minimum(sentence *s, const party_aggregate *a)
 {
+    const char *adds = a->computing ? "this side" : "the other side",
+               *owns = a->computing ? "the other side" : "this side";
     if (!a->minimum)
         return;
-    say(s, " The minimum overlap of %" PRIu64 " was checked by %s", a->minimum,
-        a->computing ? "this side" : "the other side");
-    if (a->parts & PARTY_PART_COUNT)
-        say(s, " and by %s, on the count as it heard it.", a->computing ? "the other side" : "this side");
+    say(s, " The minimum overlap of %" PRIu64 " was checked by %s, which counted", a->minimum, adds);
+    if (a->epsilon_micro)
+        say(s, " with noise");
+    if ((a->parts & PARTY_PART_COUNT) && !a->epsilon_micro)
+        say(s, ", and by %s on the count it was told", owns);
     else if (a->sum && a->computing_learns)
-        say(s, "; %s relies on that.", a->computing ? "the other side" : "this side");
-    else
-        say(s, ".");
+        say(s, "; %s relies on that", owns);
+    say(s, ".");
 }
 
 static void say_noise(sentence *s, const party_aggregate *a)

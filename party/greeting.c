@@ -90,6 +90,26 @@ static tally_status session_id(tally_session *s, psi_hash *h, uint32_t version, 
     return st ? st : psi_hash_end(h, s->sid.b);
 }
 
+/* The side that adds up hears here what it adds up. */
+static void log_values(const tally_session *s)
+{
+    const wire_terms *t = &s->peer_hello.terms;
+    for (size_t k = 0; k < t->value_count; k++) {
+        const wire_value *v = &t->values[k];
+        char min[PSI_AGG_TEXT], max[PSI_AGG_TEXT], name[PARTY_PATH_SHOWN];
+        psi_agg_sum_text(min, v->min, v->scale);
+        psi_agg_sum_text(max, v->max, v->scale);
+        party_printable(name, sizeof name, v->name);
+        party_log(s, 1, "values of the other side: %s, %s to %s", name, min, max);
+    }
+    for (size_t k = 0; k < t->band_count; k++) {
+        char name[PARTY_PATH_SHOWN];
+        party_printable(name, sizeof name, t->bands[k].name);
+        party_log(s, 1, "bands of the other side: %s, %zu and what lies outside", name,
+                  t->bands[k].count - 1);
+    }
+}
+
 static tally_status hello1(tally_session *s, party_state *state, message *mine, party_frame *theirs,
                            uint32_t *version, tally_error *error)
 {
@@ -121,8 +141,10 @@ static tally_status hello1(tally_session *s, party_state *state, message *mine, 
         return TALLY_ERR_INCOMPATIBLE;
     }
     st = party_terms_compare(&s->terms, &s->peer_hello.terms, &s->form, error);
-    if (!st && s->function != TALLY_MATCH)
+    if (!st && s->function != TALLY_MATCH) {
         party_aggregate_agree(&s->aggregate, &s->terms, &s->peer_hello.terms);
+        log_values(s);
+    }
     return st;
 }
 
@@ -200,8 +222,11 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
                       *other = s->aggregate.computing ? &peer : &hello;
     if (other->batch_count)
         return party_fail(error, TALLY_ERR_MALFORMED, "the peer says sizes of batches that it does not have");
-    return party_aggregate_size(&s->aggregate, hello.items, peer.items, computing->batches,
-                                computing->batch_count, error);
+    st = party_aggregate_size(&s->aggregate, hello.items, peer.items, computing->batches,
+                              computing->batch_count, error);
+    if (!st && s->function == TALLY_SUM)
+        party_log(s, 1, "scheme %s", s->aggregate.plan.scheme == PSI_AHE_RLWE ? "rlwe" : "paillier");
+    return st;
 }
 
 tally_status party_greet(tally_session *s, party_state *state, tally_error *error)

@@ -21,7 +21,8 @@ typedef struct other {
     uint32_t *order; /* secret: place in what is sent -> item */
     psi_scalar key;
     size_t width;
-    uint8_t *tags; /* of the computing side's items */
+    uint8_t *tags; /* of the computing side's items; grows as they come */
+    size_t tag_room;
     size_t repeats;
     /* the values */
     psi_ahe_key *values;
@@ -72,9 +73,6 @@ static tally_status prepare(other *o, tally_error *error)
         st = party_masking_key(&o->key, error);
     if (st)
         return st;
-    o->tags = psi_calloc(a->masked, o->width);
-    if (!o->tags)
-        return party_no_memory(error, "the tags of the peer's items");
     if (!a->sum)
         return TALLY_OK;
     /* While the computing side masks its items. */
@@ -88,6 +86,11 @@ static tally_status take_masked(void *user, size_t first, size_t n, const party_
                                 tally_error *error)
 {
     other *o = user;
+    void *tags = o->tags;
+    int room = party_grow(&tags, &o->tag_room, first + n, o->width);
+    o->tags = tags;
+    if (!room)
+        return party_no_memory(error, "the tags of the peer's items");
     tally_status st =
         party_tag(o->run, frame->payload, first, n, &o->key, o->width, o->tags + first * o->width, error);
     if (!st)

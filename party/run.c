@@ -6,6 +6,7 @@
 #include "psi/mem.h"
 #include "psi/shuffle.h"
 #include "psi/verify.h"
+#include <string.h>
 
 tally_status party_receive(party_run *run, party_frame *frame, uint64_t *first, uint64_t *units,
                            tally_error *error)
@@ -77,6 +78,22 @@ void party_advance(party_run *run, size_t n)
     run->done += n;
     if (run->progress)
         run->progress(run->progress_user, run->done, run->total);
+}
+
+int party_grow(void **list, size_t *room, size_t n, size_t size)
+{
+    if (n <= *room)
+        return 1;
+    size_t wanted = 2 * *room > n ? 2 * *room : n;
+    void *p = psi_calloc(wanted, size);
+    if (!p)
+        return 0;
+    if (*room)
+        memcpy(p, *list, *room * size);
+    psi_free(*list);
+    *list = p;
+    *room = wanted;
+    return 1;
 }
 
 tally_status party_order(uint32_t **order, size_t n, tally_error *error)

@@ -96,6 +96,10 @@ static inline size_t party_batch(size_t most, size_t stride)
     return most * stride <= WIRE_BULK_MAX ? most : WIRE_BULK_MAX / stride;
 }
 
+/* Makes room for n entries of `size` bytes in a list of *room, zeroed beyond what it held; doubles, so that
+ * memory follows what has come and not what was declared. 0: no memory, the list stays. */
+int party_grow(void **list, size_t *room, size_t n, size_t size);
+
 /* A random permutation of n for the order in which items are sent; psi_secret_free. */
 tally_status party_order(uint32_t **order, size_t n, tally_error *error) TALLY_MUST_CHECK;
 #endif

@@ -127,6 +127,8 @@ static tally_status read_input(tally_session *s, tally_error *error)
     party_log(s, 1, "read %llu rows: %llu identifiers, %llu duplicates, %llu rejected",
               (unsigned long long)stats.rows, (unsigned long long)stats.items,
               (unsigned long long)(stats.accepted - stats.items), (unsigned long long)stats.rejected);
+    if (stats.clipped)
+        party_log(s, 1, "cut %llu values to their range", (unsigned long long)stats.clipped);
     for (size_t i = 0; tally_reject_name(i); i++)
         if (stats.by_reason[i])
             party_log(s, stats.rejected * 100 > stats.rows ? 0 : 1,
@@ -342,6 +344,8 @@ static tally_status work(tally_session *s, const party_state *state, tally_error
     if (!st)
         st = exchange_done(s, run, error);
     s->aggregate.done = !st;
+    if (st == TALLY_ERR_PEER_STOPPED && s->function != TALLY_MATCH && s->min_overlap)
+        party_hint(error, "the peer's own log has the reason; one is an overlap below the agreed minimum");
     return st;
 }
 

@@ -259,7 +259,7 @@ static void add_aggregate_terms(json_t *terms, const tally_session *s)
     json_object_set_new(terms, "duplicates", json_string(owner ? mine->duplicates : theirs->duplicates));
     json_object_set_new(terms, "values", values_json(owner ? mine : theirs));
     json_object_set_new(terms, "bands", bands_json(owner ? mine : theirs));
-    json_object_set_new(terms, "bands_of_the_other_side", bands_json(owner ? theirs : mine));
+    json_object_set_new(terms, "bands_of_the_adder", bands_json(owner ? theirs : mine));
 }
 
 static json_t *terms_json(const tally_session *s)

@@ -133,7 +133,7 @@ TALLY_API tally_status tally_input_add_row(tally_input *input, const tally_text 
                                            tally_error *error) TALLY_MUST_CHECK;
 
 /*
- * Columns of numbers, for the functions that count and sum. A cell is [+-]digits[.digits], blanks around it
+ * Columns of numbers, for sums. A cell is [+-]digits[.digits], blanks around it
  * ignored; anything else is a reject, and so are more decimals than declared (docs/input.md). Numbers here
  * are integers with the decimals declared: with scale 2, -1.50 is -150.
  *

@@ -147,9 +147,8 @@ static void compare_sum(const wire_terms *mine, const wire_terms *theirs, char *
              strcmp(theirs->scheme, "paillier") != 0)
         differ(list, size, "scheme", mine->scheme, *theirs->scheme ? theirs->scheme : "none");
     if (!mine->value_count == !theirs->value_count) {
-        snprintf(here, sizeof here, "%zu columns", mine->value_count);
-        snprintf(there, sizeof there, "%zu columns", theirs->value_count);
-        differ(list, size, "values, which one side has and the other has not", here, there);
+        differ(list, size, "values, which one side names with --value and the other does not",
+               number(here, mine->value_count), number(there, theirs->value_count));
         return;
     }
     compare_bands(mine, theirs, list, size);
@@ -285,8 +284,11 @@ tally_status party_terms_check(const tally_session *s, tally_error *error)
                    "an active peer could single out members of the list; agree on the semi-honest model");
         return TALLY_ERR_USAGE;
     }
-    if (s->protocol == TALLY_VOLE)
-        return usage(error, "counts and sums need the protocol ecdh");
+    if (s->protocol == TALLY_VOLE) {
+        usage(error, "counts and sums need the protocol ecdh");
+        party_hint(error, "take the protocol ecdh or auto");
+        return TALLY_ERR_USAGE;
+    }
     if (s->offer_count || s->want_count || s->output_path || s->column_count)
         return usage(error, "counts and sums tell no rows: they have neither columns nor an output of rows");
     if (s->function == TALLY_SUM)

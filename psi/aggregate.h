@@ -84,7 +84,7 @@ void psi_agg_sum_text(char out[PSI_AGG_TEXT], psi_wide sum, unsigned scale);
 void psi_agg_mean_text(char out[PSI_AGG_TEXT], psi_wide sum, psi_wide count, unsigned scale);
 /*
  * (count * squares - sum^2) / (count * (count - 1)), the sample variance, twice the scale and four decimals
- * more, rounded half up; count > 1. Negative (only with noise): "0".
+ * more, rounded half up; count > 1. Negative (only with noise): taken as 0.
  */
 void psi_agg_variance_text(char out[PSI_AGG_TEXT], psi_wide sum, psi_wide squares, psi_wide count,
                            unsigned scale);

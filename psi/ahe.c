@@ -63,6 +63,20 @@ psi_wide psi_ahe_open(const uint8_t plain[PSI_AHE_PLAIN])
     return (psi_wide)v;
 }
 
+tally_status psi_ahe_open_checked(const psi_ahe_plan *plan, size_t c, const uint8_t plain[PSI_AHE_PLAIN],
+                                  psi_wide *sum)
+{
+    psi_wide low, high, v = psi_ahe_open(plain);
+    uint8_t rest = 0;
+    for (unsigned i = 16; i < PSI_AHE_PLAIN; i++)
+        rest |= plain[i];
+    psi_ahe_bounds(plan, c, &low, &high);
+    if (rest || v < low || v > high)
+        return TALLY_ERR_MALFORMED;
+    *sum = v;
+    return TALLY_OK;
+}
+
 void psi_ahe_set_open(uint8_t plain[PSI_AHE_PLAIN], psi_wide sum)
 {
     psi_uwide v = (psi_uwide)sum;

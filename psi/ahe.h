@@ -106,8 +106,12 @@ tally_status psi_ahe_encrypt(const psi_ahe_key *key, size_t first, size_t n, psi
  */
 tally_status psi_ahe_decrypt(const psi_ahe_key *key, const uint8_t *show, const uint8_t *in,
                              uint8_t (*plain)[PSI_AHE_PLAIN], const char **why) TALLY_MUST_CHECK;
-/* The sum in an open figure. */
+/* The sum in an open figure of one's own. */
 psi_wide psi_ahe_open(const uint8_t plain[PSI_AHE_PLAIN]);
+/* The same from the peer, of column c. TALLY_ERR_MALFORMED: outside plan->selected * [min, max] and the
+ * noise, or no figure. */
+tally_status psi_ahe_open_checked(const psi_ahe_plan *plan, size_t c, const uint8_t plain[PSI_AHE_PLAIN],
+                                  psi_wide *sum) TALLY_MUST_CHECK;
 /* An open figure of a sum. */
 void psi_ahe_set_open(uint8_t plain[PSI_AHE_PLAIN], psi_wide sum);
 /* Adds noise, |noise| <= plan->column[c].noise, to a masked figure of column c. */

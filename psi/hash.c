@@ -20,7 +20,7 @@ static const char *const texts[PSI_TAG_COUNT] = {
     [PSI_TAG_ROW_HASH] = "tally/1 rowhash",   [PSI_TAG_LABEL_KEY] = "tally/1 lblkey",
     [PSI_TAG_LABEL_SHARE] = "tally/1 lblshr", [PSI_TAG_LABEL_POINT] = "tally/1 lblpnt",
     [PSI_TAG_LABEL_BOTH] = "tally/1 lblboth", [PSI_TAG_DUMMY] = "tally/1 dummy",
-    [PSI_TAG_RLWE_SEED] = "tally/1 rlwe",     [PSI_TAG_PAILLIER] = "tally/1 paillier",
+    [PSI_TAG_RLWE_SEED] = "tally/1 rlwe",     [PSI_TAG_PAILLIER] = "tally/1 modulus",
 };
 
 const char *psi_tag_text(enum psi_tag tag)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Counts with a peer that forges frames, and what the order of frames and entries tells: nothing. */
+#include "proto/hello.h"
 #include "psi/group.h"
+#include "psi/mem.h"
 #include "psi/rng.h"
 #include "psi/tagsize.h"
 #include "tests/support_count.h"
@@ -10,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -256,6 +259,82 @@ static void test_lengths_of_counts(void)
     }
 }
 
+/* ---- Declared sizes ---------------------------------------------------------------------------------- */
+
+/* Most address space so far, in MiB. */
+static unsigned long peak(void)
+{
+    char line[200];
+    unsigned long kb = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && !kb && fgets(line, sizeof line, f))
+        if (strncmp(line, "VmPeak:", 7) == 0)
+            kb = strtoul(line + 7, NULL, 10);
+    if (f)
+        fclose(f);
+    return kb / 1024;
+}
+
+/* Says 2^30 items in hello 2, and is gone after the next frame. */
+static void declare_many(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
+{
+    wire_hello2 hello;
+    const char *why;
+    uint8_t *bytes;
+    size_t n;
+    if (frame[8] != WIRE_HELLO2) {
+        tap_pass(tap, frame, len);
+        if (index > 1)
+            tap_close(tap);
+        return;
+    }
+    if (wire_hello2_parse(&hello, frame + WIRE_HEADER, len - WIRE_HEADER, &why))
+        abort();
+    hello.items = WIRE_ITEMS_MAX;
+    if (wire_hello2_build(&hello, &bytes, &n))
+        abort();
+    frame_set_length(frame, (uint32_t)n);
+    tap_pass(tap, frame, WIRE_HEADER);
+    tap_pass(tap, bytes, n);
+    psi_free(bytes);
+}
+
+static int spared(enum tally_reveal reveal, int liar)
+{
+    static const uint32_t ids[] = {1, 2, 3, 4, 5};
+    pair p;
+    count_pair(&p, reveal, ids, 5, ids, 5);
+    p.side[liar].tap.on_frame = declare_many;
+    unsigned long before = peak();
+    pair_run(&p);
+    unsigned long took = peak() - before;
+    int network = p.side[!liar].status == TALLY_ERR_NETWORK;
+    pair_free(&p);
+    if (took >= 256 || !network)
+        printf("the side that %s: %lu MiB for a declared number, status %d\n",
+               count_computing(reveal, 0) == liar ? "answers" : "counts", took, p.side[!liar].status);
+    return network && took < 256;
+}
+
+/* Nothing is allocated for a declared number (docs/threat-model.md): memory grows with what comes. Each in a
+ * process of its own, since a peak does not fall. */
+static void test_declared_items(void)
+{
+    for (int i = 0; i < 6; i++) {
+        int status = -1;
+        fflush(stdout);
+        pid_t pid = fork();
+        if (pid == 0) {
+            alarm(60);
+            int good = spared(reveals[i / 2], i % 2);
+            fflush(stdout);
+            _exit(!good);
+        }
+        CU_ASSERT_FATAL(pid > 0 && waitpid(pid, &status, 0) == pid);
+        CU_ASSERT_EQUAL(status, 0);
+    }
+}
+
 /* ---- Bytes at random --------------------------------------------------------------------------------- */
 
 typedef struct flip {
@@ -499,6 +578,7 @@ int main(int argc, char **argv)
                                       {"counts", test_counts},
                                       {"noisy_counts", test_noisy_counts},
                                       {"lengths_of_counts", test_lengths_of_counts},
+                                      {"declared_items", test_declared_items},
                                       {"flipped_bits", test_flipped_bits},
                                       {"tags_come_last", test_tags_come_last},
                                       {"tags_ascend", test_tags_ascend},

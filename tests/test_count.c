@@ -100,7 +100,7 @@ static void test_random_overlaps(void)
 /* More than one frame in each direction, more than one thread. */
 static void test_several_frames(void)
 {
-    enum { N = 5000 };
+    enum { N = 4800 };
     static uint32_t x[N];
     pair p;
     for (uint32_t i = 0; i < N; i++)
@@ -627,7 +627,7 @@ static void cancel_when_reached(void *user, const char *phase, uint64_t done, ui
 
 static void test_cancel(void)
 {
-    enum { N = 6000 };
+    enum { N = 4500 };
     static uint32_t x[N];
     static const struct {
         int who;

@@ -275,28 +275,66 @@ static unsigned long peak(void)
     return kb / 1024;
 }
 
-/* Says 2^30 items in hello 2, and is gone after the next frame. */
-static void declare_many(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
+/* Passes hello 2 on as it was, with other items or with batches. */
+static void pass_hello2(pair_tap *tap, uint8_t *frame, size_t len, uint64_t items, size_t batches)
 {
     wire_hello2 hello;
     const char *why;
     uint8_t *bytes;
     size_t n;
-    if (frame[8] != WIRE_HELLO2) {
-        tap_pass(tap, frame, len);
-        if (index > 1)
-            tap_close(tap);
-        return;
-    }
     if (wire_hello2_parse(&hello, frame + WIRE_HEADER, len - WIRE_HEADER, &why))
         abort();
-    hello.items = WIRE_ITEMS_MAX;
+    hello.items = items ? items : hello.items;
+    hello.batch_count = batches;
+    hello.batches[0] = hello.items;
     if (wire_hello2_build(&hello, &bytes, &n))
         abort();
     frame_set_length(frame, (uint32_t)n);
     tap_pass(tap, frame, WIRE_HEADER);
     tap_pass(tap, bytes, n);
     psi_free(bytes);
+}
+
+static void add_batches(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
+{
+    const size_t *batches = tap->user;
+    (void)index;
+    if (frame[8] == WIRE_HELLO2)
+        pass_hello2(tap, frame, len, 0, *batches);
+    else
+        tap_pass(tap, frame, len);
+}
+
+/* Only sums have batches. */
+static void test_batches(void)
+{
+    static const uint32_t ids[] = {1, 2, 3, 4, 5};
+    for (int i = 0; i < 3; i++)
+        for (int liar = 0; liar < 2; liar++)
+            for (size_t batches = 1; batches <= 33; batches += 16) {
+                pair p;
+                count_pair(&p, reveals[i], ids, 5, ids, 5);
+                p.side[liar].tap.on_frame = add_batches;
+                p.side[liar].tap.user = &batches;
+                pair_run(&p);
+                CU_ASSERT_EQUAL(p.side[!liar].status, TALLY_ERR_MALFORMED);
+                CU_ASSERT(strstr(p.side[!liar].error.message, "batches") != NULL);
+                CU_ASSERT(peer_ended(p.side[liar].status));
+                CU_ASSERT(p.side[!liar].tap.index <= 3); /* hellos and the abort */
+                pair_free(&p);
+            }
+}
+
+/* Says 2^30 items in hello 2, and is gone after the next frame. */
+static void declare_many(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
+{
+    if (frame[8] == WIRE_HELLO2) {
+        pass_hello2(tap, frame, len, WIRE_ITEMS_MAX, 0);
+        return;
+    }
+    tap_pass(tap, frame, len);
+    if (index > 1)
+        tap_close(tap);
 }
 
 static int spared(enum tally_reveal reveal, int liar)
@@ -418,7 +456,7 @@ static void watch_tags(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
 /* A tag that came before all items are in would follow the order of the peer's. */
 static void test_tags_come_last(void)
 {
-    enum { N = 5000 };
+    enum { N = 4200 };
     static uint32_t ids[N];
     for (uint32_t i = 0; i < N; i++)
         ids[i] = i;
@@ -578,6 +616,7 @@ int main(int argc, char **argv)
                                       {"counts", test_counts},
                                       {"noisy_counts", test_noisy_counts},
                                       {"lengths_of_counts", test_lengths_of_counts},
+                                      {"batches", test_batches},
                                       {"declared_items", test_declared_items},
                                       {"flipped_bits", test_flipped_bits},
                                       {"tags_come_last", test_tags_come_last},

@@ -22,6 +22,57 @@ static void check_text(const char *text, size_t max)
             abort();
 }
 
+static void check_name(const char *name)
+{
+    size_t n = strnlen(name, WIRE_NAME_MAX + 1);
+    if (n > WIRE_NAME_MAX || !wire_column_name(name, n))
+        abort();
+}
+
+static int is_value(int64_t v)
+{
+    return v < 1ll << WIRE_VALUE_BITS && v > -(1ll << WIRE_VALUE_BITS);
+}
+
+static void check_bands(const wire_band *bands, size_t count)
+{
+    if (count > WIRE_BANDS_MAX)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        const wire_band *b = &bands[i];
+        check_name(b->name);
+        if (b->count < 2 || b->count > WIRE_EDGES_MAX || b->scale > WIRE_SCALE_MAX)
+            abort();
+        for (size_t e = 0; e < b->count; e++)
+            if (!is_value(b->edges[e]) || (e && b->edges[e] <= b->edges[e - 1]))
+                abort();
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(bands[k].name, b->name) == 0)
+                abort();
+    }
+}
+
+/* What counts and sums add. */
+static void check_aggregate(const wire_terms *t)
+{
+    if (t->min_overlap == 1 || t->min_overlap > WIRE_OVERLAP_MAX || t->value_count > WIRE_VALUES_MAX ||
+        (t->epsilon_micro && (t->epsilon_micro < WIRE_EPSILON_MIN || t->epsilon_micro > WIRE_EPSILON_MAX)) ||
+        !t->epsilon_micro != !t->dummies || t->dummies > WIRE_DUMMIES_MAX)
+        abort();
+    if (*t->scheme)
+        check_text(t->scheme, WIRE_NAME_MAX);
+    if (*t->duplicates)
+        check_text(t->duplicates, WIRE_NAME_MAX);
+    for (size_t i = 0; i < t->value_count; i++) {
+        const wire_value *v = &t->values[i];
+        check_name(v->name);
+        if (v->min > v->max || !is_value(v->min) || !is_value(v->max) || v->scale > WIRE_SCALE_MAX)
+            abort();
+    }
+    check_bands(t->bands, t->band_count);
+    check_bands(t->peer_bands, t->peer_band_count);
+}
+
 static const uint8_t good[] = {
     0x08, 1,    0x10, 3,   0x1a, 1,  'v', 0x22, 32, 1,   2,    3,  4,   5,    6,  7,   8,    9,  10, 11, 12,
     13,   14,   15,   16,  17,   18, 19,  20,   21, 22,  23,   24, 25,  26,   27, 28,  29,   30, 31, 32, 0x2a,
@@ -60,6 +111,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_text(hello.terms.reveal, WIRE_NAME_MAX);
     for (size_t i = 0; i < hello.terms.key_count; i++)
         check_text(hello.terms.keys[i], WIRE_NAME_MAX);
+    check_aggregate(&hello.terms);
     /* What was accepted survives being built and parsed again. */
     if (wire_hello1_build(&hello, &out, &len) || wire_hello1_parse(&back, out, len, &why) ||
         memcmp(&hello, &back, sizeof hello) != 0)

@@ -23,10 +23,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (status == TALLY_ERR_MALFORMED && why && strncmp(why, "hello 2: ", 9) == 0)
         return 0;
-    if (status || hello.items > WIRE_ITEMS_MAX)
+    if (status || hello.items > WIRE_ITEMS_MAX || hello.batch_count > WIRE_EDGES_MAX)
+        abort();
+    uint64_t left = hello.items;
+    for (size_t i = 0; i < hello.batch_count; i++) {
+        if (hello.batches[i] > left)
+            abort();
+        left -= hello.batches[i];
+    }
+    if (hello.batch_count && left)
         abort();
     if (wire_hello2_build(&hello, &out, &len) || wire_hello2_parse(&back, out, len, &why) ||
-        back.items != hello.items || memcmp(back.commitment, hello.commitment, 32) != 0)
+        back.items != hello.items || memcmp(back.commitment, hello.commitment, 32) != 0 ||
+        back.batch_count != hello.batch_count ||
+        memcmp(back.batches, hello.batches, hello.batch_count * sizeof *hello.batches) != 0)
         abort();
     psi_free(out);
     return 0;

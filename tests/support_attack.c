@@ -21,12 +21,17 @@ size_t attack_entry_bytes(uint8_t type)
     switch (type) {
     case WIRE_ECDH_REPLY:
     case WIRE_VOLE_TAGS:
+    case WIRE_AGG_TAGS:
         return 6; /* psi_tag_bytes(5, 7): (40 + 3 + 3) / 8 */
     case WIRE_OPRF_TAGS:
     case WIRE_CONFIRM:
         return 16;
     case WIRE_MATCHED:
         return 1;
+    case WIRE_AGG_COUNT:
+        return 8;
+    case WIRE_AGG_MASKED:
+    case WIRE_AGG_OTHER:
     case WIRE_ECDH_RECEIVER:
     case WIRE_ECDH_SENDER:
     case WIRE_OPRF_KEY:
@@ -361,8 +366,8 @@ void attack_on_frame(pair_tap *tap, size_t index, uint8_t *frame, size_t len)
         tap_pass(tap, held, a->held_len);
         free(held);
     }
-    if (a->cut_after_bulk &&
-        (type == WIRE_ECDH_RECEIVER || type == WIRE_ECDH_SENDER || type == WIRE_OPRF_BLINDED ||
-         type == WIRE_OPRF_TAGS || type == WIRE_VOLE_BIN || type == WIRE_VOLE_TAGS))
+    if (a->cut_after_bulk && (type == WIRE_ECDH_RECEIVER || type == WIRE_ECDH_SENDER ||
+                              type == WIRE_OPRF_BLINDED || type == WIRE_OPRF_TAGS || type == WIRE_VOLE_BIN ||
+                              type == WIRE_VOLE_TAGS || type == WIRE_AGG_MASKED || type == WIRE_AGG_OTHER))
         tap_close(tap);
 }

@@ -92,6 +92,7 @@ typedef struct attack {
     enum tally_protocol protocol;
     enum tally_security security;
     enum tally_reveal reveal;
+    int count; /* the function: a count instead of a match */
     enum expect expect;
     uint8_t type;   /* of the attacked frame; 0: it was never reached */
     uint32_t shift; /* added to later sequence numbers */
@@ -117,6 +118,8 @@ const char *attack_verdict(const attack *a);
  * Returns how many. */
 size_t attack_all(enum tally_protocol protocol, enum tally_security security, enum tally_reveal reveal,
                   int from, int to, size_t at_once);
+/* The same for conversations like this one. */
+size_t attack_all_like(const attack *like, int from, int to, size_t at_once);
 /* Runs these, all side by side. */
 void attack_run(attack *a, size_t count);
 

@@ -2,6 +2,7 @@
 /* What has to come of an attack, and running them. */
 #include "proto/abort.h"
 #include "tests/support_attack.h"
+#include "tests/support_count.h"
 #include "tests/unit.h"
 
 #include <stdio.h>
@@ -46,9 +47,37 @@ static enum expect expected_of_vole(const attack *a, uint8_t type)
     }
 }
 
+/* What changed bytes do to a count: points and the count are checked, other tags are those of another list,
+ * and the order of what is sent is nothing. */
+static enum expect expected_of_count(const attack *a, uint8_t type)
+{
+    int points = type == WIRE_AGG_MASKED || type == WIRE_AGG_OTHER, tags = type == WIRE_AGG_TAGS;
+    int told = type == WIRE_AGG_COUNT;
+    switch (a->kind) {
+    case ENTRY_ONES:
+        return points || told ? MALFORMED : tags ? FEWER : NOT_APPLICABLE;
+    case ENTRY_IDENTITY:
+        return points ? MALFORMED : tags || told ? FEWER : NOT_APPLICABLE;
+    case ENTRY_RANDOM_POINT:
+        return points ? FEWER : NOT_APPLICABLE;
+    case ENTRY_EXCHANGED:
+        return points || tags ? RIGHT : NOT_APPLICABLE;
+    case PAYLOAD_LONG:
+        return points || tags || told ? MALFORMED : NOT_APPLICABLE;
+    case BYTE_FLIPPED:
+        return told ? MALFORMED : tags ? FEWER : NOT_APPLICABLE;
+    case TAGS_REPEATED:
+        return tags ? FEWER : NOT_APPLICABLE;
+    default:
+        return NOT_APPLICABLE;
+    }
+}
+
 static enum expect expected_of_entry(const attack *a, uint8_t type)
 {
     int malicious = a->security == TALLY_MALICIOUS;
+    if (a->count)
+        return expected_of_count(a, type);
     if (a->protocol == TALLY_VOLE && type != WIRE_MATCHED)
         return expected_of_vole(a, type);
     switch (a->kind) {
@@ -137,6 +166,9 @@ enum expect attack_expected(const attack *a, uint8_t type)
             return FEWER;
         return type == WIRE_HELLO2 ? EITHER_MALFORMED : NOT_APPLICABLE;
     case ITEMS_LIMIT:
+        if (a->count)
+            return NOT_APPLICABLE; /* test_count_forged, declared_items */
+        return type == WIRE_HELLO2 ? FAILS : NOT_APPLICABLE;
     case ITEMS_ONE_MORE:
         return type == WIRE_HELLO2 ? FAILS : NOT_APPLICABLE;
     case MATCHED_BEYOND:
@@ -164,10 +196,23 @@ static tally_status status_of_abort(uint8_t code)
     return code == WIRE_ABORT_POLICY ? TALLY_ERR_POLICY : TALLY_ERR_PEER_STOPPED;
 }
 
+/* The count told to a side that ended well: 1 right, 0 less, -1 neither. */
+static int judge_count(const attack *a, int side)
+{
+    const tally_result *r = &a->p.side[side].result;
+    int learns = count_learns(side, a->reveal, 0);
+    uint64_t want = learns ? MATCHES : 0;
+    if (r->matched_items > want || r->learns_figures != learns || a->p.side[side].row_count)
+        return -1;
+    return r->matched_items == want;
+}
+
 /* Rows told by a side that ended well: 1 right, 0 a subset, -1 neither. */
 static int judge(const attack *a, int side)
 {
     const pair_side *s = &a->p.side[side];
+    if (a->count)
+        return judge_count(a, side);
     int all = side == PAIR_RECEIVER || a->reveal == TALLY_REVEAL_BOTH;
     size_t want = all ? MATCHES : 0, found = 0;
     for (size_t i = 0; i < want; i++)
@@ -200,7 +245,9 @@ const char *attack_verdict(const attack *a)
             return "no message";
         if (category != 0 && category != 2 && category != 4 && category != 6 && category != 8)
             return "a category that no peer may cause";
-        if (!s->status && a->expect != UNCLAIMED && judge(a, i) < (a->expect != FEWER))
+        /* A liar that counts with a peer who takes its list for empty is told so. */
+        int fewer = a->expect == FEWER || (a->count && a->kind == ITEMS_NONE && i == a->liar);
+        if (!s->status && a->expect != UNCLAIMED && judge(a, i) < !fewer)
             return "a wrong result";
     }
     /* The sender may be done by then: it sent the last frame of all, or one that the receiver looks at after
@@ -209,7 +256,8 @@ const char *attack_verdict(const attack *a)
     int liar_may_be_done =
         a->liar == PAIR_SENDER &&
         (a->type == WIRE_DONE ||
-         (after && (a->type == WIRE_ECDH_SENDER || a->type == WIRE_OPRF_TAGS || a->type == WIRE_VOLE_TAGS)));
+         (after && (a->type == WIRE_ECDH_SENDER || a->type == WIRE_OPRF_TAGS || a->type == WIRE_VOLE_TAGS ||
+                    a->type == WIRE_AGG_MASKED || a->type == WIRE_AGG_OTHER)));
     int liar_ended = peer_ended(ls) || (liar_may_be_done && !ls);
     switch (a->expect) {
     case MALFORMED:
@@ -222,9 +270,10 @@ const char *attack_verdict(const attack *a)
     case EITHER_MALFORMED:
         if (!vs || (vs != TALLY_ERR_MALFORMED && ls != TALLY_ERR_MALFORMED))
             return "a side should have noticed";
-        /* A sender that learns nothing is done when the receiver says so. */
-        return ls || (a->liar == PAIR_SENDER && a->reveal == TALLY_REVEAL_RECEIVER) ? NULL
-                                                                                    : "the liar ended well";
+        /* A sender that learns nothing, or has heard a count, is done when the receiver says so. */
+        return ls || (a->liar == PAIR_SENDER && (a->count || a->reveal == TALLY_REVEAL_RECEIVER))
+                   ? NULL
+                   : "the liar ended well";
     case LIAR_MALFORMED:
         return ls == TALLY_ERR_MALFORMED && peer_ended(vs) ? NULL
                                                            : "the liar's own session should have noticed";
@@ -261,6 +310,8 @@ static void begin(attack *a)
     a->abort_code = (uint8_t)(a->seed % 8);
     pair_init(&a->p, a->security, a->reveal);
     pair_set_protocol(&a->p, a->protocol);
+    for (int i = 0; a->count && i < 2; i++)
+        tally_session_set_function(a->p.side[i].session, TALLY_COUNT);
     pair_add(&a->p.side[PAIR_RECEIVER], receiver_ids, NX);
     pair_add(&a->p.side[PAIR_SENDER], sender_ids, NY);
     a->p.side[a->liar].tap.on_frame = attack_on_frame;
@@ -275,10 +326,12 @@ static void end(attack *a)
     pair_join(&a->p);
     const char *wrong = a->type ? attack_verdict(a) : "the frame was not reached";
     if (wrong)
-        printf("%s, %s, %s, liar %s, frame %zu (%s), kind %d: %s\n  receiver %d: %s\n  sender %d: %s\n",
-               a->protocol == TALLY_VOLE ? "vole" : "ecdh",
+        printf("%s%s, %s, %s, liar %s, frame %zu (%s), kind %d: %s\n  receiver %d: %s\n  sender %d: %s\n",
+               a->count ? "count by " : "", a->protocol == TALLY_VOLE ? "vole" : "ecdh",
                a->security == TALLY_MALICIOUS ? "malicious" : "semi-honest",
-               a->reveal == TALLY_REVEAL_BOTH ? "both" : "receiver",
+               a->reveal == TALLY_REVEAL_BOTH     ? "both"
+               : a->reveal == TALLY_REVEAL_SENDER ? "sender"
+                                                  : "receiver",
                a->liar == PAIR_RECEIVER ? "receiver" : "sender", a->index, wire_frame_name(a->type),
                (int)a->kind, wrong, a->p.side[0].status, a->p.side[0].error.message, a->p.side[1].status,
                a->p.side[1].error.message);
@@ -302,7 +355,14 @@ static size_t frames_of(uint8_t types[8], const attack *a)
     int malicious = a->security == TALLY_MALICIOUS, vole = a->protocol == TALLY_VOLE;
     types[n++] = WIRE_HELLO1;
     types[n++] = WIRE_HELLO2;
-    if (a->liar == PAIR_RECEIVER) {
+    if (a->count && a->liar == count_computing(a->reveal, 0)) {
+        types[n++] = WIRE_AGG_MASKED;
+        if (a->reveal == TALLY_REVEAL_BOTH)
+            types[n++] = WIRE_AGG_COUNT;
+    } else if (a->count) {
+        types[n++] = WIRE_AGG_TAGS;
+        types[n++] = WIRE_AGG_OTHER;
+    } else if (a->liar == PAIR_RECEIVER) {
         if (vole) {
             types[n++] = WIRE_VOLE_OPEN;
             types[n++] = WIRE_VOLE_TREES;
@@ -329,15 +389,15 @@ static size_t frames_of(uint8_t types[8], const attack *a)
     return n;
 }
 
-size_t attack_all(enum tally_protocol protocol, enum tally_security security, enum tally_reveal reveal,
-                  int from, int to, size_t at_once)
+size_t attack_all_like(const attack *like, int from, int to, size_t at_once)
 {
     enum { ATTACKS_MAX = 400 };
     static attack attacks[ATTACKS_MAX];
     size_t count = 0;
     for (int liar = 0; liar < 2; liar++) {
         uint8_t types[8];
-        attack a = {.liar = liar, .protocol = protocol, .security = security, .reveal = reveal};
+        attack a = *like;
+        a.liar = liar;
         size_t frames = frames_of(types, &a);
         for (a.index = 0; a.index < frames; a.index++)
             for (int kind = from; kind < to; kind++) {
@@ -353,4 +413,11 @@ size_t attack_all(enum tally_protocol protocol, enum tally_security security, en
     for (size_t i = 0; i < count; i += at_once)
         attack_run(attacks + i, at_once < count - i ? at_once : count - i);
     return count;
+}
+
+size_t attack_all(enum tally_protocol protocol, enum tally_security security, enum tally_reveal reveal,
+                  int from, int to, size_t at_once)
+{
+    attack like = {.protocol = protocol, .security = security, .reveal = reveal};
+    return attack_all_like(&like, from, to, at_once);
 }

@@ -43,6 +43,8 @@ static const fault files = {io_fail_at, party_io_count, TALLY_ERR_FILE, TALLY_ER
 typedef struct setting {
     enum tally_protocol protocol; /* auto: ecdh for lists this small */
     enum tally_security security;
+    int count; /* the function: a count of at least 2 instead of a match */
+    uint64_t epsilon_micro;
     tally_identity *identity[2]; /* TLS when set */
     const char *dir;             /* CSV input and output of the receiver there, when set */
 } setting;
@@ -71,6 +73,12 @@ static void prepare(pair *p, const setting *s)
     char path[200];
     pair_init(p, s->security, TALLY_REVEAL_BOTH);
     pair_set_protocol(p, s->protocol);
+    for (int i = 0; s->count && i < 2; i++) {
+        tally_session_set_function(p->side[i].session, TALLY_COUNT);
+        CU_ASSERT_EQUAL(tally_session_set_noise(p->side[i].session, s->epsilon_micro, NULL), TALLY_OK);
+        if (!s->epsilon_micro)
+            CU_ASSERT_EQUAL(tally_session_set_min_overlap(p->side[i].session, 2, NULL), TALLY_OK);
+    }
     pair_add(&p->side[PAIR_SENDER], sender_ids, N);
     if (s->dir) {
         tally_session *receiver = p->side[PAIR_RECEIVER].session;
@@ -110,6 +118,9 @@ static int run_with_fault(const setting *s, const fault *f, unsigned long n)
         CU_ASSERT_EQUAL(side->error.status, side->status);
         CU_ASSERT(side->error.message[0] != 0);
         CU_ASSERT_EQUAL(side->row_count, 0);
+        tally_result result;
+        tally_session_get_result(side->session, &result);
+        CU_ASSERT(result.matched_items == 0 && !result.learns_figures);
         /* The other side hears of it; or it had sent the last frame, or the fault came when the run was over
          * for both. */
         CU_ASSERT(other->status == TALLY_ERR_PEER_STOPPED || other->status == TALLY_ERR_NETWORK ||
@@ -120,8 +131,13 @@ static int run_with_fault(const setting *s, const fault *f, unsigned long n)
     } else {
         CU_ASSERT_EQUAL(r->status, TALLY_OK);
         CU_ASSERT_EQUAL(t->status, TALLY_OK);
-        CU_ASSERT_EQUAL(t->row_count, N / 2);
-        CU_ASSERT_EQUAL(r->row_count, s->dir ? 0 : N / 2);
+        CU_ASSERT_EQUAL(t->row_count, s->count ? 0 : N / 2);
+        CU_ASSERT_EQUAL(r->row_count, s->dir || s->count ? 0 : N / 2);
+        for (int i = 0; s->count && i < 2; i++) {
+            tally_result result;
+            tally_session_get_result(p.side[i].session, &result);
+            CU_ASSERT(result.learns_figures && (s->epsilon_micro || result.matched_items == N / 2));
+        }
     }
     if (s->dir)
         CU_ASSERT_EQUAL(files_in(s->dir), struck ? 1 : 2);
@@ -176,6 +192,24 @@ static void test_randomness(void)
     /* each side: nonce, opening; receiver: OTs, trees, work space, seed of the bin; sender: Delta, choices,
      * nonce, OTs, order */
     CU_ASSERT_EQUAL(sweep(&s, &randomness_of_vole), 13);
+}
+
+/* A count, then one with noise. */
+static void test_memory_of_counts(void)
+{
+    setting s = {.security = TALLY_SEMI_HONEST, .count = 1};
+    CU_ASSERT(sweep(&s, &memory) > 20);
+    s.epsilon_micro = 10000000;
+    CU_ASSERT(sweep(&s, &memory) > 20);
+}
+
+static void test_randomness_of_counts(void)
+{
+    setting s = {.security = TALLY_SEMI_HONEST, .count = 1};
+    CU_ASSERT_EQUAL(sweep(&s, &randomness), 10); /* each side: nonce, opening, dummies, order, key */
+    s.epsilon_micro = 10000000;
+    /* and the number of dummies on one side, noise on the other */
+    CU_ASSERT_EQUAL(sweep(&s, &randomness), 12);
 }
 
 static tally_identity *new_identity(void)
@@ -284,10 +318,14 @@ static void test_setting_up(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {
-        {"memory", test_memory},         {"memory_of_vole", test_memory_of_vole},
-        {"randomness", test_randomness}, {"memory_over_tls", test_memory_over_tls},
-        {"files", test_files},           {"memory_with_files", test_memory_with_files},
-        {"setting_up", test_setting_up}};
+    static const unit_test tests[] = {{"memory", test_memory},
+                                      {"memory_of_vole", test_memory_of_vole},
+                                      {"randomness", test_randomness},
+                                      {"memory_over_tls", test_memory_over_tls},
+                                      {"files", test_files},
+                                      {"memory_with_files", test_memory_with_files},
+                                      {"memory_of_counts", test_memory_of_counts},
+                                      {"randomness_of_counts", test_randomness_of_counts},
+                                      {"setting_up", test_setting_up}};
     return unit_main(argc, argv, "faults", tests, sizeof tests / sizeof *tests);
 }

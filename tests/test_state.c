@@ -1,55 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state table, exhaustively: at every state of every conversation, every frame type and the lengths
  * around the right one. */
-#include "party/state.h"
+#include "tests/support_state.h"
 #include "tests/unit.h"
 
 #include <string.h>
-
-/* One frame that may come, and what it has to count as. The conversations below are written from
- * docs/wire-format.md, not from the table. */
-typedef struct want {
-    uint8_t type;
-    uint32_t unit; /* bytes of an entry; 0: the frame counts as one whatever its length */
-    uint64_t entries;
-} want;
 
 #define WIDTH 11u /* tag width of the tests: odd, so that no other unit divides by it */
 #define BIN 353u  /* bytes of a bin's frame */
 #define BINS 5u
 
-/* The conversations that there are. */
+/* The conversations that there are, written from docs/wire-format.md and not from the table. */
 enum way { ECDH, OPRF, VOLE, WAYS };
 
-static size_t conversation(want out[8], enum tally_role role, enum way way, int both, uint64_t own,
+static size_t conversation(state_want out[8], enum tally_role role, enum way way, int both, uint64_t own,
                            uint64_t peer, uint64_t confirmed)
 {
     size_t n = 0;
     int malicious = way == OPRF;
     if (way == VOLE && role == TALLY_RECEIVER) {
-        out[n++] = (want){WIRE_VOLE_CHOICE, 0, 1};
-        out[n++] = (want){WIRE_VOLE_TAGS, WIDTH, peer};
+        out[n++] = (state_want){WIRE_VOLE_CHOICE, 0, 1};
+        out[n++] = (state_want){WIRE_VOLE_TAGS, WIDTH, peer};
     } else if (way == VOLE) {
-        out[n++] = (want){WIRE_VOLE_OPEN, 0, 1};
-        out[n++] = (want){WIRE_VOLE_TREES, 0, 1};
-        out[n++] = (want){WIRE_VOLE_BIN, BIN, BINS};
+        out[n++] = (state_want){WIRE_VOLE_OPEN, 0, 1};
+        out[n++] = (state_want){WIRE_VOLE_TREES, 0, 1};
+        out[n++] = (state_want){WIRE_VOLE_BIN, BIN, BINS};
         if (both)
-            out[n++] = (want){WIRE_MATCHED, 1, (own + 7) / 8};
+            out[n++] = (state_want){WIRE_MATCHED, 1, (own + 7) / 8};
     } else if (role == TALLY_RECEIVER && malicious) {
-        out[n++] = (want){WIRE_OPRF_KEY, 32, 1};
-        out[n++] = (want){WIRE_OPRF_EVALUATED, 32, own};
-        out[n++] = (want){WIRE_OPRF_TAGS, 16, peer};
+        out[n++] = (state_want){WIRE_OPRF_KEY, 32, 1};
+        out[n++] = (state_want){WIRE_OPRF_EVALUATED, 32, own};
+        out[n++] = (state_want){WIRE_OPRF_TAGS, 16, peer};
     } else if (role == TALLY_RECEIVER) {
-        out[n++] = (want){WIRE_ECDH_REPLY, WIDTH, own};
-        out[n++] = (want){WIRE_ECDH_SENDER, 32, peer};
+        out[n++] = (state_want){WIRE_ECDH_REPLY, WIDTH, own};
+        out[n++] = (state_want){WIRE_ECDH_SENDER, 32, peer};
     } else {
-        out[n++] = (want){malicious ? WIRE_OPRF_BLINDED : WIRE_ECDH_RECEIVER, 32, peer};
+        out[n++] = (state_want){malicious ? WIRE_OPRF_BLINDED : WIRE_ECDH_RECEIVER, 32, peer};
         if (both)
-            out[n++] = (want){WIRE_MATCHED, 1, (own + 7) / 8};
+            out[n++] = (state_want){WIRE_MATCHED, 1, (own + 7) / 8};
         if (both && malicious)
-            out[n++] = (want){WIRE_CONFIRM, 16, confirmed};
+            out[n++] = (state_want){WIRE_CONFIRM, 16, confirmed};
     }
-    out[n++] = (want){WIRE_DONE, 0, 1};
+    out[n++] = (state_want){WIRE_DONE, 0, 1};
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
         if (out[i].entries)
@@ -57,78 +49,12 @@ static size_t conversation(want out[8], enum tally_role role, enum way way, int 
     return kept;
 }
 
-static tally_status take(party_state *s, uint8_t type, uint32_t length, uint64_t *first, uint64_t *units)
-{
-    uint8_t none = 0;
-    party_frame frame = {.type = type, .length = length, .payload = &none};
-    return party_state_take(s, &frame, first, units, NULL);
-}
-
-/* Bytes of n entries. */
-static uint32_t bytes_of(const want *w, uint64_t n)
-{
-    uint64_t proofs = w->type == WIRE_OPRF_EVALUATED ? 64 * ((n + 255) / 256) : 0;
-    return (uint32_t)(w->unit * n + proofs);
-}
-
-/* A refused frame must leave the state as it was: the right one is still taken afterwards. */
-static int refuses(const party_state *s, uint8_t type, uint32_t length)
-{
-    party_state copy = *s;
-    uint64_t first = 77, units = 78;
-    uint8_t expected = party_state_expects(&copy);
-    tally_status st = take(&copy, type, length, &first, &units);
-    return st == TALLY_ERR_MALFORMED && first == 77 && units == 78 && copy.taken == s->taken &&
-           party_state_expects(&copy) == expected;
-}
-
-static void refuse_everything_but(const party_state *s, uint8_t right)
-{
-    static const uint32_t lengths[] = {0, 1, 16, 32, 96, WIDTH, 352};
-    unsigned wrong = 0;
-    for (unsigned type = 0; type < 256; type++)
-        for (size_t i = 0; type != right && i < sizeof lengths / sizeof *lengths; i++)
-            wrong += !refuses(s, (uint8_t)type, lengths[i]);
-    CU_ASSERT_EQUAL(wrong, 0);
-}
-
-static void walk(party_state *s, const want *wants, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        const want *w = &wants[i];
-        /* In two frames where there is more than one entry, so that a state in the middle of a step is seen
-         * too. */
-        uint64_t parts[2] = {w->entries / 2, w->entries - w->entries / 2}, at = 0;
-        for (int p = 0; p < 2; p++) {
-            uint64_t first = 0, units = 0;
-            if (!parts[p])
-                continue;
-            CU_ASSERT_EQUAL(party_state_expects(s), w->type);
-            refuse_everything_but(s, w->type);
-            if (w->unit) {
-                CU_ASSERT(refuses(s, w->type, bytes_of(w, w->entries - at + 1)));
-                CU_ASSERT(refuses(s, w->type, 0));
-                if (w->unit > 1) {
-                    CU_ASSERT(refuses(s, w->type, bytes_of(w, parts[p]) + 1));
-                    CU_ASSERT(refuses(s, w->type, bytes_of(w, parts[p]) - 1));
-                }
-            }
-            CU_ASSERT_EQUAL(take(s, w->type, bytes_of(w, parts[p]), &first, &units), TALLY_OK);
-            CU_ASSERT_EQUAL(first, at);
-            CU_ASSERT_EQUAL(units, parts[p]);
-            at += units;
-        }
-    }
-    CU_ASSERT_EQUAL(party_state_expects(s), 0);
-    refuse_everything_but(s, 0);
-}
-
 static void test_hellos(void)
 {
     party_state s;
-    static const want wants[] = {{WIRE_HELLO1, 0, 1}, {WIRE_HELLO2, 0, 1}};
+    static const state_want wants[] = {{WIRE_HELLO1, 0, 1}, {WIRE_HELLO2, 0, 1}};
     party_state_init(&s);
-    walk(&s, wants, 2);
+    state_walk(&s, wants, 2);
 }
 
 static void test_conversations(void)
@@ -141,14 +67,14 @@ static void test_conversations(void)
             enum way way = (enum way)(c >> 2);
             int both = c >> 1 & 1;
             uint64_t own = sizes[z][0], peer = sizes[z][1], confirmed = own < peer ? own / 2 : peer / 2;
-            want wants[8];
+            state_want wants[8];
             party_state s;
             size_t count = conversation(wants, role, way, both, own, peer, confirmed);
             party_state_sizes(&s, role, way == VOLE ? TALLY_VOLE : TALLY_ECDH,
                               way == OPRF ? TALLY_MALICIOUS : TALLY_SEMI_HONEST, both, own, peer, WIDTH);
             party_state_confirmed(&s, confirmed);
             party_state_bins(&s, BIN, BINS);
-            walk(&s, wants, count);
+            state_walk(&s, wants, count);
             walked++;
         }
     CU_ASSERT_EQUAL(walked, 96);
@@ -161,22 +87,22 @@ static void test_bins_wait_for_their_size(void)
     uint64_t first, units;
     party_state_sizes(&s, TALLY_SENDER, TALLY_VOLE, TALLY_SEMI_HONEST, 0, 16, 1, WIDTH);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_VOLE_OPEN);
-    CU_ASSERT(refuses(&s, WIRE_VOLE_BIN, BIN));
-    CU_ASSERT_EQUAL(take(&s, WIRE_VOLE_OPEN, 8193, &first, &units), TALLY_OK);
+    CU_ASSERT(state_refuses(&s, WIRE_VOLE_BIN, BIN));
+    CU_ASSERT_EQUAL(state_take(&s, WIRE_VOLE_OPEN, 8193, &first, &units), TALLY_OK);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_VOLE_TREES);
-    CU_ASSERT(refuses(&s, WIRE_VOLE_BIN, BIN));
+    CU_ASSERT(state_refuses(&s, WIRE_VOLE_BIN, BIN));
     party_state_bins(&s, BIN, 2);
-    CU_ASSERT(refuses(&s, WIRE_VOLE_BIN, BIN));
-    CU_ASSERT_EQUAL(take(&s, WIRE_VOLE_TREES, 7, &first, &units), TALLY_OK);
+    CU_ASSERT(state_refuses(&s, WIRE_VOLE_BIN, BIN));
+    CU_ASSERT_EQUAL(state_take(&s, WIRE_VOLE_TREES, 7, &first, &units), TALLY_OK);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_VOLE_BIN);
-    CU_ASSERT(refuses(&s, WIRE_DONE, 0));
-    CU_ASSERT_EQUAL(take(&s, WIRE_VOLE_BIN, BIN, &first, &units), TALLY_OK);
+    CU_ASSERT(state_refuses(&s, WIRE_DONE, 0));
+    CU_ASSERT_EQUAL(state_take(&s, WIRE_VOLE_BIN, BIN, &first, &units), TALLY_OK);
     CU_ASSERT(first == 0 && units == 1);
-    CU_ASSERT(refuses(&s, WIRE_VOLE_BIN, 2 * BIN));
-    CU_ASSERT_EQUAL(take(&s, WIRE_VOLE_BIN, BIN, &first, &units), TALLY_OK);
+    CU_ASSERT(state_refuses(&s, WIRE_VOLE_BIN, 2 * BIN));
+    CU_ASSERT_EQUAL(state_take(&s, WIRE_VOLE_BIN, BIN, &first, &units), TALLY_OK);
     CU_ASSERT(first == 1 && units == 1);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_DONE);
-    CU_ASSERT(refuses(&s, WIRE_VOLE_BIN, BIN));
+    CU_ASSERT(state_refuses(&s, WIRE_VOLE_BIN, BIN));
 }
 
 /* The number of confirmations is known only after the bitmap; before that none is expected. */
@@ -185,14 +111,14 @@ static void test_confirmations_wait_for_the_bitmap(void)
     party_state s;
     uint64_t first, units;
     party_state_sizes(&s, TALLY_SENDER, TALLY_ECDH, TALLY_MALICIOUS, 1, 16, 1, WIDTH);
-    CU_ASSERT_EQUAL(take(&s, WIRE_OPRF_BLINDED, 32, &first, &units), TALLY_OK);
+    CU_ASSERT_EQUAL(state_take(&s, WIRE_OPRF_BLINDED, 32, &first, &units), TALLY_OK);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_MATCHED);
-    CU_ASSERT_EQUAL(take(&s, WIRE_MATCHED, 2, &first, &units), TALLY_OK);
+    CU_ASSERT_EQUAL(state_take(&s, WIRE_MATCHED, 2, &first, &units), TALLY_OK);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_CONFIRM); /* asked before their number is known */
     party_state_confirmed(&s, 1);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_CONFIRM);
-    CU_ASSERT(refuses(&s, WIRE_CONFIRM, 32));
-    CU_ASSERT_EQUAL(take(&s, WIRE_CONFIRM, 16, &first, &units), TALLY_OK);
+    CU_ASSERT(state_refuses(&s, WIRE_CONFIRM, 32));
+    CU_ASSERT_EQUAL(state_take(&s, WIRE_CONFIRM, 16, &first, &units), TALLY_OK);
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_DONE);
 }
 

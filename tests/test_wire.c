@@ -31,7 +31,17 @@ static const struct {
              {41, 32 + 32 + 128 * 944 / 8}, /* k = 6: 157 columns need 942 OTs, rounded up to whole bytes */
              {42, 157 * 6 * 32},            /* k = 6 */
              {43, 16 + 197 * 43520 / 8},    /* k = 4: 197 columns, 43520 slots */
-             {44, 1u << 20}};
+             {44, 1u << 20},
+             {48, 1u << 20},
+             {49, 1u << 20},
+             {50, 1u << 20},
+             {51, 4096 * 106 / 8}, /* one polynomial of 4096 coefficients of 106 bits */
+             {52, 1u << 20},
+             {53, 8 * 33}, /* 33 bands */
+             {54, 5},      /* a bit for each of 33 bands */
+             {55, 1u << 20},
+             {56, 1u << 20},
+             {57, 1u << 20}};
 #define KINDS (sizeof kinds / sizeof *kinds)
 
 static void raw_header(uint8_t out[WIRE_HEADER], uint32_t length, uint32_t sequence, uint8_t type)
@@ -93,6 +103,29 @@ static void test_header(void)
                 }
             }
     }
+}
+
+/* Every type has a name of its own. */
+static void test_names(void)
+{
+    static const struct {
+        uint8_t type;
+        const char *name;
+    } sums[] = {{48, "masked items of the side that adds up"},
+                {49, "tags of the side that adds up"},
+                {50, "masked items of the other side"},
+                {51, "key of the values"},
+                {52, "encrypted values"},
+                {53, "counts"},
+                {54, "merged bands"},
+                {55, "encrypted sums"},
+                {56, "figures"},
+                {57, "sizes of bands"}};
+    for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
+        CU_ASSERT_STRING_EQUAL(wire_frame_name(sums[i].type), sums[i].name);
+    for (size_t i = 0; i < KINDS; i++)
+        for (size_t k = 0; k < i; k++)
+            CU_ASSERT_STRING_NOT_EQUAL(wire_frame_name(kinds[i].type), wire_frame_name(kinds[k].type));
 }
 
 static void test_header_known(void)
@@ -509,6 +542,7 @@ int main(int argc, char **argv)
     static const unit_test tests[] = {
         {"header", test_header},
         {"header_known", test_header_known},
+        {"names", test_names},
         {"abort", test_abort},
         {"hello_known", test_hello_known},
         {"hello_roundtrip", test_hello_roundtrip},

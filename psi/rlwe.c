@@ -8,6 +8,8 @@
 
 #define CHUNK 4u /* units: 217 kB and about half a millisecond of encryption */
 
+_Static_assert(PSI_RLWE_LIMBS <= PSI_AHE_LIMBS_MAX && 8 * PSI_RLWE_LIMBS <= PSI_AHE_PLAIN, "limbs");
+
 uint64_t psi_rlwe_eta(uint64_t n)
 {
     /*

@@ -144,9 +144,10 @@ tally_status party_aggregate_size(party_aggregate *a, uint64_t own, uint64_t pee
                                   size_t batches, tally_error *error)
 {
     uint64_t computing = a->computing ? own : peer, other = a->computing ? peer : own;
-    if (batches != (a->groups > 1 ? a->groups : 0))
+    size_t wanted = a->groups > 1 ? a->groups : 0;
+    if (batches != wanted)
         return party_fail(error, TALLY_ERR_MALFORMED,
-                          "the peer says sizes of %zu batches where the terms have %zu", batches, a->groups);
+                          "the peer says sizes of %zu batches where the terms have %zu", batches, wanted);
     for (size_t g = 0; g < a->groups; g++)
         a->batch[g] = a->groups > 1 ? batch[g] : computing;
     a->masked = (size_t)computing + 2 * a->dummies * a->groups;

@@ -96,14 +96,14 @@ static void log_values(const tally_session *s)
     const wire_terms *t = &s->peer_hello.terms;
     for (size_t k = 0; k < t->value_count; k++) {
         const wire_value *v = &t->values[k];
-        char min[PSI_AGG_TEXT], max[PSI_AGG_TEXT], name[PARTY_PATH_SHOWN];
+        char min[PSI_AGG_TEXT], max[PSI_AGG_TEXT], name[WIRE_NAME_MAX + 1];
         psi_agg_sum_text(min, v->min, v->scale);
         psi_agg_sum_text(max, v->max, v->scale);
         party_printable(name, sizeof name, v->name);
         party_log(s, 1, "values of the other side: %s, %s to %s", name, min, max);
     }
     for (size_t k = 0; k < t->band_count; k++) {
-        char name[PARTY_PATH_SHOWN];
+        char name[WIRE_NAME_MAX + 1];
         party_printable(name, sizeof name, t->bands[k].name);
         party_log(s, 1, "bands of the other side: %s, %zu and what lies outside", name,
                   t->bands[k].count - 1);

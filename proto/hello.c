@@ -268,7 +268,7 @@ tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *
     message.nonce = (ProtobufCBinaryData){.len = NONCE, .data = h.nonce};
     message.terms = &terms;
 
-    /* At most 80 texts of 64 bytes, 256 edges and 32 ends of ranges of 10 bytes, some numbers and tags: below
+    /* At most 80 texts of 64 bytes, 264 edges and 32 ends of ranges of 10 bytes, some numbers and tags: below
      * WIRE_HELLO1_MAX. */
     size_t size = tally__hello1__get_packed_size(&message);
     PSI_CHECK(size <= WIRE_HELLO1_MAX);

@@ -39,7 +39,7 @@ typedef struct psi_ahe_column {
 typedef struct psi_ahe_place {
     uint32_t first;                   /* RLWE: its first limb; Paillier: its ciphertext within a row */
     uint32_t limbs;                   /* RLWE */
-    uint32_t bits[PSI_AHE_LIMBS_MAX]; /* RLWE: t of each limb: plaintext space 2^t, just large enough */
+    uint32_t bits[PSI_AHE_LIMBS_MAX]; /* RLWE: of each limb's plaintext modulus (psi/rlwe_limb.h) */
     uint32_t shift, width;            /* Paillier: its slot */
 } psi_ahe_place;
 
@@ -55,7 +55,7 @@ typedef struct psi_ahe_plan {
     /* derived by psi_ahe_plan_init */
     psi_ahe_place place[PSI_AHE_COLUMNS_MAX];
     uint32_t limbs;      /* RLWE: in all; Paillier: ciphertexts for a row */
-    uint32_t digit_bits; /* RLWE: w of the limbs' base 2^w */
+    uint32_t digit_bits; /* not used: 0 */
     size_t key_bytes;    /* of key_message */
     size_t unit_bytes;   /* of one unit of the encrypted rows */
     size_t units; /* RLWE: ceil(rows / 4096) * limbs, limb by limb within a block; Paillier: rows * limbs */
@@ -143,7 +143,7 @@ tally_status psi_ahe_merge(psi_ahe_adder *a, size_t to, size_t from) TALLY_MUST_
 /*
  * The sums of a group, rerandomised: psi_ahe_sum_units units at out. noise: for each column (not only those
  * shown) what is added to its sum, or NULL. May be called again for the group with other columns shown; a
- * column masked twice has the later mask.
+ * column masked twice has the later mask. TALLY_ERR_INTERNAL: RLWE, all figures were returned five times.
  */
 tally_status psi_ahe_finish(psi_ahe_adder *a, size_t group, const uint8_t *show, const psi_wide *noise,
                             uint8_t *out) TALLY_MUST_CHECK;

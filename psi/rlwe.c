@@ -8,20 +8,26 @@
 
 #define CHUNK 4u /* units: 217 kB and about half a millisecond of encryption */
 
+_Static_assert(PSI_RLWE_LIMBS <= PSI_AHE_LIMBS_MAX && 8 * PSI_RLWE_LIMBS <= PSI_AHE_PLAIN, "limbs");
+
 uint64_t psi_rlwe_eta(uint64_t n)
 {
-    /* 6.5^2 * 42 / 4 = 443.625 = 7098 / 16. The rounding of plaintexts adds at most 1/4 to the variance of
-       42 / 4, so it is 6.42 deviations of both; nothing depends on the factor (protocol-rlwe.md, section 5).
+    /*
+     * 6.5^2 * 42 / 4 = 443.625 = 7098 / 16. More than five times the mean size of all there is, which is at
+     * most sqrt(10.75 n + 57355) + n / 2^16 + 3: variance 42 / 4 and 1 / 4 of a rounding for each row,
+     * 2 * 4096 * 42 / 4 * 2 / 3 + 42 / 4 for the zero; bias of the roundings; roundings of noise and mask.
+     * 5 sqrt(10.75 n) + 5 n / 2^16 <= 6.5 sqrt(10.5 n) for n <= 2^30, and 5 sqrt(57355) + 15 < 2048.
      */
-    uint64_t square = (7098 * n + 15) / 16, root = 0; /* n <= 2^30 */
+    uint64_t square = (7098 * n + 15) / 16, root = 0;
     for (uint64_t bit = (uint64_t)1 << 20; bit; bit /= 2)
         root += (root + bit) * (root + bit) <= square ? bit : 0;
     return root + (root * root < square) + 2048;
 }
 
 /*
- * A figure's flood is uniform in 2 B = 2^(105 - bits) numbers and moved by an error of eta at most: distance
- * eta / 2B. All figures together: 2^-40, so the sum of eta * 2^bits must be at most 2^65.
+ * A figure's flood is uniform in 2 B = 2^(105 - bits) numbers and moved by an error x: distance E|x| / 2B,
+ * and E|x| <= eta / 5. The sum of eta * 2^bits is at most 2^65, so five returns of every figure of every
+ * group are within 5 * 2^65 / 5 / 2^105 = 2^-40.
  */
 static tally_status plan_rlwe(psi_ahe_plan *plan, const char **why)
 {

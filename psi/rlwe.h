@@ -9,6 +9,7 @@
 #define PSI_RLWE_SECOND 14u      /* bytes of the constant coefficient: 106 bits and 6 zero bits */
 #define PSI_RLWE_P1 UINT64_MAX   /* number of p1 in the stream; units have theirs */
 #define PSI_RLWE_BUDGET_BITS 65u /* the sum of eta * 2^bits over all figures, at most: see psi/rlwe.c */
+#define PSI_RLWE_RETURNS 5u      /* of each figure, at most: what the adder gives is counted */
 
 /* Both handles start with it. Public. */
 typedef struct psi_rlwe_terms {
@@ -24,8 +25,8 @@ tally_status psi_rlwe_terms_init(psi_rlwe_terms *t, const psi_ahe_plan *plan,
 void psi_rlwe_terms_free(psi_rlwe_terms *t);
 /* p1 modulo one prime, canonical. */
 tally_status psi_rlwe_p1(const psi_rlwe_terms *t, unsigned prime, int64_t out[PSI_RLWE_N]) TALLY_MUST_CHECK;
-/* A bound of the error in what is opened, but for the flood: 6.5 standard deviations of errors of n rows and
- * 2^11 for the encryption of zero, rounded up. */
+/* Of the error in what is opened, but for the flood: 6.5 standard deviations of the errors of n rows and 2^11
+ * for the encryption of zero, rounded up. */
 uint64_t psi_rlwe_eta(uint64_t n);
 
 /* Column c's sum from its residues: psi_rlwe_limb_join with the plan's bounds. */

@@ -24,7 +24,7 @@ struct psi_ahe_adder {
     sums *sum;                         /* groups * limbs */
     uint32_t *lazy;                    /* of each limb: units added since sums were reduced */
     uint64_t most[PSI_AHE_GROUPS_MAX]; /* rows of each group, at most */
-    psi_uwide spent;                   /* of the budget of flooding noise */
+    psi_uwide spent;                   /* of the budget of flooding noise: eta * 2^bits of all returned */
     psi_rlwe_factor *selection;        /* blocks in work * groups * 2. Secret. */
     size_t capacity, block, blocks;    /* blocks there is room for, the first one in work, their number */
     size_t first, n;                   /* units in work */
@@ -272,7 +272,7 @@ tally_status psi_rlwe_finish(psi_ahe_adder *a, size_t group, const uint8_t *show
     for (size_t l = 0; l < plan->limbs; l++)
         if (show[a->terms.limb[l].column] != PSI_AHE_HIDDEN)
             a->spent += eta << a->terms.limb[l].bits;
-    if (a->spent > (psi_uwide)1 << PSI_RLWE_BUDGET_BITS) /* more figures than were planned */
+    if (a->spent > (psi_uwide)PSI_RLWE_RETURNS << PSI_RLWE_BUDGET_BITS)
         return TALLY_ERR_INTERNAL;
     room *r = psi_secret_calloc(1, sizeof *r);
     tally_status st = r ? psi_prg_init(&r->prg) : TALLY_ERR_NO_MEMORY;

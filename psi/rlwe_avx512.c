@@ -7,61 +7,62 @@
 
 #define LANES 8
 #define LANES_TARGET __attribute__((target("avx512f,avx512dq")))
-#define INLINE LANES_TARGET static inline __attribute__((always_inline))
+#define LANES_SHORT                                                                                          \
+    __attribute__((target("avx512f,avx512dq"), always_inline)) /* of one instruction or a few */
 
 typedef __m512i lanes;
 
-INLINE lanes lanes_load(const int64_t *p)
+LANES_SHORT static inline lanes lanes_load(const int64_t *p)
 {
     return _mm512_loadu_si512((const void *)p);
 }
 
-INLINE void lanes_store(int64_t *p, lanes x)
+LANES_SHORT static inline void lanes_store(int64_t *p, lanes x)
 {
     _mm512_storeu_si512((void *)p, x);
 }
 
-INLINE lanes lanes_set(int64_t x)
+LANES_SHORT static inline lanes lanes_set(int64_t x)
 {
     return _mm512_set1_epi64(x);
 }
 
-INLINE lanes lanes_add(lanes a, lanes b)
+LANES_SHORT static inline lanes lanes_add(lanes a, lanes b)
 {
     return _mm512_add_epi64(a, b);
 }
 
-INLINE lanes lanes_sub(lanes a, lanes b)
+LANES_SHORT static inline lanes lanes_sub(lanes a, lanes b)
 {
     return _mm512_sub_epi64(a, b);
 }
 
-INLINE lanes lanes_and(lanes a, lanes b)
+LANES_SHORT static inline lanes lanes_and(lanes a, lanes b)
 {
     return _mm512_and_si512(a, b);
 }
 
-INLINE lanes lanes_mul(lanes a, lanes b)
+LANES_SHORT static inline lanes lanes_mul(lanes a, lanes b)
 {
     return _mm512_mul_epi32(a, b);
 }
 
-INLINE lanes lanes_high(lanes x)
+LANES_SHORT static inline lanes lanes_high(lanes x)
 {
     return _mm512_srli_epi64(x, 32);
 }
 
-INLINE lanes lanes_down(lanes x)
+LANES_SHORT static inline lanes lanes_down(lanes x)
 {
     return _mm512_srai_epi64(x, 32);
 }
 
-INLINE lanes lanes_sign(lanes x)
+LANES_SHORT static inline lanes lanes_sign(lanes x)
 {
     return _mm512_srai_epi64(x, 63);
 }
 
-INLINE void lanes_split(lanes a, lanes b, size_t t, lanes *u, lanes *w)
+LANES_SHORT static inline void lanes_split(lanes a, lanes b, size_t t, lanes *u, lanes *w)
 {
     if (t == 4) {
         *u = _mm512_shuffle_i64x2(a, b, 0x44);

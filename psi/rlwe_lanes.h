@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The ring over vectors, one source for all widths. The file that includes it defines LANES (4 or 8 numbers
- * of 64 bits), LANES_TARGET, the type lanes and, all static inline with LANES_TARGET:
- *   lanes_load, lanes_store   at any address
- *   lanes_set                 the same number everywhere
- *   lanes_add, lanes_sub, lanes_and
- *   lanes_mul                 product of the signed low halves
- *   lanes_high                logical shift by 32
- *   lanes_down                x / 2^32 for a multiple of 2^32, signed
- *   lanes_sign                all ones where negative
- *   lanes_split               u = b[l - t] where l & t, else a[l]; w = b[l] where l & t, else a[l + t].
- *                             It is its own inverse.
+ * of 64 bits), LANES_TARGET for whole functions, LANES_SHORT for short ones, the type lanes and, all static
+ * inline, the following:
+ *
+ * - lanes_load, lanes_store: at any address
+ * - lanes_set: the same number everywhere
+ * - lanes_add, lanes_sub, lanes_and
+ * - lanes_mul: product of the signed low halves
+ * - lanes_high: logical shift by 32
+ * - lanes_down: x / 2^32 for a multiple of 2^32, signed
+ * - lanes_sign: all ones where negative
+ * - lanes_split: u = b[l - t] where l & t, else a[l]; w = b[l] where l & t, else a[l + t]; its own inverse
+ *
  * and afterwards a psi_rlwe_backend of the functions below.
  *
  * Products are Montgomery's with a division by 2^32: x = x0 + 2^32 x1, |x0| <= 2^31, and a factor w is kept
@@ -20,7 +22,6 @@
  */
 #include "psi/rlwe_ring.h"
 
-#define LANES_INLINE LANES_TARGET static inline __attribute__((always_inline))
 #define LANES_SMALL (LANES == 8 ? 3 : 2) /* rounds in which butterflies lie within vectors */
 
 typedef struct lanes_prime {
@@ -40,7 +41,7 @@ static int64_t lanes_form(int64_t f)
     return f + ((f & 0x80000000) << 1);
 }
 
-LANES_INLINE lanes_prime lanes_of(unsigned prime)
+LANES_SHORT static inline lanes_prime lanes_of(unsigned prime)
 {
     const psi_rlwe_prime *p = &psi_rlwe_primes[prime];
     int64_t low = (int32_t)(uint32_t)p->q;
@@ -48,18 +49,18 @@ LANES_INLINE lanes_prime lanes_of(unsigned prime)
                          lanes_set((int64_t)(p->inverse & 0xffffffff))};
 }
 
-LANES_INLINE lanes_factor lanes_factor_of(lanes f, lanes g)
+LANES_SHORT static inline lanes_factor lanes_factor_of(lanes f, lanes g)
 {
     return (lanes_factor){f, lanes_high(f), g, lanes_high(g)};
 }
 
-LANES_INLINE lanes_factor lanes_factor_at(const int64_t *f, const int64_t *g)
+LANES_SHORT static inline lanes_factor lanes_factor_at(const int64_t *f, const int64_t *g)
 {
     return lanes_factor_of(lanes_load(f), lanes_load(g));
 }
 
 /* A canonical number as a factor for all lanes. */
-LANES_INLINE lanes_factor lanes_constant(int64_t w, unsigned prime)
+LANES_SHORT static inline lanes_factor lanes_constant(int64_t w, unsigned prime)
 {
     const psi_rlwe_prime *p = &psi_rlwe_primes[prime];
     return lanes_factor_of(lanes_set(lanes_form(psi_rlwe_product(w, p->two32, p))),
@@ -71,7 +72,7 @@ LANES_INLINE lanes_factor lanes_constant(int64_t w, unsigned prime)
  * so the difference stays below 2^63. Result: below (2^31 |f| + 2^29 |g|) / 2^32 + q / 2, so below 2^53 if
  * |f| <= 0.97 q, |g| <= q / 2 + 2^46 and |x| < 2^57, or if |f|, |g| <= q / 2 + 2^46.
  */
-LANES_INLINE lanes lanes_product(lanes x, lanes_factor w, const lanes_prime *p)
+LANES_SHORT static inline lanes lanes_product(lanes x, lanes_factor w, const lanes_prime *p)
 {
     lanes x1 = lanes_high(lanes_add(x, lanes_set(0x80000000)));
     lanes low = lanes_add(lanes_mul(x, w.f0), lanes_mul(x1, w.g0));
@@ -81,7 +82,7 @@ LANES_INLINE lanes lanes_product(lanes x, lanes_factor w, const lanes_prime *p)
     return lanes_add(high, lanes_down(lanes_sub(low, lanes_mul(m, p->q_low))));
 }
 
-LANES_INLINE void lanes_butterfly(lanes *u, lanes *w, lanes_factor f, const lanes_prime *p)
+LANES_SHORT static inline void lanes_butterfly(lanes *u, lanes *w, lanes_factor f, const lanes_prime *p)
 {
     lanes v = lanes_product(*w, f, p), sum = lanes_add(*u, v);
     *w = lanes_sub(*u, v);
@@ -166,7 +167,7 @@ LANES_TARGET static void lanes_ntt(int64_t x[PSI_RLWE_N], unsigned prime)
 }
 
 /* x + (x & 2^31) * 2: lanes_form. */
-LANES_INLINE lanes lanes_formed(lanes x)
+LANES_SHORT static inline lanes lanes_formed(lanes x)
 {
     lanes bit = lanes_and(x, lanes_set(0x80000000));
     return lanes_add(x, lanes_add(bit, bit));

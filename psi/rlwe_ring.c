@@ -42,8 +42,7 @@ psi_uwide psi_rlwe_join(const int64_t residue[2])
 {
     const psi_rlwe_prime *p = &psi_rlwe_primes[1];
     int64_t k = psi_rlwe_product(residue[1] - residue[0], PSI_RLWE_Q0_INVERSE, p);
-    k += p->q & (k >> 63);
-    return (psi_uwide)residue[0] + (psi_uwide)psi_rlwe_primes[0].q * (psi_uwide)k;
+    return (psi_uwide)residue[0] + (psi_uwide)psi_rlwe_primes[0].q * (psi_uwide)psi_rlwe_lifted(k, p);
 }
 
 /* ---- Portable ---- */
@@ -140,8 +139,7 @@ static void make_roots(void)
             for (unsigned b = 0; b < PSI_RLWE_LOG; b++)
                 reversed |= (k >> b & 1) << (PSI_RLWE_LOG - 1 - b);
             roots[i][reversed] = power;
-            power = psi_rlwe_product(power, step, p);
-            power += p->q & (power >> 63);
+            power = psi_rlwe_lifted(psi_rlwe_product(power, step, p), p);
         }
     }
 }

@@ -87,11 +87,16 @@ static inline int64_t psi_rlwe_product(int64_t a, int64_t b, const psi_rlwe_prim
     return (int64_t)(t >> 64) - (int64_t)(((psi_wide)m * p->q) >> 64);
 }
 
+/* x + q where x is negative. */
+static inline int64_t psi_rlwe_lifted(int64_t x, const psi_rlwe_prime *p)
+{
+    return x + (p->q & (int64_t)(0 - ((uint64_t)x >> 63)));
+}
+
 /* In [0, q), for |x| < 2^62: the product with 1 stays below 2^62 * 2^53 / 2^64 + q / 2 + 1 < q. */
 static inline int64_t psi_rlwe_canonical(int64_t x, const psi_rlwe_prime *p)
 {
-    x = psi_rlwe_product(x, p->one, p);
-    return x + (p->q & (x >> 63));
+    return psi_rlwe_lifted(psi_rlwe_product(x, p->one, p), p);
 }
 
 /* x mod q, canonical, for |x| < 2^113. */

@@ -5,6 +5,7 @@
 
 #define LANES 8
 #define LANES_TARGET
+#define LANES_SHORT
 
 typedef struct lanes {
     uint64_t v[LANES];

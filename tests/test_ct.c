@@ -10,6 +10,7 @@
  * branch` and `leak index` are the controls that the check must catch.
  */
 #include "party/overlap.h"
+#include "psi/ahe.h"
 #include "psi/ct.h"
 #include "psi/ecdh.h"
 #include "psi/gf128.h"
@@ -20,6 +21,7 @@
 #include "psi/shamir.h"
 #include "psi/vole_setup.h"
 #include "tests/paillier_primes.h"
+#include "tests/support_lanes.h"
 #include "tests/unit.h"
 #include <stdio.h>
 #include <string.h>
@@ -405,6 +407,90 @@ static void test_paillier(void)
     psi_paillier_set_primes(NULL, NULL);
 }
 
+static void rlwe_gather(void *user, size_t first, size_t n, size_t c, psi_wide *out)
+{
+    const psi_wide *values = user;
+    for (size_t i = 0; i < n; i++)
+        out[i] = values[(first + i) % N] * (c ? (psi_wide)1 << 60 : 1);
+    PSI_SECRET(out, n * sizeof *out);
+}
+
+/* Packed RLWE, both sides: values, key, errors, selection, masks, noise, flood and what is opened.
+ * Ciphertexts, figures and the key message are released by the library. */
+static void test_rlwe(void)
+{
+    enum { ROWS = 4100 };
+    static psi_ahe_plan plan = {
+        .scheme = PSI_AHE_RLWE, .columns = 2, .groups = 2, .rows = ROWS, .selected = ROWS};
+    static uint8_t group[ROWS], message[54272], sums[3][54286], plain[2][PSI_AHE_PLAIN];
+    static const uint8_t show[2] = {PSI_AHE_OPEN, PSI_AHE_MASKED};
+    psi_wide values[N] = {1, -2, 300, 0, -77}, noise[2] = {5, -6}, want[2] = {5, -6}, sum;
+    const char *why;
+    size_t bad;
+    unit_random(&sid, sizeof sid);
+    plan.group_max[0] = plan.group_max[1] = ROWS;
+    plan.column[0] = (psi_ahe_column){-1000, 1000, 100};
+    plan.column[1] = (psi_ahe_column){-1000 * ((psi_wide)1 << 60), 1000 * ((psi_wide)1 << 60), 100};
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_plan_init(&plan, &why), TALLY_OK);
+    for (size_t i = 0; i < ROWS; i++) {
+        group[i] = (uint8_t)unit_below(3);
+        want[0] += group[i] ? values[i % N] : 0;
+        want[1] += group[i] ? values[i % N] * ((psi_wide)1 << 60) : 0;
+    }
+    PSI_SECRET(group, sizeof group);
+    PSI_SECRET(noise, sizeof noise);
+    psi_ahe_key *key;
+    psi_ahe_adder *adder;
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_key_new(&key, &plan, &sid), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_key_message(key, message), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_adder_new(&adder, &plan, &sid, message, &why), TALLY_OK);
+    uint8_t *units = psi_calloc(plan.units, plan.unit_bytes);
+    CU_ASSERT_FATAL(units != NULL);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_encrypt(key, 0, plan.units, rlwe_gather, values, units), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_add_prepare(adder, 0, plan.units, group), TALLY_OK);
+    for (size_t t = 0; t < plan.tasks; t++)
+        CU_ASSERT_EQUAL_FATAL(psi_ahe_add_task(adder, t, units, &bad, &why), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_merge(adder, 0, 1), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_finish(adder, 0, show, noise, sums[0]), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_decrypt(key, show, sums[0], plain, &why), TALLY_OK);
+    CU_ASSERT(psi_ahe_open(plain[0]) == want[0]);
+    psi_wide secret = 17;
+    PSI_SECRET(&secret, sizeof secret);
+    psi_ahe_plain_add(&plan, 1, plain[1], secret);
+    PSI_DECLASSIFY(plain, sizeof plain); /* the test's part: what the owner sends back */
+    CU_ASSERT_EQUAL_FATAL(psi_ahe_unmask(adder, 0, 1, plain[1], &sum), TALLY_OK);
+    PSI_DECLASSIFY(&sum, sizeof sum);
+    CU_ASSERT(sum == want[1] + 17);
+    psi_free(units);
+    psi_ahe_adder_free(adder);
+    psi_ahe_key_free(key);
+}
+
+/* The ring's vector code: every backend that runs here, and eight lanes in C. */
+static void test_rlwe_lanes(void)
+{
+    static int64_t x[PSI_RLWE_N], y[UNIT_RINGS_MAX][PSI_RLWE_N], z[PSI_RLWE_N], sum[PSI_RLWE_N];
+    static psi_rlwe_factor f;
+    const psi_rlwe_backend *rings[UNIT_RINGS_MAX];
+    size_t count = unit_rings(rings);
+    start();
+    psi_rlwe_ternary(&prg, x);
+    psi_rlwe_errors(&prg, z);
+    for (size_t b = 0; b < count; b++) {
+        memcpy(y[b], x, sizeof x);
+        rings[b]->ntt(y[b], 1);
+        rings[b]->factor(&f, y[b], 1);
+        memset(sum, 0, sizeof sum);
+        rings[b]->encode(y[b], z, x, 12345, 1);
+        rings[b]->ntt(y[b], 1);
+        rings[b]->add(sum, y[b], &f, 0, PSI_RLWE_N, 1);
+        sum[0] += rings[b]->dot(y[b], &f, 512, 512, 1);
+        rings[b]->reduce(sum, 1);
+        memcpy(y[b], sum, sizeof sum);
+        CU_ASSERT(same(y[b], y[0], sizeof sum));
+    }
+}
+
 /* The controls: one secret bit decides a branch, or an address. Status 0 unless valgrind objects. */
 static int leak(const char *how)
 {
@@ -439,7 +525,9 @@ int main(int argc, char **argv)
                                       {"shamir-field", test_shamir_field},
                                       {"shamir", test_shamir},
                                       {"shamir-label", test_shamir_label},
-                                      {"paillier", test_paillier}};
+                                      {"paillier", test_paillier},
+                                      {"rlwe", test_rlwe},
+                                      {"rlwe-lanes", test_rlwe_lanes}};
     if (argc == 3 && strcmp(argv[1], "leak") == 0)
         return leak(argv[2]);
     if (argc == 2 && strcmp(argv[1], "list") == 0) {

@@ -84,12 +84,6 @@ static void twice(uint8_t *p, uint32_t *len, uint32_t unit)
     memcpy(p + unit, p, unit);
 }
 
-static void middle(uint8_t *p, uint32_t *len, uint32_t unit)
-{
-    (void)unit;
-    p[*len / 2] ^= 0x55;
-}
-
 /* A figure that no sum can be: limb 0, bits above 46; or the sign of a slot. */
 static void wide_figure(uint8_t *p, uint32_t *len, uint32_t unit)
 {
@@ -170,7 +164,6 @@ static const attack_case cases[] = {
     {RLWE, TO_S, ADDS, WIRE_AGG_MASKED, twice, 32, 0, 0, 0, 8, "repeat each other"},
     {RLWE, TO_S, ADDS, WIRE_AGG_MASKED, first_byte_high, 0, 0, 0, 0, 8, "no valid group element"},
     {RLWE, TO_S, ADDS, WIRE_AGG_SUMS, ones, 7, 0, 0, 0, 8, "sums are refused: "},
-    {RLWE, TO_S, ADDS, WIRE_AGG_SUMS, middle, 0, 0, 0, 0, 8, ""},
     {RLWE, TO_S, ADDS, WIRE_AGG_COUNT, many, 0, 0, 0, 0, 8, "more matches than the lists"},
     {RLWE, TO_S, ADDS, WIRE_AGG_COUNT, negative, 0, 0, 0, 0, 8, "more matches than the lists"},
     {RLWE, TO_S, ADDS, WIRE_AGG_COUNT, shorter, 0, 0, 0, 0, 8, "counts have 7 bytes"},
@@ -179,7 +172,6 @@ static const attack_case cases[] = {
     {RLWE, TO_S, ADDS, WIRE_AGG_MERGED, beyond, 0, 0, 3, 1, 8, "merged bands"},
     {PAIL, TO_S, ADDS, WIRE_AGG_SUMS, zero, 768, 0, 0, 0, 8, "sums are refused: "},
     {PAIL, TO_S, ADDS, WIRE_AGG_SUMS, ones, 768, 0, 0, 0, 8, "sums are refused: "},
-    {PAIL, TO_S, ADDS, WIRE_AGG_SUMS, middle, 0, 0, 0, 0, 8, ""},
 };
 
 static void run_case(const attack_case *c)

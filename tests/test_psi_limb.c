@@ -50,7 +50,7 @@ static void test_bits(void)
     CU_ASSERT(psi_rlwe_limb_bits(bits, two) == 3 && bits[0] == 32 && bits[1] == 32 && bits[2] == 31);
     CU_ASSERT(psi_rlwe_limb_bits(bits, ~(psi_uwide)0) == 3);
     for (int i = 0; i < 2000; i++) {
-        psi_rlwe_limb limbs[PSI_RLWE_LIMBS];
+        psi_rlwe_limb limbs[PSI_RLWE_LIMBS] = {{0}};
         psi_uwide span = ((psi_uwide)word() << 64 | word()) >> unit_below(128);
         unsigned n = psi_rlwe_limb_bits(bits, span);
         for (unsigned l = 0; l < n; l++)
@@ -126,7 +126,7 @@ static void test_plain(void)
 static void test_join(void)
 {
     for (int i = 0; i < 20000; i++) {
-        psi_rlwe_limb limbs[PSI_RLWE_LIMBS];
+        psi_rlwe_limb limbs[PSI_RLWE_LIMBS] = {{0}};
         uint32_t bits[PSI_RLWE_LIMBS];
         uint64_t residues[PSI_RLWE_LIMBS];
         psi_uwide span = ((psi_uwide)(word() >> 1) << 64 | word()) >> unit_below(127);

@@ -200,6 +200,8 @@ check-long: deps
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory $(B)/tests/long_okvs
 	@$(B)/tests/long_okvs
+	@$(MAKE) --no-print-directory $(B)/tests/long_rlwe
+	@$(B)/tests/long_rlwe
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_vole
 	@TALLY_LONG=1000 build/plain/tests/test_psi_vole many powers
 	@tests/arm64.sh

@@ -556,6 +556,46 @@ static void test_finer_plaintexts(void)
     CU_ASSERT(4 * BITS(PSI_RLWE_FLOOD - 7) > (psi_wide)limb.delta); /* 2B > delta / 2 */
 }
 
+/* What comes back is flooded to the full width: moved by B, half of the units leave the bound of the noise on
+ * either side. */
+static void test_flooded(void)
+{
+    enum { TIMES = 256 };
+    static const psi_ahe_column narrow[COLUMNS] = {{0, 1, 0}};
+    set_plan(100, 1, 1, narrow);
+    make_values();
+    memset(group, 1, plan.rows);
+    show[0] = PSI_AHE_OPEN;
+    open_both();
+    encrypt_all();
+    add_all();
+    unsigned accepted[2] = {0, 0};
+    for (int i = 0; i < TIMES; i++) {
+        CU_ASSERT_EQUAL_FATAL(psi_ahe_finish(adder, 0, show, NULL, sums), TALLY_OK);
+        psi_uwide both = 0;
+        for (unsigned b = PSI_RLWE_SECOND; b-- > 0;)
+            both = both << 8 | sums[PSI_RLWE_POLY + b];
+        psi_wide move = BITS(PSI_RLWE_FLOOD - plan.place[0].bits[0]) * (i & 1 ? 1 : -1);
+        for (unsigned k = 0; k < 2; k++) {
+            int64_t had = (int64_t)(both >> (53 * k)) & (((int64_t)1 << 53) - 1);
+            int64_t moved = psi_rlwe_mod(move + had, &psi_rlwe_primes[k]);
+            for (unsigned b = 0; b < 53; b++) {
+                size_t bit = 53 * k + b;
+                uint8_t *byte = &sums[PSI_RLWE_POLY + bit / 8];
+                *byte = (uint8_t)((*byte & ~(1u << (bit % 8))) | (unsigned)(moved >> b & 1) << (bit % 8));
+            }
+        }
+        tally_status st = psi_ahe_decrypt(key, show, sums, plain, &why);
+        if (!st) {
+            accepted[i & 1]++;
+            CU_ASSERT(psi_ahe_open(plain[0]) == plain_sum(0, 0));
+        }
+    }
+    for (int side = 0; side < 2; side++) /* 64 of 128, six deviations */
+        CU_ASSERT(accepted[side] > 30 && accepted[side] < 98);
+    close_both();
+}
+
 /* Masked figures are uniform: the owner's residues of the same sum, over many returns. */
 static void test_masked_uniform(void)
 {
@@ -695,6 +735,7 @@ int main(int argc, char **argv)
                                       {"tampered", test_tampered},
                                       {"bad-figures", test_bad_figures},
                                       {"finer-plaintexts", test_finer_plaintexts},
+                                      {"flooded", test_flooded},
                                       {"masked-uniform", test_masked_uniform},
                                       {"fresh", test_fresh},
                                       {"faults", test_faults}};

@@ -98,17 +98,17 @@ static void test_proof(void)
 /* rho_i of docs/protocol-paillier.md, section 5. */
 static void challenge(mpz_t rho, const mpz_t n, unsigned i)
 {
-    static const char text[] = "tally/1 paillier";
-    uint8_t input[1 + 16 + 32 + 384 + 1] = {16}, digest[32], wide[400];
-    memcpy(input + 1, text, 16);
-    memcpy(input + 17, &sid, 32);
-    memcpy(input + 49, message, 384);
-    input[433] = (uint8_t)i;
+    static const char text[] = "tally/1 modulus";
+    uint8_t input[1 + 15 + 32 + 384 + 1] = {15}, digest[32], wide[400];
+    memcpy(input + 1, text, 15);
+    memcpy(input + 16, &sid, 32);
+    memcpy(input + 48, message, 384);
+    input[432] = (uint8_t)i;
     psi_hash *h = psi_hash_new();
     CU_ASSERT_FATAL(h != NULL);
     CU_ASSERT_EQUAL(psi_sha256(input, sizeof input, digest), TALLY_OK);
     const psi_part part = {digest, sizeof digest};
-    CU_ASSERT_EQUAL(psi_expand_message_xmd(h, &part, 1, (const uint8_t *)text, 16, wide, sizeof wide),
+    CU_ASSERT_EQUAL(psi_expand_message_xmd(h, &part, 1, (const uint8_t *)text, sizeof text - 1, wide, sizeof wide),
                     TALLY_OK);
     psi_hash_free(h);
     mpz_import(rho, sizeof wide, 1, 1, 0, 0, wide);

@@ -108,8 +108,9 @@ static void challenge(mpz_t rho, const mpz_t n, unsigned i)
     CU_ASSERT_FATAL(h != NULL);
     CU_ASSERT_EQUAL(psi_sha256(input, sizeof input, digest), TALLY_OK);
     const psi_part part = {digest, sizeof digest};
-    CU_ASSERT_EQUAL(psi_expand_message_xmd(h, &part, 1, (const uint8_t *)text, sizeof text - 1, wide, sizeof wide),
-                    TALLY_OK);
+    CU_ASSERT_EQUAL(
+        psi_expand_message_xmd(h, &part, 1, (const uint8_t *)text, sizeof text - 1, wide, sizeof wide),
+        TALLY_OK);
     psi_hash_free(h);
     mpz_import(rho, sizeof wide, 1, 1, 0, 0, wide);
     mpz_mod(rho, rho, n);

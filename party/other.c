@@ -128,7 +128,8 @@ static tally_status shuffle_tags(other *o, tally_error *error)
                           "the peer's masked items repeat each other: they are not distinct identifiers");
     for (size_t g = 0, from = 0; g < a->groups; g++) {
         size_t n = (size_t)a->batch[g] + 2 * a->dummies;
-        qsort_r(o->tags + from * o->width, n, o->width, by_bytes, &o->width);
+        if (n) /* without any, there is no list */
+            qsort_r(o->tags + from * o->width, n, o->width, by_bytes, &o->width);
         from += n;
     }
     return TALLY_OK;

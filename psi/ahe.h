@@ -23,7 +23,7 @@
 
 #define PSI_AHE_COLUMNS_MAX 256u /* integer columns of a row */
 #define PSI_AHE_GROUPS_MAX 33u   /* selections of the computing side */
-#define PSI_AHE_LIMBS_MAX 8u     /* RLWE: digits of a column */
+#define PSI_AHE_LIMBS_MAX 3u     /* RLWE: residues of a column */
 #define PSI_AHE_PLAIN 64u        /* bytes of a decrypted figure as it goes back, masked or open */
 #define PSI_AHE_BITS_MAX 96u     /* |value of a row| < 2^96 */
 
@@ -54,10 +54,9 @@ typedef struct psi_ahe_plan {
     uint64_t group_max[PSI_AHE_GROUPS_MAX]; /* most rows selected in each group */
     /* derived by psi_ahe_plan_init */
     psi_ahe_place place[PSI_AHE_COLUMNS_MAX];
-    uint32_t limbs;      /* RLWE: in all; Paillier: ciphertexts for a row */
-    uint32_t digit_bits; /* not used: 0 */
-    size_t key_bytes;    /* of key_message */
-    size_t unit_bytes;   /* of one unit of the encrypted rows */
+    uint32_t limbs;    /* RLWE: in all; Paillier: ciphertexts for a row */
+    size_t key_bytes;  /* of key_message */
+    size_t unit_bytes; /* of one unit of the encrypted rows */
     size_t units; /* RLWE: ceil(rows / 4096) * limbs, limb by limb within a block; Paillier: rows * limbs */
     size_t chunk; /* units that one call of encrypt takes at a time, for balance; divides nothing */
     size_t sum_bytes; /* of one returned unit */
@@ -102,7 +101,7 @@ tally_status psi_ahe_encrypt(const psi_ahe_key *key, size_t first, size_t n, psi
 /*
  * The figures of a group from the psi_ahe_sum_units units at in: for each column shown, in order,
  * PSI_AHE_PLAIN bytes at plain. TALLY_ERR_MALFORMED and *why a fixed phrase: a unit that is no ciphertext, or
- * (open) a sum outside plan->selected * [min, max] and the noise.
+ * (open) a sum outside plan->selected * [min, max], with 0, and the noise.
  */
 tally_status psi_ahe_decrypt(const psi_ahe_key *key, const uint8_t *show, const uint8_t *in,
                              uint8_t (*plain)[PSI_AHE_PLAIN], const char **why) TALLY_MUST_CHECK;
@@ -142,14 +141,15 @@ tally_status psi_ahe_add_task(psi_ahe_adder *a, size_t task, const uint8_t *in, 
 tally_status psi_ahe_merge(psi_ahe_adder *a, size_t to, size_t from) TALLY_MUST_CHECK;
 /*
  * The sums of a group, rerandomised: psi_ahe_sum_units units at out. noise: for each column (not only those
- * shown) what is added to its sum, or NULL. May be called again for the group with other columns shown; a
- * column masked twice has the later mask. TALLY_ERR_INTERNAL: RLWE, all figures were returned five times.
+ * shown) what is added to its sum, or NULL. At most twice for a group, with other columns shown the second
+ * time: Paillier's distance counts on it; a column masked twice has the later mask. TALLY_ERR_INTERNAL: RLWE,
+ * all figures were returned five times.
  */
 tally_status psi_ahe_finish(psi_ahe_adder *a, size_t group, const uint8_t *show, const psi_wide *noise,
                             uint8_t *out) TALLY_MUST_CHECK;
 /*
  * Sum of column c in a group from the masked figure the owner sent back. TALLY_ERR_MALFORMED: outside
- * plan->selected * [min, max] and the noise, or no figure.
+ * plan->selected * [min, max], with 0, and the noise, or no figure.
  */
 tally_status psi_ahe_unmask(const psi_ahe_adder *a, size_t group, size_t c,
                             const uint8_t plain[PSI_AHE_PLAIN], psi_wide *sum) TALLY_MUST_CHECK;

@@ -110,6 +110,8 @@ void psi_laplace(psi_wide *out, psi_prg *prg, psi_uwide scale, psi_wide bound)
                             : draw_wide(prg, &size, &sign, scale, most);
     psi_uwide negative = (psi_uwide)sign << 64 | sign;
     *out = (psi_wide)((size ^ negative) - negative);
+    psi_wipe(&size, sizeof size);
+    psi_wipe(&negative, sizeof negative);
 }
 
 psi_uwide psi_laplace_scale(psi_uwide sensitivity, uint64_t parts, uint64_t epsilon_micro)

@@ -33,7 +33,7 @@ static tally_status plan_init(psi_ahe_plan *plan, const char **why)
     unsigned guard = psi_paillier_guard(plan), used = 0;
     uint32_t limb = 0;
     for (size_t c = 0; c < plan->columns; c++) {
-        unsigned width = value_bits(plan, c) + guard; /* <= 128 + 54: every column fits an empty plaintext */
+        unsigned width = value_bits(plan, c) + guard; /* <= 128 + 55: every column fits an empty plaintext */
         if (used + width > PSI_PAILLIER_ROOM) {
             limb++;
             used = 0;
@@ -42,7 +42,6 @@ static tally_status plan_init(psi_ahe_plan *plan, const char **why)
         used += width;
     }
     plan->limbs = limb + 1;
-    plan->digit_bits = 0;
     plan->key_bytes = PSI_PAILLIER_KEY_BYTES;
     plan->unit_bytes = plan->sum_bytes = PSI_PAILLIER_UNIT;
     plan->units = (size_t)plan->rows * plan->limbs;

@@ -205,7 +205,7 @@ static tally_status draw_mask(psi_prg *prg, mp_limb_t *r, unsigned v, unsigned g
     int i = 0;
     do {
         psi_prg_bytes(prg, &t, sizeof t);
-        t &= ((mp_limb_t)1 << g) - 1; /* g <= 54 */
+        t &= ((mp_limb_t)1 << g) - 1; /* g <= 55 */
         full = (mp_limb_t)(t == ((mp_limb_t)1 << g) - 1);
         PSI_DECLASSIFY(&full, sizeof full); /* as in draw_below */
     } while (full && ++i < TRIES);

@@ -49,7 +49,6 @@ static tally_status plan_rlwe(psi_ahe_plan *plan, const char **why)
     if (eta * bits > (psi_uwide)1 << PSI_RLWE_BUDGET_BITS) /* below 2^26 * 2^56 */
         return TALLY_ERR_USAGE;
     plan->limbs = limbs;
-    plan->digit_bits = 0;
     plan->key_bytes = PSI_RLWE_POLY;
     plan->unit_bytes = PSI_RLWE_POLY;
     plan->units = (size_t)((plan->rows + PSI_RLWE_N - 1) / PSI_RLWE_N) * limbs;

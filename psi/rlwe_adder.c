@@ -260,6 +260,7 @@ static void release(psi_ahe_adder *a, room *r, size_t group, size_t l, enum psi_
     for (unsigned b = 0; b < PSI_RLWE_SECOND; b++)
         out[PSI_RLWE_POLY + b] = (uint8_t)(both >> (8 * b));
     psi_wipe(&added, sizeof added);
+    psi_wipe(&coins, sizeof coins);
     PSI_DECLASSIFY(out, PSI_RLWE_POLY + PSI_RLWE_SECOND); /* rerandomised and flooded */
 }
 
@@ -267,8 +268,8 @@ tally_status psi_rlwe_finish(psi_ahe_adder *a, size_t group, const uint8_t *show
                              uint8_t *out)
 {
     const psi_ahe_plan *plan = a->terms.base.plan;
-    psi_uwide eta = psi_rlwe_eta(a->most[group] < plan->selected ? a->most[group] : plan->selected);
     PSI_CHECK(group < plan->groups);
+    psi_uwide eta = psi_rlwe_eta(a->most[group] < plan->selected ? a->most[group] : plan->selected);
     for (size_t l = 0; l < plan->limbs; l++)
         if (show[a->terms.limb[l].column] != PSI_AHE_HIDDEN)
             a->spent += eta << a->terms.limb[l].bits;

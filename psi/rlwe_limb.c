@@ -2,6 +2,7 @@
 #include "psi/rlwe_limb.h"
 
 #include "psi/ct.h"
+#include "psi/mem.h"
 #include "psi/verify.h"
 
 static uint64_t modulus(unsigned index, unsigned bits)
@@ -89,14 +90,18 @@ uint64_t psi_rlwe_limb_uniform(psi_prg *prg, const psi_rlwe_limb *limb)
 {
     uint64_t x[2]; /* 128 bits times p / 2^128 */
     psi_prg_bytes(prg, x, sizeof x);
-    return (uint64_t)(((psi_uwide)x[1] * limb->p + (((psi_uwide)x[0] * limb->p) >> 64)) >> 64);
+    uint64_t r = (uint64_t)(((psi_uwide)x[1] * limb->p + (((psi_uwide)x[0] * limb->p) >> 64)) >> 64);
+    psi_wipe(x, sizeof x);
+    return r;
 }
 
 psi_wide psi_rlwe_limb_flood(psi_prg *prg, const psi_rlwe_limb *limb)
 {
     psi_uwide x, half = (psi_uwide)1 << (PSI_RLWE_FLOOD - limb->bits);
     psi_prg_bytes(prg, &x, sizeof x);
-    return (psi_wide)(x & (2 * half - 1)) - (psi_wide)half;
+    psi_wide flood = (psi_wide)(x & (2 * half - 1)) - (psi_wide)half;
+    psi_wipe(&x, sizeof x);
+    return flood;
 }
 
 uint64_t psi_rlwe_limb_open(const psi_rlwe_limb *limb, psi_uwide y, psi_wide *noise)

@@ -97,10 +97,15 @@ static tally_status seal(const psi_ahe_key *key, psi_rlwe_stream *s, room *r, si
             if (!st)
                 ring->add(r->x, a, &key->secret[i], at, PSI_RLWE_PIECE, i);
         }
+        if (st)
+            break; /* without all of a * s it is no ciphertext */
         ring->reduce(r->x, i);
         psi_rlwe_pack(out + i * PSI_RLWE_SHARE, r->x);
     }
-    PSI_DECLASSIFY(out, PSI_RLWE_POLY); /* a ciphertext; not used if st */
+    if (st)
+        psi_wipe(out, PSI_RLWE_POLY);
+    else
+        PSI_DECLASSIFY(out, PSI_RLWE_POLY); /* a ciphertext */
     return st;
 }
 
@@ -164,6 +169,8 @@ static tally_status unseal(const psi_ahe_key *key, const psi_rlwe_limb *limb, co
                ((psi_wide)1 << 18); /* the flood; |e| <= 21 and a rounding each; 2 * 4096 * 21 + 25 */
     *residue = psi_rlwe_limb_open(limb, psi_rlwe_join(y), &noise);
     uint64_t outside = (uint64_t)((most - noise) >> 127) | (uint64_t)((most + noise) >> 127);
+    psi_wipe(&noise, sizeof noise);
+    psi_wipe(y, sizeof y);
     PSI_DECLASSIFY(&outside, sizeof outside); /* never for a peer that follows the protocol */
     *why = "a sum's noise is outside its bound";
     return outside ? TALLY_ERR_MALFORMED : TALLY_OK;

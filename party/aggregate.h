@@ -95,8 +95,7 @@ size_t party_aggregate_groups(const party_aggregate *a);
 /* Cells that the minimum overlap looks at: groups, or bands of the owner's column; 1: there are none. */
 size_t party_aggregate_cells(const party_aggregate *a);
 /* Noise for every column of a group, of one side, into noise (a->columns). */
-tally_status party_aggregate_noise(const party_aggregate *a, psi_prg *prg, psi_wide *noise,
-                                   tally_error *error) TALLY_MUST_CHECK;
+void party_aggregate_noise(const party_aggregate *a, psi_prg *prg, psi_wide *noise);
 /* Scale of the noise of column c. */
 psi_uwide party_aggregate_scale(const party_aggregate *a, size_t c);
 /* Are the figures ones that the counts allow? Exact runs only. TALLY_ERR_MALFORMED. */

@@ -28,6 +28,7 @@ typedef struct computing {
     size_t met_room;
     uint8_t *group; /* secret, of the other side's entries: group + 1, or 0 */
     psi_ahe_adder *adder;
+    psi_wide *noise;   /* of all groups and columns; NULL: none is added here */
     const uint8_t *in; /* units in work */
     struct refusal {
         const char *why;
@@ -226,14 +227,43 @@ static tally_status take_values(void *user, size_t first, size_t n, const party_
     return st ? party_fail(error, st, "adding up a batch of values failed") : TALLY_OK;
 }
 
-/* Refuses when fewer match than agreed. Whatever the count is, everything of the other side has come by now,
- * so that the time of a refusal says nothing. */
+/* This side's noise on what the other side is to learn. A noisy count is the result of this side too. */
+static tally_status draw_noise(computing *c, tally_error *error)
+{
+    party_aggregate *a = c->a;
+    psi_prg prg;
+    if (!a->epsilon_micro || !a->other_learns)
+        return TALLY_OK;
+    c->noise = psi_secret_calloc(a->groups * a->columns + 1, sizeof *c->noise);
+    if (!c->noise)
+        return party_no_memory(error, "the noise");
+    tally_status st = psi_prg_init(&prg);
+    if (st)
+        return party_fail(error, st, "the random generator of the system failed");
+    if (a->sum) {
+        for (size_t g = 0; g < a->groups; g++)
+            party_aggregate_noise(a, &prg, c->noise + g * a->columns);
+    } else {
+        psi_uwide scale = psi_laplace_scale(1, 1, a->epsilon_micro / 2);
+        psi_laplace(c->noise, &prg, scale, (psi_wide)(28 * scale));
+        a->count[0] += *c->noise;
+    }
+    psi_prg_wipe(&prg);
+    return TALLY_OK;
+}
+
+/*
+ * Refuses when fewer match than agreed. Whatever the count is, everything of the other side has come by now,
+ * so that the time of a refusal says nothing. With noise it is the noisy number that is judged: the other
+ * side knows how many dummies it has put on its list, so that a judgement of the rest alone would tell it
+ * about the exact count.
+ */
 static tally_status judge(const computing *c, tally_error *error)
 {
     const party_aggregate *a = c->a;
     psi_wide total = 0;
     for (size_t g = 0; g < a->groups; g++)
-        total += a->count[g];
+        total += a->count[g] + (a->sum && c->noise ? c->noise[g * a->columns] : 0); /* column 0: the count */
     return a->minimum && total < (psi_wide)a->minimum ? party_below_minimum(a, error) : TALLY_OK;
 }
 
@@ -384,44 +414,22 @@ static tally_status take_merged(void *user, size_t first, size_t n, const party_
     return party_merged_take(c->a, frame, error);
 }
 
-/* Noise for all groups; *noise stays NULL when none is added here. */
-static tally_status draw_noise(const party_aggregate *a, psi_wide **noise, tally_error *error)
-{
-    psi_prg prg;
-    if (!a->epsilon_micro || !a->other_learns)
-        return TALLY_OK;
-    *noise = psi_secret_calloc(a->groups * a->columns, sizeof **noise);
-    if (!*noise)
-        return party_no_memory(error, "the noise");
-    tally_status st = psi_prg_init(&prg);
-    if (st)
-        return party_fail(error, st, "the random generator of the system failed");
-    for (size_t g = 0; !st && g < a->groups; g++)
-        st = party_aggregate_noise(a, &prg, *noise + g * a->columns, error);
-    psi_prg_wipe(&prg);
-    return st;
-}
-
 static tally_status answer_sum(computing *c, tally_error *error)
 {
     party_aggregate *a = c->a;
-    psi_wide *noise = NULL;
     tally_status st = TALLY_OK;
     if (a->parts & PARTY_PART_FIRST)
         st = merge_bands(c, error);
-    else if ((a->parts & PARTY_PART_MERGES))
+    else if (a->parts & PARTY_PART_MERGES)
         st = merge_groups(c, error);
     if (!st && (a->parts & PARTY_PART_COUNT))
         st = send_counts(c, error);
     if (!st && (a->parts & PARTY_PART_MERGES))
         st = send_merged(c, error);
-    if (!st)
-        st = draw_noise(a, &noise, error);
     if (!st) {
         party_aggregate_show(a, 0, c->show);
-        st = send_sums(c, noise, error);
+        st = send_sums(c, c->noise, error);
     }
-    psi_secret_free(noise);
     if (!st && (a->parts & PARTY_PART_MERGED))
         st = party_exchange(c->run, NULL, WIRE_AGG_MERGED, take_merged, c, error);
     if (st || !a->computing_learns)
@@ -429,26 +437,6 @@ static tally_status answer_sum(computing *c, tally_error *error)
     party_state_sums(&c->run->state, 0, party_aggregate_groups(a) * party_aggregate_shown(a, c->show));
     st = hear_figures(c, WIRE_AGG_FIGURES, error);
     return st ? st : party_aggregate_check(a, error);
-}
-
-/* With noise what is released is noisy for this side too: both have the same result. */
-static tally_status answer_count(computing *c, tally_error *error)
-{
-    party_aggregate *a = c->a;
-    if (!a->other_learns)
-        return TALLY_OK;
-    if (a->epsilon_micro) {
-        psi_prg prg;
-        psi_wide noise;
-        psi_uwide scale = psi_laplace_scale(1, 1, a->epsilon_micro / 2);
-        tally_status st = psi_prg_init(&prg);
-        if (st)
-            return party_fail(error, st, "the random generator of the system failed");
-        psi_laplace(&noise, &prg, scale, (psi_wide)(28 * scale));
-        psi_prg_wipe(&prg);
-        a->count[0] += noise;
-    }
-    return send_counts(c, error);
 }
 
 static tally_status compute(computing *c, tally_error *error)
@@ -462,10 +450,14 @@ static tally_status compute(computing *c, tally_error *error)
     if (!st && a->sum)
         st = party_exchange(c->run, NULL, WIRE_AGG_VALUES, take_values, c, error);
     if (!st)
+        st = draw_noise(c, error);
+    if (!st)
         st = judge(c, error);
     if (st)
         return st;
-    return a->sum ? answer_sum(c, error) : answer_count(c, error);
+    if (a->sum)
+        return answer_sum(c, error);
+    return a->other_learns ? send_counts(c, error) : TALLY_OK;
 }
 
 tally_status party_computing(party_run *run, party_aggregate *a, tally_error *error)
@@ -478,6 +470,7 @@ tally_status party_computing(party_run *run, party_aggregate *a, tally_error *er
     tally_status st = compute(c, error);
     psi_secret_free(c->plain);
     psi_free(c->sums);
+    psi_secret_free(c->noise);
     psi_ahe_adder_free(c->adder);
     psi_free(c->refusals);
     psi_secret_free(c->group);

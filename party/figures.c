@@ -538,6 +538,9 @@ static void say_more(sentence *s, const party_aggregate *a)
     if (a->sum && !a->computing_learns)
         say(s, " %s, which added up, learned how many there are%s.", adds,
             a->epsilon_micro ? ", give or take a random number of dummies" : "");
+    if (a->groups > 1 && (!a->computing_learns || (a->parts & PARTY_PART_MERGES)))
+        say(s, " %s also learned how many of them lie in each band of %s%s.", adds, a->adder->bands[0].name,
+            a->epsilon_micro ? ", give or take dummies" : "");
     if (a->parts & PARTY_PART_FIRST)
         say(s, " %s also learned how many of them lie in each band of %s.", adds, a->owner->bands[0].name);
     if (a->sum && !a->other_learns && (a->parts & PARTY_PART_COUNT))

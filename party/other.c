@@ -53,6 +53,7 @@ static tally_status draw_pools(const party_aggregate *a, uint32_t pool[PSI_AHE_G
         psi_wide z;
         psi_laplace(&z, &prg, psi_laplace_scale(1, 1, epsilon), a->dummies);
         pool[g] = (uint32_t)(a->dummies + z);
+        psi_wipe(&z, sizeof z);
     }
     psi_prg_wipe(&prg);
     return TALLY_OK;
@@ -297,7 +298,7 @@ static tally_status add_noise(other *o, tally_error *error)
     if (st)
         party_fail(error, st, "the random generator of the system failed");
     for (size_t g = 0; !st && g < a->groups; g++) {
-        st = party_aggregate_noise(a, &prg, noise, error);
+        party_aggregate_noise(a, &prg, noise);
         for (size_t c = 0; !st && c < a->columns; c++, at++) {
             if (o->show[c] == PSI_AHE_OPEN)
                 psi_ahe_set_open(o->plain[at], psi_ahe_open(o->plain[at]) + noise[c]);
@@ -353,6 +354,23 @@ static tally_status judge_groups(const party_aggregate *a, tally_error *error)
         if (party_aggregate_live(a, g) ? a->count[g] < (psi_wide)a->minimum : a->count[g] != 0)
             return party_below_minimum(a, error);
     return TALLY_OK;
+}
+
+/* The same of the own bands, where both sides learn and the other side has merged. */
+static tally_status judge_bands(const party_aggregate *a, tally_error *error)
+{
+    psi_wide left = a->count[0];
+    int merged = 0;
+    for (size_t i = 0; i < a->form.cells[0]; i++) {
+        psi_wide size = a->figures[psi_agg_cell_column(&a->form, 0, i, a->form.values)];
+        merged |= a->merged[i];
+        if (a->merged[i])
+            continue;
+        if (size < (psi_wide)a->minimum)
+            return party_below_minimum(a, error);
+        left -= size;
+    }
+    return (merged ? left < (psi_wide)a->minimum : left != 0) ? party_below_minimum(a, error) : TALLY_OK;
 }
 
 /* The bands of the owner, whose values are at risk: it sees their sizes first and keeps back the small ones.
@@ -420,6 +438,8 @@ static tally_status hear_result(other *o, tally_error *error)
     read_figures(o);
     if (a->other_learns)
         st = party_aggregate_check(a, error);
+    if (!st && (a->parts & PARTY_PART_FIRST) && a->computing_learns)
+        st = judge_bands(a, error);
     if (!st && (a->parts & PARTY_PART_MERGED))
         st = merge_bands(o, error);
     return st || !a->computing_learns ? st : send_figures(o, WIRE_AGG_FIGURES, error);

@@ -265,6 +265,21 @@ static tally_status check_sum(const tally_session *s, tally_error *error)
         return usage(error, "bands of the other side are accepted by the side that has the values");
     if (s->min_overlap && bands + s->peer_band_count > 1)
         return usage(error, "with a minimum overlap at most one column has bands");
+    if (s->epsilon_micro && values && !s->input->clip) {
+        usage(error, "with noise the values have to be clipped to their ranges");
+        party_hint(error, "turn clipping on for the input");
+        return TALLY_ERR_USAGE;
+    }
+    /* The owner of the values would see from a refusal on which side of the minimum the exact count is. */
+    int owner_receives = (values > 0) == (s->role == TALLY_RECEIVER);
+    int owner_learns = s->reveal != (owner_receives ? TALLY_REVEAL_SENDER : TALLY_REVEAL_RECEIVER);
+    if (s->epsilon_micro && s->min_overlap && !owner_learns) {
+        usage(
+            error,
+            "a minimum overlap and noise go together only where the side with the values learns the figures");
+        party_hint(error, "leave one of them out: a refusal would tell that side about the exact count");
+        return TALLY_ERR_USAGE;
+    }
     return TALLY_OK;
 }
 
@@ -327,7 +342,10 @@ static void fill_numbers(wire_terms *t, const tally_session *s)
 /* How many columns of integers the owner's terms come to. */
 static tally_status check_figures(const wire_terms *t, tally_error *error)
 {
-    psi_aggregate form = {.values = t->value_count, .banded = t->band_count, .ones = 1, .outside = 1};
+    psi_aggregate form = {.values = t->value_count,
+                          .banded = t->band_count,
+                          .ones = t->epsilon_micro != 0,
+                          .outside = t->min_overlap && !t->epsilon_micro};
     for (size_t k = 0; k < form.banded; k++)
         form.cells[k] = t->bands[k].count;
     size_t columns = t->value_count ? psi_agg_columns(&form) : 0;

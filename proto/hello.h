@@ -36,7 +36,7 @@ typedef struct wire_band {
 typedef struct wire_terms {
     char role[WIRE_NAME_MAX + 1];                /* "receiver" or "sender" */
     char function[WIRE_NAME_MAX + 1];            /* "match", "count" or "sum" */
-    char protocol[WIRE_NAME_MAX + 1];            /* "ecdh" */
+    char protocol[WIRE_NAME_MAX + 1];            /* "auto", "ecdh" or "vole" */
     char security[WIRE_NAME_MAX + 1];            /* "semi-honest" or "malicious" */
     char reveal[WIRE_NAME_MAX + 1];              /* "receiver", "sender" or "both" */
     size_t key_count;                            /* 1..WIRE_KEYS_MAX */

@@ -156,6 +156,7 @@ int psi_agg_plausible(const psi_aggregate *a, psi_wide count, const psi_wide *su
                       size_t *bad)
 {
     psi_wide of_cells[PSI_AGG_BANDED_MAX] = {0};
+    size_t known_cells[PSI_AGG_BANDED_MAX] = {0};
     for (size_t c = 0; c < psi_agg_columns(a); c++) {
         psi_agg_column what = psi_agg_what(a, c);
         int64_t low = a->value[what.value].min, high = a->value[what.value].max;
@@ -172,7 +173,11 @@ int psi_agg_plausible(const psi_aggregate *a, psi_wide count, const psi_wide *su
                    (!known[c - 1] || square_fits(count, sum[c - 1], sum[c]));
         else if (what.kind == PSI_AGG_CELL) {
             of_cells[what.banded] += sum[c];
+            known_cells[what.banded]++;
             fine = sum[c] >= 0 && of_cells[what.banded] <= count;
+            /* Where what lies outside is sent too, they are all there are. */
+            if (a->outside && known_cells[what.banded] == a->cells[what.banded])
+                fine = fine && of_cells[what.banded] == count;
         } else {
             size_t counts = psi_agg_cell_column(a, what.banded, what.cell, a->values);
             fine = !known[counts] || within(sum[c], sum[counts], low, high);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a sum is made of: takes the declared values and bands, gives the integer columns that psi/ahe adds up,
- * and from their sums the figures that are shown. Pure arithmetic, no cryptography. Called by party/owner,
+ * and from their sums the figures that are shown. Pure arithmetic, no cryptography. Called by party/other,
  * party/computing, party/figures.
  *
  *   columns, in this order: a 1 (only with noise, where nobody knows the exact count); for each value its
@@ -73,8 +73,8 @@ int psi_agg_plausible(const psi_aggregate *a, psi_wide count, const psi_wide *su
  * Minimum overlap over the cells of one partition (bands with what lies outside, or groups): merged[i] = 1
  * for those that are shown only together. All below the minimum are merged; while those together are below
  * it, the smallest other one joins them. Then every cell shown, what is merged, and every difference of
- * figures has at least `least` rows or none, if the total has (protocols.md C.7). Returns the number merged,
- * 0 or at least 1; one alone stays merged when it is all there is.
+ * figures has at least `least` rows or none, if the total has (docs/protocol-sum.md, section 5). Returns the
+ * number merged, 0 or at least 1; one alone stays merged when it is all there is.
  */
 size_t psi_agg_merge(const uint64_t *count, size_t cells, uint64_t least, uint8_t *merged);
 

@@ -3,7 +3,7 @@
  * Additively homomorphic aggregation, one contract for two schemes (docs/protocol-sum.md): the owner encrypts
  * the integer columns of its rows in the order sent; the computing side adds up the rows it selects, group by
  * group; the owner decrypts what comes back. Takes integers and selections, gives bytes and sums. Called by
- * party/owner and party/computing.
+ * party/other and party/computing.
  *
  *   owner      key_new, key_message                              -> computing side: adder_new validates it
  *   owner      encrypt: units of plan->unit_bytes, in order      -> computing side: add

@@ -150,6 +150,7 @@ void world_prepare(world *w)
         must(!tally_session_set_min_overlap(s->session, w->minimum, NULL) &&
                  !tally_session_set_noise(s->session, w->epsilon_micro, NULL),
              "settings");
+        tally_input_set_clip(s->input, w->epsilon_micro != 0);
         if (w->count_only) {
             /* neither values nor a scheme */
         } else if (side == w->owner) {

@@ -234,6 +234,46 @@ static void test_noise(void)
         }
 }
 
+/* Noise and a minimum: only where the owner of the values learns, and clipped; at the minimum both ends come.
+ */
+static void test_noise_and_minimum(void)
+{
+    unsigned ends[2] = {0, 0};
+    tally_error error;
+    for (unsigned i = 0; i < 24; i++) {
+        world w;
+        world_init(&w, TALLY_SCHEME_RLWE, PAIR_SENDER, i & 1 ? TALLY_REVEAL_BOTH : TALLY_REVEAL_SENDER);
+        w.epsilon_micro = 10000000;
+        w.minimum = 6;
+        world_random(&w, 9, 9, 6);
+        world_run(&w);
+        ends[w.p.side[PAIR_RECEIVER].status == TALLY_OK]++;
+        CU_ASSERT(w.p.side[PAIR_RECEIVER].status == TALLY_OK ||
+                  w.p.side[PAIR_RECEIVER].status == TALLY_ERR_POLICY);
+        world_free(&w);
+    }
+    CU_ASSERT(ends[0] && ends[1]);
+    for (int side = 0; side < 2; side++) {
+        world w;
+        world_init(&w, TALLY_SCHEME_RLWE, PAIR_SENDER, TALLY_REVEAL_RECEIVER);
+        w.epsilon_micro = 1000000;
+        w.minimum = 2;
+        world_random(&w, 3, 3, 2);
+        world_prepare(&w);
+        CU_ASSERT_EQUAL(tally_session_run(w.p.side[side].session, &error), TALLY_ERR_USAGE);
+        CU_ASSERT(strstr(error.message, "a minimum overlap and noise go together only") != NULL);
+        world_free(&w);
+    }
+    world w;
+    world_init(&w, TALLY_SCHEME_RLWE, PAIR_SENDER, TALLY_REVEAL_BOTH);
+    world_random(&w, 3, 3, 2);
+    world_prepare(&w);
+    CU_ASSERT_EQUAL(tally_session_set_noise(w.p.side[PAIR_SENDER].session, 1000000, NULL), TALLY_OK);
+    CU_ASSERT_EQUAL(tally_session_run(w.p.side[PAIR_SENDER].session, &error), TALLY_ERR_USAGE);
+    CU_ASSERT(strstr(error.message, "clipped") != NULL);
+    world_free(&w);
+}
+
 /* The mean of many noisy counts is near the truth, and they spread as the scale says. */
 static void test_noise_spread(void)
 {
@@ -295,7 +335,7 @@ static void test_differences(void)
     pair_run(&w.p);
     expect_difference(&w, "min-overlap: ");
     start(&w);
-    CU_ASSERT_EQUAL(tally_session_set_noise(w.p.side[PAIR_SENDER].session, 1000000, NULL), TALLY_OK);
+    CU_ASSERT_EQUAL(tally_session_set_noise(w.p.side[PAIR_RECEIVER].session, 1000000, NULL), TALLY_OK);
     pair_run(&w.p);
     expect_difference(&w, "noise: ");
     start(&w);
@@ -401,6 +441,7 @@ int main(int argc, char **argv)
                                       {"merging", test_merging},
                                       {"noise", test_noise},
                                       {"noise_spread", test_noise_spread},
+                                      {"noise_and_minimum", test_noise_and_minimum},
                                       {"differences", test_differences},
                                       {"settings", test_settings},
                                       {"words", test_words}};

@@ -20,6 +20,7 @@ unsigned psi_cpu_all(void)
     int sse41 = bits(c, bit_SSE4_1), osxsave = bits(c, bit_OSXSAVE), avx = bits(c, bit_AVX);
     if (bits(c, bit_PCLMUL))
         found |= PSI_CPU_CLMUL;
+    int fma = bits(c, bit_FMA);
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return found;
     if (sse41 && bits(b, bit_SHA))
@@ -31,9 +32,13 @@ unsigned psi_cpu_all(void)
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
     if (bits(lo, 0x06) && avx && bits(b, bit_AVX2))
         found |= PSI_CPU_AVX2;
+    if (bits(lo, 0x06) && avx && fma)
+        found |= PSI_CPU_FMA;
     if (bits(lo, 0xe6) && bits(b, bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ) &&
         bits(c, bit_VAES | bit_GFNI | bit_VPCLMULQDQ))
         found |= PSI_CPU_AVX512;
+    if (bits(lo, 0xe6) && bits(b, bit_AVX512F | bit_AVX512IFMA))
+        found |= PSI_CPU_IFMA;
     return found;
 }
 #else
@@ -46,5 +51,9 @@ unsigned psi_cpu_all(void)
 unsigned psi_cpu(void)
 {
     const char *wanted = getenv("TALLY_BACKEND");
-    return wanted && strcmp(wanted, "portable") == 0 ? 0 : psi_cpu_all();
+    if (wanted && strcmp(wanted, "portable") == 0)
+        return 0;
+    if (wanted && strcmp(wanted, "avx2") == 0)
+        return psi_cpu_all() & ~(unsigned)(PSI_CPU_AVX512 | PSI_CPU_IFMA);
+    return psi_cpu_all();
 }

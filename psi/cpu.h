@@ -8,9 +8,12 @@ enum psi_cpu {
     PSI_CPU_AVX512 = 2, /* F, BW, VL, DQ with saved ZMM state, VAES, GFNI, VPCLMULQDQ */
     PSI_CPU_CLMUL = 4,  /* PCLMULQDQ */
     PSI_CPU_AVX2 = 8,   /* with saved YMM state */
+    PSI_CPU_FMA = 16,   /* with saved YMM state */
+    PSI_CPU_IFMA = 32,  /* AVX-512's, with saved ZMM state */
 };
 
-/* Set of enum psi_cpu. Zero on other architectures, and when TALLY_BACKEND=portable is in the environment. */
+/* Set of enum psi_cpu. Zero on other architectures, and when TALLY_BACKEND=portable is in the environment;
+ * without the AVX-512 ones when TALLY_BACKEND=avx2 is. */
 unsigned psi_cpu(void);
 /* The same without a look at the environment: what tests may run. */
 unsigned psi_cpu_all(void);

@@ -1,33 +1,72 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "psi/group.h"
 
+#include "psi/cpu.h"
 #include "psi/ct.h"
+#include "psi/digits.h"
 #include "psi/group_backends.h"
 #include "psi/mem.h"
 #include <pthread.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define CHUNK 32 /* items hashed at once: 2 KiB of uniform bytes on the stack */
 
 /* ---- Choice of backend ---- */
 
-/* Portable first, fastest last. */
-static const psi_group_backend *const backends[] = {&psi_group_portable};
-#define BACKENDS (sizeof backends / sizeof *backends)
+#define BACKENDS_MAX 3
 
+/* Portable first, fastest last. */
+static const psi_group_backend *backends[BACKENDS_MAX] = {&psi_group_portable};
+static size_t backend_count = 1;
+static const psi_group_backend *chosen = &psi_group_portable;
 static pthread_once_t chosen_once = PTHREAD_ONCE_INIT;
-static const psi_group_backend *chosen;
+
+#if defined(__x86_64__)
+/* One vector and a ragged one against the portable backend, every function that takes secrets. */
+static int agrees(const psi_group_backend *g)
+{
+    enum { N = 11 };
+    const psi_group_backend *ref = &psi_group_portable;
+    uint8_t uniform[N][64];
+    psi_scalar k[N];
+    psi_point a[N], b[N], p[N];
+    int bad = 0;
+    for (size_t i = 0; i < N; i++) {
+        for (size_t j = 0; j < 64; j++)
+            uniform[i][j] = (uint8_t)(37 * i + 101 * j + i * j * j);
+        crypto_core_ristretto255_scalar_reduce(k[i].b, uniform[i]);
+    }
+    const uint8_t(*u)[64] = (const uint8_t(*)[64])uniform;
+    bad |= ref->from_uniform(p, u, N) || g->from_uniform(b, u, N) || memcmp(p, b, sizeof p) != 0;
+    bad |= ref->mul_common(a, p, N, k, NULL) || g->mul_common(b, p, N, k, NULL) || memcmp(a, b, sizeof a) != 0;
+    bad |= g->map_mul_common(b, u, N, k) || memcmp(a, b, sizeof a) != 0;
+    bad |= ref->mul_each(a, p, k, N, NULL) || g->map_mul_each(b, u, k, N) || memcmp(a, b, sizeof a) != 0;
+    bad |= ref->base_mul(a, k, N) || g->base_mul(b, k, N) || memcmp(a, b, sizeof a) != 0;
+    return !bad;
+}
+
+/* A backend that computes anything else on this machine is left out: tally version shows what is used. */
+static void offer(const psi_group_backend *g, unsigned needs)
+{
+    if ((psi_cpu_all() & needs) != needs)
+        return;
+    g->prepare();
+    if (!agrees(g))
+        return;
+    backends[backend_count++] = g;
+    if ((psi_cpu() & needs) == needs)
+        chosen = g;
+}
+#endif
 
 static void choose(void)
 {
-    const char *wanted = getenv("TALLY_BACKEND");
     psi_sodium();
-    chosen = backends[BACKENDS - 1];
-    for (size_t i = 0; wanted && i < BACKENDS; i++)
-        if (strcmp(wanted, backends[i]->name) == 0)
-            chosen = backends[i];
+#if defined(__x86_64__)
+    offer(&psi_group_avx2, PSI_CPU_AVX2 | PSI_CPU_FMA);
+    offer(&psi_group_ifma, PSI_CPU_AVX512 | PSI_CPU_IFMA);
+#endif
 }
 
 const psi_group_backend *psi_group(void)
@@ -38,8 +77,8 @@ const psi_group_backend *psi_group(void)
 
 const psi_group_backend *const *psi_group_backends(size_t *count)
 {
-    psi_sodium();
-    *count = BACKENDS;
+    pthread_once(&chosen_once, choose);
+    *count = backend_count;
     return backends;
 }
 
@@ -121,13 +160,9 @@ tally_status psi_scalar_invert(psi_scalar *out, const psi_scalar *in, size_t n)
 
 int psi_scalar_is_canonical(const psi_scalar *s)
 {
-    /* The group order l = 2^252 + 27742317777372353535851937790883648493, little-endian (RFC 9496 section 4).
-     */
-    static const uint8_t order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58,       0xd6,
-                                      0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14, [31] = 0x10};
     uint32_t borrow = 0; /* of s - l, byte by byte: 1 at the end exactly if s < l */
-    for (unsigned i = 0; i < sizeof order; i++)
-        borrow = ((uint32_t)s->b[i] - order[i] - borrow) >> 31;
+    for (unsigned i = 0; i < sizeof psi_group_order; i++)
+        borrow = ((uint32_t)s->b[i] - psi_group_order[i] - borrow) >> 31;
     return (int)borrow;
 }
 

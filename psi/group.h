@@ -24,8 +24,12 @@ typedef struct psi_scalar {
     uint8_t b[32]; /* little-endian, < l = 2^252 + 27742317777372353535851937790883648493 */
 } psi_scalar;
 
+typedef struct psi_field_backend psi_field_backend; /* psi/group_backends.h */
+
 typedef struct psi_group_backend {
     const char *name;
+    /* Once, before any other: fills tables. */
+    void (*prepare)(void);
     /* out[i] = k * in[i]. TALLY_ERR_MALFORMED: in[*bad] is not canonical, or is the identity. k must not be
      * 0. */
     tally_status (*mul_common)(psi_point *out, const psi_point *in, size_t n, const psi_scalar *k,
@@ -34,7 +38,13 @@ typedef struct psi_group_backend {
     tally_status (*mul_each)(psi_point *out, const psi_point *in, const psi_scalar *k, size_t n, size_t *bad);
     /* out[i] = map(uniform[i]): the one-way map of RFC 9496 section 4.3.4 on 64 uniform bytes. */
     tally_status (*from_uniform)(psi_point *out, const uint8_t (*uniform64)[64], size_t n);
-    /* out[i] = k[i] * generator. */
+    /* out[i] = k * map(uniform[i]) and k[i] * map(uniform[i]), without an encoding in between. k as for
+     * mul_common. */
+    tally_status (*map_mul_common)(psi_point *out, const uint8_t (*uniform64)[64], size_t n,
+                                   const psi_scalar *k);
+    tally_status (*map_mul_each)(psi_point *out, const uint8_t (*uniform64)[64], const psi_scalar *k,
+                                 size_t n);
+    /* out[i] = k[i] * generator. TALLY_ERR_INTERNAL: a k[i] is 0. */
     tally_status (*base_mul)(psi_point *out, const psi_scalar *k, size_t n);
     /* out[i] = a[i] + b[i] and a[i] - b[i]. Inputs as for mul_common; TALLY_ERR_MALFORMED also when the
      * result is the identity. */
@@ -43,9 +53,11 @@ typedef struct psi_group_backend {
     /* *out = sum of k[i] * in[i]; in as for mul_common except that scalars may be 0 and the sum may be the
        identity. Variable time allowed: only public scalars are given (weights of a batch proof). */
     tally_status (*sum_var)(psi_point *out, const psi_point *in, const psi_scalar *k, size_t n, size_t *bad);
+    const psi_field_backend *field; /* NULL for the portable backend */
 } psi_group_backend;
 
-/* The backend in use. The choice is made once; TALLY_BACKEND=portable forces the portable one. Never NULL. */
+/* The backend in use. The choice is made once, by psi_cpu(); a backend that disagrees with the portable one
+ * at that moment is not offered. Never NULL. */
 const psi_group_backend *psi_group(void);
 /* All backends that this machine can run, portable first; *count is set. For tests and benchmarks. */
 const psi_group_backend *const *psi_group_backends(size_t *count);

@@ -6,5 +6,27 @@
 #include "psi/group.h"
 
 extern const psi_group_backend psi_group_portable; /* psi/group_sodium.c */
+#if defined(__x86_64__)
+extern const psi_group_backend psi_group_avx2; /* needs PSI_CPU_AVX2 and PSI_CPU_FMA */
+extern const psi_group_backend psi_group_ifma; /* needs PSI_CPU_AVX512 and PSI_CPU_IFMA */
+#endif
+
+/* What lies below a backend in lanes, for tests and benchmarks: numbers modulo p = 2^255 - 19 as 32
+ * little-endian bytes, bit 255 ignored on input, canonical on output. */
+struct psi_field_backend {
+    /* out[i] = (a[i] + b[i]) * c[i] - a[i] * (b[i] - c[i]) + b[i]^2, through every kind of element; the same
+     * as b * (b + c) + 2 a c. */
+    void (*mix)(uint8_t (*out)[32], const uint8_t (*a)[32], const uint8_t (*b)[32], const uint8_t (*c)[32],
+                size_t n);
+    /* out[i] = a[i] * b[i] */
+    void (*multiply)(uint8_t (*out)[32], const uint8_t (*a)[32], const uint8_t (*b)[32], size_t n);
+    /* out[i] = a[i]^2^count, count > 0 */
+    void (*square)(uint8_t (*out)[32], const uint8_t (*a)[32], size_t n, unsigned count);
+    /* out[i] = 1 / a[i], or 0 */
+    void (*invert)(uint8_t (*out)[32], const uint8_t (*a)[32], size_t n);
+    /* SQRT_RATIO_M1 of RFC 9496 section 4.2: was_square[i] is 0 or 1 */
+    void (*sqrt_ratio)(uint8_t (*out)[32], uint8_t *was_square, const uint8_t (*u)[32],
+                       const uint8_t (*v)[32], size_t n);
+};
 
 #endif

@@ -23,6 +23,11 @@ static int mul(psi_point *out, const psi_point *in, const psi_scalar *k)
     return bad;
 }
 
+static void prepare(void)
+{
+    psi_sodium();
+}
+
 static tally_status refuse(psi_point *out, size_t n, size_t at, size_t *bad)
 {
     psi_wipe(out, n * sizeof *out);
@@ -53,6 +58,20 @@ static tally_status from_uniform(psi_point *out, const uint8_t (*uniform64)[64],
     for (size_t i = 0; i < n; i++)
         crypto_core_ristretto255_from_hash(out[i].b, uniform64[i]); /* cannot fail */
     return TALLY_OK;
+}
+
+/* H(x) is as secret as x and leaves no copy behind, but the one in out. */
+static tally_status map_mul_each(psi_point *out, const uint8_t (*uniform64)[64], const psi_scalar *k, size_t n)
+{
+    tally_status st = from_uniform(out, uniform64, n);
+    return st ? st : mul_each(out, out, k, n, NULL);
+}
+
+static tally_status map_mul_common(psi_point *out, const uint8_t (*uniform64)[64], size_t n,
+                                   const psi_scalar *k)
+{
+    tally_status st = from_uniform(out, uniform64, n);
+    return st ? st : mul_common(out, out, n, k, NULL);
 }
 
 static tally_status base_mul(psi_point *out, const psi_scalar *k, size_t n)
@@ -116,9 +135,12 @@ static tally_status sum_var(psi_point *out, const psi_point *in, const psi_scala
 
 const psi_group_backend psi_group_portable = {
     .name = "portable",
+    .prepare = prepare,
     .mul_common = mul_common,
     .mul_each = mul_each,
     .from_uniform = from_uniform,
+    .map_mul_common = map_mul_common,
+    .map_mul_each = map_mul_each,
     .base_mul = base_mul,
     .add = add,
     .subtract = subtract,

@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arithmetic modulo p = 2^255 - 19 in lanes, by the fused multiply-add of double precision: one element a
+ * lane. docs/curve.md derives every bound. The file that includes it defines LANES, the types lanes (LANES
+ * unsigned numbers of 64 bits) and reals (LANES doubles) and the operations on them that are listed in
+ * psi/curve_lanes.h; psi/curve_lanes.h is included after it.
+ *
+ * An element is five integers in doubles, x = x0 + 2^51 x1 + .. + 2^204 x4.
+ * - tight: |xi| <= 2^50 + 2^15. What every function returns, unless it says otherwise.
+ * - loose: |xi| <= 2^51 + 2^16, the sum or difference of two tight ones. One factor of a product may be
+ *   loose, the other must be tight; a loose element is not squared and not added to again.
+ * - wide: five integers of 64 bits (two's complement), a product or a small sum of products before its
+ *   carries; |xi| < 2^61.
+ *
+ * A product of limbs |a b| < 2^102 is split without error: h = round(a b + C) for C = 3 * 2^102 keeps the
+ * multiple of 2^51 next to a b, in any rounding mode, since the sum lies between 2^103 and 2^104, where
+ * doubles are 2^51 apart; then l = a b - (h - C) is below 2^51 in magnitude and l + 3 * 2^51 lies between
+ * 2^52 and 2^53, where doubles are the integers. The bits of both, taken as integers, are a constant plus
+ * (h - C) / 2^51 and a constant plus l. Integers are added up; the constants are taken off at the start.
+ */
+#include <stdint.h>
+
+typedef struct field {
+    reals l[5];
+} field;
+
+typedef struct field_wide {
+    lanes l[5];
+} field_wide;
+
+#define FIELD_MASK (((uint64_t)1 << 51) - 1)
+#define FIELD_SPLIT 0x1.8p103              /* C */
+#define FIELD_UNIT 0x1.8p52                /* 3 * 2^51 */
+#define FIELD_SPLIT_BITS 0x4668000000000000 /* of C: exponent 1023 + 103, fraction 1/2 */
+#define FIELD_UNIT_BITS 0x4338000000000000  /* of 3 * 2^51 */
+
+/* Column k of a product has as many low halves as there are i, j in 0..4 with i + j = k, and the high halves
+ * of column k - 1. What their constants come to, with column k + 5 folded in: minus that is where k starts. */
+#define FIELD_TERMS(k) ((k) < 0 || (k) > 8 ? 0 : (k) < 5 ? (k) + 1 : 9 - (k))
+#define FIELD_COLUMN(k)                                                                                      \
+    ((uint64_t)FIELD_TERMS(k) * FIELD_UNIT_BITS + (uint64_t)FIELD_TERMS((k)-1) * FIELD_SPLIT_BITS)
+#define FIELD_START(k) (0 - FIELD_COLUMN(k) - 19 * FIELD_COLUMN((k) + 5))
+
+/* r + 19 x */
+static inline lanes field_fold(lanes r, lanes x)
+{
+    return lanes_add(lanes_add(r, x), lanes_add(lanes_add(x, x), lanes_left(x, 4)));
+}
+
+/*
+ * Columns are in [-20 * 2^51, 20 * 2^51] or so: at most 5 low halves below 2^51 and 5 high halves up to
+ * 2^50 + 1; folded: below 20 * 2^54 < 2^58.4. Column 4 comes first, then 5 and 0, 6 and 1, .. so that a
+ * column is whole soon after its first term.
+ */
+static inline field_wide field_multiply_wide(const field *a, const field *b)
+{
+    field_wide w;
+    const lanes zero = lanes_set(0);
+    lanes r0 = lanes_set(FIELD_START(0)), r1 = lanes_set(FIELD_START(1)), r2 = lanes_set(FIELD_START(2)),
+          r3 = lanes_set(FIELD_START(3)), r4 = lanes_set(FIELD_START(4)), r5 = zero, r6 = zero, r7 = zero,
+          r8 = zero, r9 = zero;
+    lanes_product(a->l[0], &b->l[4], &r4, &r5);
+    lanes_product(a->l[1], &b->l[3], &r4, &r5);
+    lanes_product(a->l[2], &b->l[2], &r4, &r5);
+    lanes_product(a->l[3], &b->l[1], &r4, &r5);
+    lanes_product(a->l[4], &b->l[0], &r4, &r5);
+    lanes_product(a->l[1], &b->l[4], &r5, &r6);
+    lanes_product(a->l[2], &b->l[3], &r5, &r6);
+    lanes_product(a->l[3], &b->l[2], &r5, &r6);
+    lanes_product(a->l[4], &b->l[1], &r5, &r6);
+    lanes_product(a->l[0], &b->l[0], &r0, &r1);
+    w.l[0] = field_fold(r0, r5);
+    lanes_product(a->l[2], &b->l[4], &r6, &r7);
+    lanes_product(a->l[3], &b->l[3], &r6, &r7);
+    lanes_product(a->l[4], &b->l[2], &r6, &r7);
+    lanes_product(a->l[0], &b->l[1], &r1, &r2);
+    lanes_product(a->l[1], &b->l[0], &r1, &r2);
+    w.l[1] = field_fold(r1, r6);
+    lanes_product(a->l[3], &b->l[4], &r7, &r8);
+    lanes_product(a->l[4], &b->l[3], &r7, &r8);
+    lanes_product(a->l[0], &b->l[2], &r2, &r3);
+    lanes_product(a->l[1], &b->l[1], &r2, &r3);
+    lanes_product(a->l[2], &b->l[0], &r2, &r3);
+    w.l[2] = field_fold(r2, r7);
+    lanes_product(a->l[4], &b->l[4], &r8, &r9);
+    lanes_product(a->l[0], &b->l[3], &r3, &r4);
+    lanes_product(a->l[1], &b->l[2], &r3, &r4);
+    lanes_product(a->l[2], &b->l[1], &r3, &r4);
+    lanes_product(a->l[3], &b->l[0], &r3, &r4);
+    w.l[3] = field_fold(r3, r8);
+    w.l[4] = field_fold(r4, r9);
+    return w;
+}
+
+/* a tight. Products of different limbs are added up apart and doubled. */
+static inline field_wide field_square_wide(const field *a)
+{
+    field_wide w;
+    const lanes zero = lanes_set(0);
+    lanes r0 = lanes_set(FIELD_START(0)), r1 = lanes_set(FIELD_START(1)), r2 = lanes_set(FIELD_START(2)),
+          r3 = lanes_set(FIELD_START(3)), r4 = lanes_set(FIELD_START(4)), r5 = zero, r6 = zero, r7 = zero,
+          r8 = zero, r9 = zero;
+    lanes o1 = zero, o2 = zero, o3 = zero, o4 = zero, o5 = zero, o6 = zero, o7 = zero, o8 = zero;
+    lanes_product(a->l[0], &a->l[4], &o4, &o5);
+    lanes_product(a->l[1], &a->l[3], &o4, &o5);
+    lanes_product(a->l[2], &a->l[2], &r4, &r5);
+    lanes_product(a->l[1], &a->l[4], &o5, &o6);
+    lanes_product(a->l[2], &a->l[3], &o5, &o6);
+    r5 = lanes_add(r5, lanes_add(o5, o5));
+    lanes_product(a->l[0], &a->l[0], &r0, &r1);
+    w.l[0] = field_fold(r0, r5);
+    lanes_product(a->l[2], &a->l[4], &o6, &o7);
+    lanes_product(a->l[3], &a->l[3], &r6, &r7);
+    r6 = lanes_add(r6, lanes_add(o6, o6));
+    lanes_product(a->l[0], &a->l[1], &o1, &o2);
+    r1 = lanes_add(r1, lanes_add(o1, o1));
+    w.l[1] = field_fold(r1, r6);
+    lanes_product(a->l[3], &a->l[4], &o7, &o8);
+    r7 = lanes_add(r7, lanes_add(o7, o7));
+    lanes_product(a->l[0], &a->l[2], &o2, &o3);
+    lanes_product(a->l[1], &a->l[1], &r2, &r3);
+    r2 = lanes_add(r2, lanes_add(o2, o2));
+    w.l[2] = field_fold(r2, r7);
+    lanes_product(a->l[4], &a->l[4], &r8, &r9);
+    r8 = lanes_add(r8, lanes_add(o8, o8));
+    lanes_product(a->l[0], &a->l[3], &o3, &o4);
+    lanes_product(a->l[1], &a->l[2], &o3, &o4);
+    r3 = lanes_add(r3, lanes_add(o3, o3));
+    w.l[3] = field_fold(r3, r8);
+    r4 = lanes_add(r4, lanes_add(o4, o4));
+    w.l[4] = field_fold(r4, r9);
+    return w;
+}
+
+static inline field_wide field_wide_add(const field_wide *a, const field_wide *b)
+{
+    return (field_wide){{lanes_add(a->l[0], b->l[0]), lanes_add(a->l[1], b->l[1]),
+                         lanes_add(a->l[2], b->l[2]), lanes_add(a->l[3], b->l[3]),
+                         lanes_add(a->l[4], b->l[4])}};
+}
+
+static inline field_wide field_wide_subtract(const field_wide *a, const field_wide *b)
+{
+    return (field_wide){{lanes_sub(a->l[0], b->l[0]), lanes_sub(a->l[1], b->l[1]),
+                         lanes_sub(a->l[2], b->l[2]), lanes_sub(a->l[3], b->l[3]),
+                         lanes_sub(a->l[4], b->l[4])}};
+}
+
+/*
+ * All carries at once. With x + 2^62 + 2^50 = 2^51 c + r, 0 <= r < 2^51, a limb x is 2^51 (c - 2^11) +
+ * r - 2^50, |c - 2^11| <= 2^10. A limb of the result is r - 2^50 and its lower neighbour's carry, 19 times
+ * the highest one's for the lowest: at most 2^50 + 19 * 2^10 < 2^50 + 2^15. r + c lies below 2^52, so
+ * 2^52 + r + c has the bits of 2^52 plus r + c.
+ */
+static inline field field_reduce(const field_wide *w)
+{
+    const lanes start = lanes_set(((uint64_t)1 << 62) + ((uint64_t)1 << 50)), mask = lanes_set(FIELD_MASK),
+                unit = lanes_set(0x4330000000000000); /* the bits of 2^52 */
+    const reals other = reals_set(0x1p52 + 0x1p50 + 0x1p11),
+                lowest = reals_set(0x1p52 + 0x1p50 + 19 * 0x1p11);
+    lanes x0 = lanes_add(w->l[0], start), x1 = lanes_add(w->l[1], start), x2 = lanes_add(w->l[2], start),
+          x3 = lanes_add(w->l[3], start), x4 = lanes_add(w->l[4], start);
+    lanes c4 = lanes_multiply32(lanes_right(x4, 51), lanes_set(19));
+    field r;
+    r.l[0] = reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x0, mask), unit), c4)), lowest);
+    r.l[1] = reals_sub(
+        lanes_as_reals(lanes_add(lanes_or(lanes_and(x1, mask), unit), lanes_right(x0, 51))), other);
+    r.l[2] = reals_sub(
+        lanes_as_reals(lanes_add(lanes_or(lanes_and(x2, mask), unit), lanes_right(x1, 51))), other);
+    r.l[3] = reals_sub(
+        lanes_as_reals(lanes_add(lanes_or(lanes_and(x3, mask), unit), lanes_right(x2, 51))), other);
+    r.l[4] = reals_sub(
+        lanes_as_reals(lanes_add(lanes_or(lanes_and(x4, mask), unit), lanes_right(x3, 51))), other);
+    return r;
+}
+
+/* Loose. */
+static inline field field_add(const field *a, const field *b)
+{
+    return (field){{reals_add(a->l[0], b->l[0]), reals_add(a->l[1], b->l[1]), reals_add(a->l[2], b->l[2]),
+                    reals_add(a->l[3], b->l[3]), reals_add(a->l[4], b->l[4])}};
+}
+
+/* Loose. */
+static inline field field_subtract(const field *a, const field *b)
+{
+    return (field){{reals_sub(a->l[0], b->l[0]), reals_sub(a->l[1], b->l[1]), reals_sub(a->l[2], b->l[2]),
+                    reals_sub(a->l[3], b->l[3]), reals_sub(a->l[4], b->l[4])}};
+}
+
+/* As tight as a is. */
+static inline field field_negate(const field *a)
+{
+    const reals zero = reals_set(0);
+    return (field){{reals_sub(zero, a->l[0]), reals_sub(zero, a->l[1]), reals_sub(zero, a->l[2]),
+                    reals_sub(zero, a->l[3]), reals_sub(zero, a->l[4])}};
+}
+
+/* b where mask is all ones, else a. */
+static inline field field_select(lanes mask, const field *a, const field *b)
+{
+    field r;
+    for (int i = 0; i < 5; i++)
+        r.l[i] = lanes_as_reals(lanes_select(mask, reals_as_lanes(a->l[i]), reals_as_lanes(b->l[i])));
+    return r;
+}
+
+/* Limbs as integers: of a tight or loose element, below 2^51 + 2^50 in magnitude. */
+static inline field_wide field_integers(const field *a)
+{
+    const reals unit = reals_set(FIELD_UNIT);
+    const lanes bits = lanes_set(FIELD_UNIT_BITS);
+    field_wide w;
+    for (int i = 0; i < 5; i++)
+        w.l[i] = lanes_sub(reals_as_lanes(reals_add(a->l[i], unit)), bits);
+    return w;
+}
+
+/* A loose element made tight. */
+static inline field field_tighten(const field *a)
+{
+    field_wide w = field_integers(a);
+    return field_reduce(&w);
+}
+
+/* The number of 255 bits in four words of 64 bits, lowest first; bit 255 is ignored. */
+static inline field field_from_words(const lanes w[4])
+{
+    const lanes mask = lanes_set(FIELD_MASK);
+    field_wide x = {{lanes_and(w[0], mask),
+                     lanes_and(lanes_or(lanes_right(w[0], 51), lanes_left(w[1], 13)), mask),
+                     lanes_and(lanes_or(lanes_right(w[1], 38), lanes_left(w[2], 26)), mask),
+                     lanes_and(lanes_or(lanes_right(w[2], 25), lanes_left(w[3], 39)), mask),
+                     lanes_and(lanes_right(w[3], 12), mask)}};
+    return field_reduce(&x);
+}
+
+/*
+ * The canonical number, 0 <= x < p, of a tight or loose element. |x| < 2^255 + 2^221, so that x + 2 p lies
+ * between 0 and 4 p; its limbs are not negative. One quotient by 2^255 is taken, which leaves
+ * x < 2^255 + 57, then one of x + 19, which is 1 exactly if x >= p.
+ */
+static inline void field_to_words(lanes w[4], const field *a)
+{
+    const lanes mask = lanes_set(FIELD_MASK), nineteen = lanes_set(19);
+    field_wide x = field_integers(a);
+    lanes q = lanes_set(0);
+    x.l[0] = lanes_add(x.l[0], lanes_set(((uint64_t)1 << 52) - 38));
+    for (int i = 1; i < 5; i++)
+        x.l[i] = lanes_add(x.l[i], lanes_set(((uint64_t)1 << 52) - 2));
+    for (int i = 0; i < 5; i++)
+        q = lanes_right(lanes_add(x.l[i], q), 51);
+    x.l[0] = lanes_add(x.l[0], lanes_multiply32(q, nineteen));
+    x.l[4] = lanes_sub(x.l[4], lanes_left(q, 51));
+    q = nineteen;
+    for (int i = 0; i < 5; i++)
+        q = lanes_right(lanes_add(x.l[i], q), 51);
+    x.l[0] = lanes_add(x.l[0], lanes_multiply32(q, nineteen));
+    for (int i = 0; i < 4; i++) {
+        x.l[i + 1] = lanes_add(x.l[i + 1], lanes_right(x.l[i], 51));
+        x.l[i] = lanes_and(x.l[i], mask);
+    }
+    x.l[4] = lanes_and(x.l[4], mask);
+    w[0] = lanes_or(x.l[0], lanes_left(x.l[1], 51));
+    w[1] = lanes_or(lanes_right(x.l[1], 13), lanes_left(x.l[2], 38));
+    w[2] = lanes_or(lanes_right(x.l[2], 26), lanes_left(x.l[3], 25));
+    w[3] = lanes_or(lanes_right(x.l[3], 39), lanes_left(x.l[4], 12));
+}

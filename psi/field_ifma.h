@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Arithmetic modulo p = 2^255 - 19 in lanes, by the integer multiply-add of 52 bits: one element a lane.
+ * docs/curve.md derives every bound. The file that includes it defines LANES, the type lanes (LANES unsigned
+ * numbers of 64 bits) and the operations on it that are listed in psi/curve_lanes.h; psi/curve_lanes.h is
+ * included after it.
+ *
+ * An element is x = x0 + 2^52 x1 + .. + 2^208 x4.
+ * - tight: xi < 2^52 for i < 4, x4 < 2^48: below 2^256. What every function returns; loose elements of
+ *   psi/field_fma.h are tight here.
+ * - wide: five integers, a product or a small sum of products before its carries; xi < 2^63.
+ *
+ * lanes_low(r, a, b) adds the low 52 bits of a b to r and lanes_high(r, a, b) the bits above, both of the
+ * low 52 bits of a and b: nothing is cut off a tight limb.
+ */
+#include <stdint.h>
+
+typedef struct field {
+    lanes l[5];
+} field;
+
+typedef struct field_wide {
+    lanes l[5];
+} field_wide;
+
+#define FIELD_MASK (((uint64_t)1 << 52) - 1)
+#define FIELD_TOP (((uint64_t)1 << 47) - 1) /* what limb 4 of a number of 255 bits holds */
+
+/*
+ * Ten columns, 2^260 = 608 modulo p. Columns 0..8 have at most 5 low and 4 high halves, so r < 10 * 2^52;
+ * column 9 has one high half of x4 y4 < 2^96, so r9 < 2^44 (2^46 in a square, where it is doubled with
+ * others in r8 only). Column k + 5 goes to column k: its low 52 bits times 608 to columns k and k + 1, the
+ * bits above, below 2^4, times 608 to column k + 1. From r9 nothing but the high half of 608 r9 < 2^54, a
+ * carry below 2^2 into column 5, is folded once more. Result: limbs below 10 * 2^52 + 2 * 2^52 + 2^15 < 2^56.
+ */
+static inline field_wide field_fold(const lanes r[10])
+{
+    const lanes f = lanes_set(608), zero = lanes_set(0);
+    field_wide w;
+    lanes over = lanes_high(zero, r[9], f);
+    w.l[0] = lanes_low(lanes_low(r[0], r[5], f), over, f);
+    w.l[1] = lanes_low(lanes_high(r[1], r[5], f), r[6], f);
+    w.l[2] = lanes_low(lanes_high(r[2], r[6], f), r[7], f);
+    w.l[3] = lanes_low(lanes_high(r[3], r[7], f), r[8], f);
+    w.l[4] = lanes_low(lanes_high(r[4], r[8], f), r[9], f);
+    w.l[1] = lanes_low(w.l[1], lanes_right(r[5], 52), f);
+    w.l[2] = lanes_low(w.l[2], lanes_right(r[6], 52), f);
+    w.l[3] = lanes_low(w.l[3], lanes_right(r[7], 52), f);
+    w.l[4] = lanes_low(w.l[4], lanes_right(r[8], 52), f);
+    return w;
+}
+
+static inline field_wide field_multiply_wide(const field *a, const field *b)
+{
+    lanes r[10];
+    for (int k = 0; k < 10; k++)
+        r[k] = lanes_set(0);
+    for (int i = 0; i < 5; i++)
+        for (int j = 0; j < 5; j++) {
+            r[i + j] = lanes_low(r[i + j], a->l[i], b->l[j]);
+            r[i + j + 1] = lanes_high(r[i + j + 1], a->l[i], b->l[j]);
+        }
+    return field_fold(r);
+}
+
+/* Products of different limbs are added up first and doubled. */
+static inline field_wide field_square_wide(const field *a)
+{
+    lanes r[10];
+    for (int k = 0; k < 10; k++)
+        r[k] = lanes_set(0);
+    for (int i = 0; i < 5; i++)
+        for (int j = i + 1; j < 5; j++) {
+            r[i + j] = lanes_low(r[i + j], a->l[i], a->l[j]);
+            r[i + j + 1] = lanes_high(r[i + j + 1], a->l[i], a->l[j]);
+        }
+    for (int k = 1; k < 9; k++)
+        r[k] = lanes_add(r[k], r[k]);
+    for (int i = 0; i < 5; i++) {
+        r[2 * i] = lanes_low(r[2 * i], a->l[i], a->l[i]);
+        r[2 * i + 1] = lanes_high(r[2 * i + 1], a->l[i], a->l[i]);
+    }
+    return field_fold(r);
+}
+
+/* The limbs of 2^m p. */
+#define FIELD_MULTIPLE(i, m)                                                                                 \
+    (((i) == 0 ? FIELD_MASK - 18 : (i) == 4 ? FIELD_TOP : FIELD_MASK) << (m))
+
+static inline field_wide field_wide_add(const field_wide *a, const field_wide *b)
+{
+    field_wide w;
+    for (int i = 0; i < 5; i++)
+        w.l[i] = lanes_add(a->l[i], b->l[i]);
+    return w;
+}
+
+/* b is one product, below 2^56 - 2^9 a limb. 2^9 p is added: limbs grow by at most 2^61. */
+static inline field_wide field_wide_subtract(const field_wide *a, const field_wide *b)
+{
+    field_wide w;
+    for (int i = 0; i < 5; i++)
+        w.l[i] = lanes_sub(lanes_add(a->l[i], lanes_set(FIELD_MULTIPLE(i, 9))), b->l[i]);
+    return w;
+}
+
+/*
+ * The bits above 2^255 go first, then carries upwards: limbs 0..3 end below 2^52, limb 4 below 2^47 and a
+ * carry of at most 2^11. Limbs are below 2^63 on entry: 19 times the highest carry, 2^16, is below 2^21.
+ */
+static inline field field_reduce(const field_wide *w)
+{
+    const lanes mask = lanes_set(FIELD_MASK);
+    lanes x0 = lanes_low(w->l[0], lanes_right(w->l[4], 47), lanes_set(19));
+    lanes x1 = lanes_add(w->l[1], lanes_right(x0, 52));
+    lanes x2 = lanes_add(w->l[2], lanes_right(x1, 52));
+    lanes x3 = lanes_add(w->l[3], lanes_right(x2, 52));
+    lanes x4 = lanes_add(lanes_and(w->l[4], lanes_set(FIELD_TOP)), lanes_right(x3, 52));
+    return (field){
+        {lanes_and(x0, mask), lanes_and(x1, mask), lanes_and(x2, mask), lanes_and(x3, mask), x4}};
+}
+
+static inline field field_add(const field *a, const field *b)
+{
+    field_wide w;
+    for (int i = 0; i < 5; i++)
+        w.l[i] = lanes_add(a->l[i], b->l[i]);
+    return field_reduce(&w);
+}
+
+/* 4 p is added: each of its limbs is above a tight one's. */
+static inline field field_subtract(const field *a, const field *b)
+{
+    field_wide w;
+    for (int i = 0; i < 5; i++)
+        w.l[i] = lanes_sub(lanes_add(a->l[i], lanes_set(FIELD_MULTIPLE(i, 2))), b->l[i]);
+    return field_reduce(&w);
+}
+
+static inline field field_negate(const field *a)
+{
+    const field zero = {{lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)}};
+    return field_subtract(&zero, a);
+}
+
+/* b where mask is all ones, else a. */
+static inline field field_select(lanes mask, const field *a, const field *b)
+{
+    field r;
+    for (int i = 0; i < 5; i++)
+        r.l[i] = lanes_select(mask, a->l[i], b->l[i]);
+    return r;
+}
+
+static inline field field_tighten(const field *a)
+{
+    return *a;
+}
+
+/* The number of 255 bits in four words of 64 bits, lowest first; bit 255 is ignored. */
+static inline field field_from_words(const lanes w[4])
+{
+    const lanes mask = lanes_set(FIELD_MASK);
+    return (field){{lanes_and(w[0], mask),
+                    lanes_and(lanes_or(lanes_right(w[0], 52), lanes_left(w[1], 12)), mask),
+                    lanes_and(lanes_or(lanes_right(w[1], 40), lanes_left(w[2], 24)), mask),
+                    lanes_and(lanes_or(lanes_right(w[2], 28), lanes_left(w[3], 36)), mask),
+                    lanes_and(lanes_right(w[3], 16), lanes_set(FIELD_TOP))}};
+}
+
+/*
+ * The canonical number, 0 <= x < p. A tight element is below 2^256, so once more reduced it is below
+ * 2^255 + 19; then x + 19 >= 2^255 exactly if x >= p.
+ */
+static inline void field_to_words(lanes w[4], const field *a)
+{
+    const lanes mask = lanes_set(FIELD_MASK), nineteen = lanes_set(19);
+    field_wide once = {{a->l[0], a->l[1], a->l[2], a->l[3], a->l[4]}};
+    field x = field_reduce(&once);
+    lanes q = nineteen;
+    for (int i = 0; i < 4; i++)
+        q = lanes_right(lanes_add(x.l[i], q), 52);
+    q = lanes_right(lanes_add(x.l[4], q), 47);
+    x.l[0] = lanes_low(x.l[0], q, nineteen);
+    for (int i = 0; i < 4; i++) {
+        x.l[i + 1] = lanes_add(x.l[i + 1], lanes_right(x.l[i], 52));
+        x.l[i] = lanes_and(x.l[i], mask);
+    }
+    x.l[4] = lanes_and(x.l[4], lanes_set(FIELD_TOP));
+    w[0] = lanes_or(x.l[0], lanes_left(x.l[1], 52));
+    w[1] = lanes_or(lanes_right(x.l[1], 12), lanes_left(x.l[2], 40));
+    w[2] = lanes_or(lanes_right(x.l[2], 24), lanes_left(x.l[3], 28));
+    w[3] = lanes_or(lanes_right(x.l[3], 36), lanes_left(x.l[4], 16));
+}

@@ -1,0 +1,565 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The backend contract of psi/group.h in lanes. Included after psi/curve_lanes.h by the file of a backend,
+ * which then defines a psi_group_backend by GROUP_BACKEND. Items go LANES at a time; a vector that n does not
+ * fill repeats its first item, and what comes of the copies is dropped. Multiplication works on batches of
+ * GROUP_BATCH items, which share one inversion. What lies in memory meanwhile is wiped.
+ */
+#include "psi/ct.h"
+#include "psi/digits.h"
+#include "psi/group_backends.h"
+#include "psi/mem.h"
+
+#include <string.h>
+
+#define GROUP_BATCH 128
+#define GROUP_VECTORS (GROUP_BATCH / LANES)
+#define GROUP_TABLE 8 /* multiples 1..8 of a point */
+#define GROUP_ROWS 32 /* of the generator's table: row i holds multiples of 256^i */
+
+/* ---- Bytes ---- */
+
+/* Words at + 0, +1, .. +3 of items[i], `stride` bytes apart, for the lanes i < n; the others repeat item 0. */
+static void words_load(lanes w[4], const uint8_t *items, size_t stride, size_t n)
+{
+    uint64_t t[4][LANES];
+    for (size_t i = 0; i < LANES; i++)
+        for (size_t j = 0; j < 4; j++)
+            memcpy(&t[j][i], items + (i < n ? i : 0) * stride + 8 * j, 8);
+    for (int j = 0; j < 4; j++)
+        w[j] = lanes_load(t[j]);
+}
+
+static void words_store(uint8_t *items, const lanes w[4], size_t n)
+{
+    uint64_t t[4][LANES];
+    for (int j = 0; j < 4; j++)
+        lanes_store(t[j], w[j]);
+    for (size_t i = 0; i < LANES && i < n; i++)
+        for (size_t j = 0; j < 4; j++)
+            memcpy(items + 32 * i + 8 * j, &t[j][i], 8);
+}
+
+static size_t group_left(size_t n, size_t at)
+{
+    return n - at < LANES ? n - at : LANES;
+}
+
+/* The first item whose mask is not all ones, or n. Whether an encoding is valid, or a product the identity,
+ * is what the caller is told: for the reasons see psi/group_sodium.c. */
+static size_t group_first_bad(uint64_t *good, size_t n)
+{
+    PSI_DECLASSIFY(good, n * sizeof *good);
+    for (size_t i = 0; i < n; i++)
+        if (good[i] != UINT64_MAX)
+            return i;
+    return n;
+}
+
+static tally_status group_refuse(psi_point *out, size_t n, size_t at, size_t *bad)
+{
+    psi_wipe(out, n * sizeof *out);
+    if (bad)
+        *bad = at;
+    return TALLY_ERR_MALFORMED;
+}
+
+/* ---- Multiplication ---- */
+
+/* Digits of LANES scalars, digit by digit. */
+typedef struct group_digits {
+    int8_t d[PSI_DIGITS][LANES];
+} group_digits;
+
+/* Of half of each k[i * step], if halved, for the lanes i < n. */
+static void digits_set(group_digits *out, const psi_scalar *k, size_t step, size_t n, int halved)
+{
+    psi_scalar s;
+    int8_t one[PSI_DIGITS];
+    for (size_t l = 0; l < LANES; l++) {
+        if (l == 0 || (step && l < n)) {
+            s = k[l * step];
+            if (halved)
+                psi_scalar_half(&s, &s);
+            psi_digits(one, &s);
+        }
+        for (size_t i = 0; i < PSI_DIGITS; i++)
+            out->d[i][l] = one[i];
+    }
+    psi_wipe(&s, sizeof s);
+    psi_wipe(one, sizeof one);
+}
+
+static void table_make(point_cached table[GROUP_TABLE], const point *p)
+{
+    point q[GROUP_TABLE];
+    q[0] = *p;
+    point_cache(&table[0], p);
+    for (int i = 1; i < GROUP_TABLE; i++) {
+        if (i % 2)
+            point_double(&q[i], &q[i / 2], 1);
+        else
+            point_add(&q[i], &q[i - 1], &table[0], 1);
+        point_cache(&table[i], &q[i]);
+    }
+    psi_wipe(q, sizeof q);
+}
+
+/* Digit times the point of the table: every entry is read, whatever the digit. */
+LANES_CALL static void table_pick(point_cached *r, const point_cached table[GROUP_TABLE], const int8_t *digit)
+{
+    lanes d = lanes_digit(digit), sign = lanes_sub(lanes_set(0), lanes_right(d, 63));
+    lanes size = lanes_sub(lanes_xor(d, sign), sign);
+    const field *numbers = curve_numbers;
+    *r = (point_cached){numbers[CURVE_ONE], numbers[CURVE_ONE], numbers[CURVE_ZERO], numbers[CURVE_TWO]};
+    for (uint64_t i = 0; i < GROUP_TABLE; i++) {
+        lanes hit = lanes_equal(size, lanes_set(i + 1));
+        r->plus = field_select(hit, &r->plus, &table[i].plus);
+        r->minus = field_select(hit, &r->minus, &table[i].minus);
+        r->t2d = field_select(hit, &r->t2d, &table[i].t2d);
+        r->z2 = field_select(hit, &r->z2, &table[i].z2);
+    }
+    point_cached_negate_if(r, sign);
+}
+
+/* acc = 16 acc + the sum over tables of digit * point, from the highest digit down. T of the result is set. */
+static void multiply(point *acc, point_cached (*tables)[GROUP_TABLE], const group_digits *digits, size_t count)
+{
+    point_cached q;
+    *acc = point_identity();
+    for (size_t i = PSI_DIGITS; i-- > 0;) {
+        if (i != PSI_DIGITS - 1)
+            for (int twice = 0; twice < 4; twice++)
+                point_double(acc, acc, twice == 3);
+        for (size_t j = 0; j < count; j++) {
+            table_pick(&q, tables[j], digits[j].d[i]);
+            point_add(acc, acc, &q, i == 0 || j + 1 < count);
+        }
+    }
+    psi_wipe(&q, sizeof q);
+}
+
+typedef struct group_work {
+    point points[GROUP_VECTORS];
+    field products[GROUP_VECTORS];
+    point_cached table[1][GROUP_TABLE];
+    lanes words[GROUP_VECTORS][4];
+    group_digits digits;
+    uint64_t good[GROUP_BATCH];
+} group_work;
+
+/* Encodes 2 * points, n items, and counts an identity among them as bad. */
+static void batch_encode(group_work *w, psi_point *out, size_t n)
+{
+    size_t vectors = (n + LANES - 1) / LANES;
+    point_encode_doubles(w->words, w->points, w->products, vectors);
+    for (size_t v = 0; v < vectors; v++) {
+        uint64_t good[LANES];
+        lanes_store(good, lanes_not(words_zero(w->words[v])));
+        for (size_t i = 0; i < group_left(n, v * LANES); i++)
+            w->good[v * LANES + i] &= good[i];
+        words_store(out[v * LANES].b, w->words[v], group_left(n, v * LANES));
+    }
+}
+
+static void point_map_pair(point *r, const uint8_t *uniform, size_t n)
+{
+    lanes words[2][4];
+    point a, b;
+    point_cached cached;
+    words_load(words[0], uniform, 64, n);
+    words_load(words[1], uniform + 32, 64, n);
+    point_map(&a, words[0]);
+    point_map(&b, words[1]);
+    point_cache(&cached, &b);
+    point_add(r, &a, &cached, 1);
+    psi_wipe(words, sizeof words);
+    psi_wipe(&a, sizeof a);
+    psi_wipe(&b, sizeof b);
+    psi_wipe(&cached, sizeof cached);
+}
+
+/* Either in or uniform; step 0: one scalar for all. */
+static tally_status mul_any(psi_point *out, const psi_point *in, const uint8_t (*uniform)[64],
+                            const psi_scalar *k, size_t step, size_t n, size_t *bad)
+{
+    group_work w;
+    tally_status st = TALLY_OK;
+    if (n && !step)
+        digits_set(&w.digits, k, 0, LANES, 1);
+    for (size_t at = 0; !st && at < n; at += GROUP_BATCH) {
+        size_t m = n - at < GROUP_BATCH ? n - at : GROUP_BATCH, first;
+        for (size_t i = 0; i < m; i += LANES) {
+            size_t here = group_left(m, i);
+            point p;
+            lanes good = lanes_set(UINT64_MAX);
+            uint64_t each[LANES];
+            if (in) {
+                words_load(w.words[0], in[at + i].b, sizeof *in, here);
+                good = lanes_and(point_decode(&p, w.words[0]), lanes_not(words_zero(w.words[0])));
+            } else {
+                point_map_pair(&p, uniform[at + i], here);
+            }
+            lanes_store(each, good);
+            memcpy(w.good + i, each, here * sizeof *each);
+            if (step)
+                digits_set(&w.digits, k + at + i, 1, here, 1);
+            table_make(w.table[0], &p);
+            multiply(&w.points[i / LANES], w.table, &w.digits, 1);
+            psi_wipe(&p, sizeof p);
+        }
+        batch_encode(&w, out + at, m);
+        first = group_first_bad(w.good, m);
+        if (first < m)
+            st = group_refuse(out, n, at + first, bad);
+    }
+    psi_wipe(&w, sizeof w);
+    return st;
+}
+
+static tally_status mul_common(psi_point *out, const psi_point *in, size_t n, const psi_scalar *k,
+                               size_t *bad)
+{
+    return mul_any(out, in, NULL, k, 0, n, bad);
+}
+
+static tally_status mul_each(psi_point *out, const psi_point *in, const psi_scalar *k, size_t n, size_t *bad)
+{
+    return mul_any(out, in, NULL, k, 1, n, bad);
+}
+
+static tally_status map_mul_common(psi_point *out, const uint8_t (*uniform64)[64], size_t n,
+                                   const psi_scalar *k)
+{
+    return mul_any(out, NULL, uniform64, k, 0, n, NULL);
+}
+
+static tally_status map_mul_each(psi_point *out, const uint8_t (*uniform64)[64], const psi_scalar *k, size_t n)
+{
+    return mul_any(out, NULL, uniform64, k, 1, n, NULL);
+}
+
+static tally_status from_uniform(psi_point *out, const uint8_t (*uniform64)[64], size_t n)
+{
+    point p;
+    lanes words[4];
+    for (size_t at = 0; at < n; at += LANES) {
+        point_map_pair(&p, uniform64[at], group_left(n, at));
+        point_encode(words, &p);
+        words_store(out[at].b, words, group_left(n, at));
+    }
+    psi_wipe(&p, sizeof p);
+    psi_wipe(words, sizeof words);
+    return TALLY_OK;
+}
+
+/* ---- Multiples of the generator ---- */
+
+/* Entry j of row i: (j + 1) * 256^i times the generator with Z = 1, as plus, minus and t2d of point_cached,
+ * each of five limbs as they stand in a lane. */
+static uint64_t base_table[GROUP_ROWS][GROUP_TABLE][3][5];
+
+static void lane_of(uint64_t out[5], const field *a)
+{
+    uint64_t all[5][LANES];
+    memcpy(all, a, sizeof all);
+    for (int i = 0; i < 5; i++)
+        out[i] = all[i][0];
+}
+
+static void base_prepare(void)
+{
+    lanes words[4];
+    point p, multiples[GROUP_TABLE];
+    point_cached cached;
+    field z;
+    for (int i = 0; i < 4; i++)
+        words[i] = lanes_set(psi_curve_generator[i]);
+    (void)point_decode(&p, words);
+    for (int row = 0; row < GROUP_ROWS; row++) {
+        point_cache(&cached, &p);
+        multiples[0] = p;
+        for (int j = 1; j < GROUP_TABLE; j++)
+            point_add(&multiples[j], &multiples[j - 1], &cached, 1);
+        for (int j = 0; j < GROUP_TABLE; j++) {
+            point *q = &multiples[j];
+            field_invert(&z, &q->z);
+            field_multiply(&q->x, &q->x, &z);
+            field_multiply(&q->y, &q->y, &z);
+            field_multiply(&q->t, &q->x, &q->y);
+            point_cache(&cached, q);
+            lane_of(base_table[row][j][0], &cached.plus);
+            lane_of(base_table[row][j][1], &cached.minus);
+            lane_of(base_table[row][j][2], &cached.t2d);
+        }
+        for (int i = 0; i < 8; i++)
+            point_double(&p, &p, 1);
+    }
+}
+
+static inline field field_everywhere(const uint64_t limbs[5])
+{
+    uint64_t all[5][LANES];
+    field r;
+    for (int i = 0; i < 5; i++)
+        for (int l = 0; l < LANES; l++)
+            all[i][l] = limbs[i];
+    memcpy(&r, all, sizeof r);
+    return r;
+}
+
+/* As table_pick, from a row that is the same in every lane. */
+LANES_CALL static void row_pick(point_cached *r, uint64_t row[GROUP_TABLE][3][5], const int8_t *digit)
+{
+    lanes d = lanes_digit(digit), sign = lanes_sub(lanes_set(0), lanes_right(d, 63));
+    lanes size = lanes_sub(lanes_xor(d, sign), sign);
+    const field *numbers = curve_numbers;
+    *r = (point_cached){numbers[CURVE_ONE], numbers[CURVE_ONE], numbers[CURVE_ZERO], numbers[CURVE_TWO]};
+    for (uint64_t i = 0; i < GROUP_TABLE; i++) {
+        lanes hit = lanes_equal(size, lanes_set(i + 1));
+        field plus = field_everywhere(row[i][0]), minus = field_everywhere(row[i][1]),
+              t2d = field_everywhere(row[i][2]);
+        r->plus = field_select(hit, &r->plus, &plus);
+        r->minus = field_select(hit, &r->minus, &minus);
+        r->t2d = field_select(hit, &r->t2d, &t2d);
+    }
+    point_cached_negate_if(r, sign);
+}
+
+/* Odd digits weigh 16 * 256^i, even ones 256^i: the odd ones are added up first and multiplied by 16. */
+static void base_multiply(point *acc, const group_digits *digits)
+{
+    point_cached q;
+    *acc = point_identity();
+    for (size_t odd = 2; odd-- > 0;) {
+        for (size_t row = 0; row < GROUP_ROWS; row++) {
+            row_pick(&q, base_table[row], digits->d[2 * row + odd]);
+            point_add(acc, acc, &q, 1);
+        }
+        for (int twice = 0; odd && twice < 4; twice++)
+            point_double(acc, acc, twice == 3);
+    }
+    psi_wipe(&q, sizeof q);
+}
+
+static tally_status base_mul(psi_point *out, const psi_scalar *k, size_t n)
+{
+    group_work w;
+    tally_status st = TALLY_OK;
+    for (size_t at = 0; !st && at < n; at += GROUP_BATCH) {
+        size_t m = n - at < GROUP_BATCH ? n - at : GROUP_BATCH;
+        for (size_t i = 0; i < m; i += LANES) {
+            digits_set(&w.digits, k + at + i, 1, group_left(m, i), 1);
+            base_multiply(&w.points[i / LANES], &w.digits);
+        }
+        memset(w.good, 0xff, sizeof w.good);
+        batch_encode(&w, out + at, m);
+        if (group_first_bad(w.good, m) < m) { /* a caller's bug: keys and blinds are never 0 */
+            psi_wipe(out, n * sizeof *out);
+            st = TALLY_ERR_INTERNAL;
+        }
+    }
+    psi_wipe(&w, sizeof w);
+    return st;
+}
+
+/* ---- Sums ---- */
+
+static tally_status combine(psi_point *out, const psi_point *a, const psi_point *b, size_t n, size_t *bad,
+                            int negative)
+{
+    point p, q;
+    point_cached cached;
+    lanes words[2][4], good;
+    tally_status st = TALLY_OK;
+    for (size_t at = 0; !st && at < n; at += LANES) {
+        size_t here = group_left(n, at), first;
+        uint64_t each[LANES];
+        words_load(words[0], a[at].b, sizeof *a, here);
+        words_load(words[1], b[at].b, sizeof *b, here);
+        good = lanes_and(point_decode(&p, words[0]), point_decode(&q, words[1]));
+        good = lanes_and(good, lanes_not(lanes_or(words_zero(words[0]), words_zero(words[1]))));
+        point_cache(&cached, &q);
+        point_cached_negate_if(&cached, lanes_set(negative ? UINT64_MAX : 0));
+        point_add(&p, &p, &cached, 1);
+        point_encode(words[0], &p);
+        good = lanes_and(good, lanes_not(words_zero(words[0])));
+        words_store(out[at].b, words[0], here);
+        lanes_store(each, good);
+        first = group_first_bad(each, here);
+        if (first < here)
+            st = group_refuse(out, n, at + first, bad);
+    }
+    psi_wipe(&p, sizeof p);
+    psi_wipe(&q, sizeof q);
+    psi_wipe(&cached, sizeof cached);
+    psi_wipe(words, sizeof words);
+    return st;
+}
+
+static tally_status add(psi_point *out, const psi_point *a, const psi_point *b, size_t n, size_t *bad)
+{
+    return combine(out, a, b, n, bad, 0);
+}
+
+static tally_status subtract(psi_point *out, const psi_point *a, const psi_point *b, size_t n, size_t *bad)
+{
+    return combine(out, a, b, n, bad, 1);
+}
+
+/* The sum over all lanes, in lane 0: half of them after another half. */
+static void lanes_sum(point *p)
+{
+    for (size_t half = LANES / 2; half > 0; half /= 2) {
+        uint64_t all[20][LANES];
+        point other;
+        point_cached cached;
+        memcpy(all, p, sizeof all);
+        for (int i = 0; i < 20; i++)
+            for (size_t l = 0; l < half; l++)
+                all[i][l] = all[i][l + half];
+        memcpy(&other, all, sizeof other);
+        point_cache(&cached, &other);
+        point_add(p, p, &cached, 1);
+    }
+}
+
+#define GROUP_SUM 4 /* vectors whose doublings are shared */
+
+typedef struct group_sum {
+    point_cached table[GROUP_SUM][GROUP_TABLE];
+    group_digits digits[GROUP_SUM];
+} group_sum;
+
+/* A lane beyond n gets the scalar 0. */
+static tally_status sum_var(psi_point *out, const psi_point *in, const psi_scalar *k, size_t n, size_t *bad)
+{
+    group_sum w;
+    point sum = point_identity(), part;
+    point_cached cached;
+    lanes words[4];
+    for (size_t at = 0; at < n; at += GROUP_SUM * LANES) {
+        size_t vectors = 0;
+        for (; vectors < GROUP_SUM && at + vectors * LANES < n; vectors++) {
+            size_t start = at + vectors * LANES, here = group_left(n, start), first;
+            uint64_t each[LANES];
+            words_load(words, in[start].b, sizeof *in, here);
+            lanes_store(each, lanes_and(point_decode(&part, words), lanes_not(words_zero(words))));
+            first = group_first_bad(each, here);
+            if (first < here)
+                return group_refuse(out, 1, start + first, bad);
+            table_make(w.table[vectors], &part);
+            digits_set(&w.digits[vectors], k + start, 1, here, 0);
+            for (size_t l = here; l < LANES; l++)
+                for (size_t i = 0; i < PSI_DIGITS; i++)
+                    w.digits[vectors].d[i][l] = 0;
+        }
+        multiply(&part, w.table, w.digits, vectors);
+        point_cache(&cached, &part);
+        point_add(&sum, &sum, &cached, 1);
+    }
+    lanes_sum(&sum);
+    point_encode(words, &sum);
+    words_store(out->b, words, 1);
+    return TALLY_OK;
+}
+
+/* ---- For tests ---- */
+
+static void number_load(field *r, const uint8_t (*in)[32], size_t n)
+{
+    lanes w[4];
+    words_load(w, in[0], 32, n);
+    *r = field_from_words(w);
+}
+
+static void number_store(uint8_t (*out)[32], const field *a, size_t n)
+{
+    lanes w[4];
+    field_to_words(w, a);
+    words_store(out[0], w, n);
+}
+
+static void test_mix(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_t (*in_b)[32],
+                     const uint8_t (*in_c)[32], size_t n)
+{
+    for (size_t at = 0; at < n; at += LANES) {
+        field a, b, c, sum, difference, r;
+        number_load(&a, in_a + at, group_left(n, at));
+        number_load(&b, in_b + at, group_left(n, at));
+        number_load(&c, in_c + at, group_left(n, at));
+        sum = field_add(&a, &b);
+        difference = field_subtract(&b, &c);
+        field_wide x = field_multiply_wide(&sum, &c), y = field_multiply_wide(&difference, &a),
+                   z = field_square_wide(&b);
+        x = field_wide_subtract(&x, &y);
+        x = field_wide_add(&x, &z);
+        r = field_reduce(&x);
+        number_store(out + at, &r, group_left(n, at));
+    }
+}
+
+static void test_multiply(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_t (*in_b)[32], size_t n)
+{
+    for (size_t at = 0; at < n; at += LANES) {
+        field a, b;
+        number_load(&a, in_a + at, group_left(n, at));
+        number_load(&b, in_b + at, group_left(n, at));
+        field_multiply(&a, &a, &b);
+        number_store(out + at, &a, group_left(n, at));
+    }
+}
+
+static void test_square(uint8_t (*out)[32], const uint8_t (*in)[32], size_t n, unsigned count)
+{
+    for (size_t at = 0; at < n; at += LANES) {
+        field a;
+        number_load(&a, in + at, group_left(n, at));
+        field_square(&a, &a, count);
+        number_store(out + at, &a, group_left(n, at));
+    }
+}
+
+static void test_invert(uint8_t (*out)[32], const uint8_t (*in)[32], size_t n)
+{
+    for (size_t at = 0; at < n; at += LANES) {
+        field a;
+        number_load(&a, in + at, group_left(n, at));
+        field_invert(&a, &a);
+        number_store(out + at, &a, group_left(n, at));
+    }
+}
+
+static void test_sqrt_ratio(uint8_t (*out)[32], uint8_t *was_square, const uint8_t (*in_u)[32],
+                            const uint8_t (*in_v)[32], size_t n)
+{
+    for (size_t at = 0; at < n; at += LANES) {
+        field u, v;
+        uint64_t each[LANES];
+        number_load(&u, in_u + at, group_left(n, at));
+        number_load(&v, in_v + at, group_left(n, at));
+        lanes_store(each, field_sqrt_ratio(&u, &u, &v));
+        number_store(out + at, &u, group_left(n, at));
+        for (size_t i = 0; i < group_left(n, at); i++)
+            was_square[at + i] = (uint8_t)(each[i] & 1);
+    }
+}
+
+static const psi_field_backend group_field = {.mix = test_mix,
+                                              .multiply = test_multiply,
+                                              .square = test_square,
+                                              .invert = test_invert,
+                                              .sqrt_ratio = test_sqrt_ratio};
+
+static void group_prepare(void)
+{
+    curve_prepare();
+    base_prepare();
+}
+
+#define GROUP_BACKEND(backend_name)                                                                          \
+    {                                                                                                        \
+        .name = backend_name, .prepare = group_prepare, .mul_common = mul_common, .mul_each = mul_each,      \
+        .from_uniform = from_uniform, .map_mul_common = map_mul_common, .map_mul_each = map_mul_each,        \
+        .base_mul = base_mul, .add = add, .subtract = subtract, .sum_var = sum_var, .field = &group_field    \
+    }

@@ -13,7 +13,7 @@
 #include "psi/item.h"
 
 #define PARTY_BATCH 4096u /* items in one frame: 128 KiB of points */
-#define PARTY_CHUNK 64u   /* items one worker takes at a time */
+#define PARTY_CHUNK 128u  /* items one worker takes at a time: a batch of the group's backends */
 
 /* What a run learned: bit i of byte i/8 for item i. */
 typedef struct party_matched {

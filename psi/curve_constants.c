@@ -11,10 +11,8 @@ const uint64_t psi_curve_numbers[CURVE_NUMBERS][4] = {
                                  0x376931bf2b8348ac},
     [CURVE_INVSQRT_A_MINUS_D] = {0x99c8fdaa805d40ea, 0x9d2f16175a4172be, 0x16c27b91fe01d840,
                                  0x786c8905cfaffca2},
-    [CURVE_ONE_MINUS_D_SQ] = {0xe27c09c1945fc176, 0x2c81a138cd5e350f, 0x9994abddbe70dfe4,
-                              0x029072a8b2b3e0d7},
-    [CURVE_D_MINUS_ONE_SQ] = {0x31ad5aaa44ed4d20, 0xd29e4a2cb01e1999, 0x4cdcd32f529b4eeb,
-                              0x5968b37af66c2241},
+    [CURVE_ONE_MINUS_D_SQ] = {0xe27c09c1945fc176, 0x2c81a138cd5e350f, 0x9994abddbe70dfe4, 0x029072a8b2b3e0d7},
+    [CURVE_D_MINUS_ONE_SQ] = {0x31ad5aaa44ed4d20, 0xd29e4a2cb01e1999, 0x4cdcd32f529b4eeb, 0x5968b37af66c2241},
 };
 
 const uint64_t psi_curve_generator[4] = {0x714ebc6a0aaef2e2, 0x5f5100c561a984a8, 0x8ddd82a56a0be358,

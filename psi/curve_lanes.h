@@ -202,8 +202,7 @@ static point point_identity(void)
 
 static void point_cache(point_cached *r, const point *p)
 {
-    field plus = field_add(&p->y, &p->x), minus = field_subtract(&p->y, &p->x),
-          z2 = field_add(&p->z, &p->z);
+    field plus = field_add(&p->y, &p->x), minus = field_subtract(&p->y, &p->x), z2 = field_add(&p->z, &p->z);
     r->plus = field_tighten(&plus);
     r->minus = field_tighten(&minus);
     r->z2 = field_tighten(&z2);
@@ -221,9 +220,9 @@ LANES_CALL static void point_double(point *r, const point *p, int with_t)
     field_square_to(&b, &p->y);
     field_square_to(&c, &p->z);
     field_multiply_to(&d, &p->x, &p->y);
-    field_wide e_wide = field_wide_add(&d, &d);         /* 2 X Y */
-    field_wide h_wide = field_wide_add(&a, &b);         /* X^2 + Y^2 */
-    field_wide g_wide = field_wide_subtract(&b, &a);    /* Y^2 - X^2 */
+    field_wide e_wide = field_wide_add(&d, &d);      /* 2 X Y */
+    field_wide h_wide = field_wide_add(&a, &b);      /* X^2 + Y^2 */
+    field_wide g_wide = field_wide_subtract(&b, &a); /* Y^2 - X^2 */
     field_wide c2 = field_wide_add(&c, &c);
     c2 = field_wide_add(&c2, &a);
     field_wide f_wide = field_wide_subtract(&c2, &b); /* 2 Z^2 + X^2 - Y^2 */

@@ -29,13 +29,14 @@ typedef struct field_wide {
 } field_wide;
 
 #define FIELD_MASK (((uint64_t)1 << 51) - 1)
-#define FIELD_SPLIT 0x1.8p103              /* C */
-#define FIELD_UNIT 0x1.8p52                /* 3 * 2^51 */
+#define FIELD_SPLIT 0x1.8p103               /* C */
+#define FIELD_UNIT 0x1.8p52                 /* 3 * 2^51 */
 #define FIELD_SPLIT_BITS 0x4668000000000000 /* of C: exponent 1023 + 103, fraction 1/2 */
 #define FIELD_UNIT_BITS 0x4338000000000000  /* of 3 * 2^51 */
 
 /* Column k of a product has as many low halves as there are i, j in 0..4 with i + j = k, and the high halves
- * of column k - 1. What their constants come to, with column k + 5 folded in: minus that is where k starts. */
+ * of column k - 1. What their constants come to, with column k + 5 folded in: minus that is where k starts.
+ */
 #define FIELD_TERMS(k) ((k) < 0 || (k) > 8 ? 0 : (k) < 5 ? (k) + 1 : 9 - (k))
 #define FIELD_COLUMN(k)                                                                                      \
     ((uint64_t)FIELD_TERMS(k) * FIELD_UNIT_BITS + (uint64_t)FIELD_TERMS((k)-1) * FIELD_SPLIT_BITS)
@@ -163,14 +164,14 @@ static inline field field_reduce(const field_wide *w)
     lanes c4 = lanes_multiply32(lanes_right(x4, 51), lanes_set(19));
     field r;
     r.l[0] = reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x0, mask), unit), c4)), lowest);
-    r.l[1] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x1, mask), unit), lanes_right(x0, 51))), other);
-    r.l[2] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x2, mask), unit), lanes_right(x1, 51))), other);
-    r.l[3] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x3, mask), unit), lanes_right(x2, 51))), other);
-    r.l[4] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x4, mask), unit), lanes_right(x3, 51))), other);
+    r.l[1] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x1, mask), unit), lanes_right(x0, 51))), other);
+    r.l[2] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x2, mask), unit), lanes_right(x1, 51))), other);
+    r.l[3] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x3, mask), unit), lanes_right(x2, 51))), other);
+    r.l[4] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x4, mask), unit), lanes_right(x3, 51))), other);
     return r;
 }
 

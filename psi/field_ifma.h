@@ -84,8 +84,7 @@ static inline field_wide field_square_wide(const field *a)
 }
 
 /* The limbs of 2^m p. */
-#define FIELD_MULTIPLE(i, m)                                                                                 \
-    (((i) == 0 ? FIELD_MASK - 18 : (i) == 4 ? FIELD_TOP : FIELD_MASK) << (m))
+#define FIELD_MULTIPLE(i, m) (((i) == 0 ? FIELD_MASK - 18 : (i) == 4 ? FIELD_TOP : FIELD_MASK) << (m))
 
 static inline field_wide field_wide_add(const field_wide *a, const field_wide *b)
 {
@@ -116,8 +115,7 @@ static inline field field_reduce(const field_wide *w)
     lanes x2 = lanes_add(w->l[2], lanes_right(x1, 52));
     lanes x3 = lanes_add(w->l[3], lanes_right(x2, 52));
     lanes x4 = lanes_add(lanes_and(w->l[4], lanes_set(FIELD_TOP)), lanes_right(x3, 52));
-    return (field){
-        {lanes_and(x0, mask), lanes_and(x1, mask), lanes_and(x2, mask), lanes_and(x3, mask), x4}};
+    return (field){{lanes_and(x0, mask), lanes_and(x1, mask), lanes_and(x2, mask), lanes_and(x3, mask), x4}};
 }
 
 static inline field field_add(const field *a, const field *b)

@@ -10,7 +10,7 @@
 #include <sodium.h>
 #include <string.h>
 
-#define CHUNK 32 /* items hashed at once: 2 KiB of uniform bytes on the stack */
+#define CHUNK 128 /* items hashed at once: 8 KiB of uniform bytes on the stack */
 
 /* ---- Choice of backend ---- */
 
@@ -39,7 +39,8 @@ static int agrees(const psi_group_backend *g)
     }
     const uint8_t(*u)[64] = (const uint8_t(*)[64])uniform;
     bad |= ref->from_uniform(p, u, N) || g->from_uniform(b, u, N) || memcmp(p, b, sizeof p) != 0;
-    bad |= ref->mul_common(a, p, N, k, NULL) || g->mul_common(b, p, N, k, NULL) || memcmp(a, b, sizeof a) != 0;
+    bad |=
+        ref->mul_common(a, p, N, k, NULL) || g->mul_common(b, p, N, k, NULL) || memcmp(a, b, sizeof a) != 0;
     bad |= g->map_mul_common(b, u, N, k) || memcmp(a, b, sizeof a) != 0;
     bad |= ref->mul_each(a, p, k, N, NULL) || g->map_mul_each(b, u, k, N) || memcmp(a, b, sizeof a) != 0;
     bad |= ref->base_mul(a, k, N) || g->base_mul(b, k, N) || memcmp(a, b, sizeof a) != 0;
@@ -84,10 +85,14 @@ const psi_group_backend *const *psi_group_backends(size_t *count)
 
 /* ---- Hashing to the group ---- */
 
-tally_status psi_hash_to_group(psi_point *out, const void *prefix, size_t prefix_len, const uint8_t *msgs,
-                               size_t len, size_t n, const uint8_t *dst, size_t dst_len)
+/* k NULL: the points themselves. step 0: one scalar for all. */
+static tally_status hash_any(psi_point *out, const void *prefix, size_t prefix_len, const uint8_t *msgs,
+                             size_t len, size_t n, const uint8_t *dst, size_t dst_len, const psi_scalar *k,
+                             size_t step)
 {
+    const psi_group_backend *g = psi_group();
     uint8_t uniform[CHUNK][64];
+    const uint8_t(*u)[64] = (const uint8_t(*)[64])uniform;
     psi_hash *h = psi_hash_new();
     tally_status st = h ? TALLY_OK : TALLY_ERR_NO_MEMORY;
     for (size_t at = 0; !st && at < n; at += CHUNK) {
@@ -96,14 +101,39 @@ tally_status psi_hash_to_group(psi_point *out, const void *prefix, size_t prefix
             const psi_part msg[] = {{prefix, prefix_len}, {msgs + (at + i) * len, len}};
             st = psi_expand_message_xmd(h, msg, 2, dst, dst_len, uniform[i], sizeof uniform[i]);
         }
-        if (!st)
-            st = psi_group()->from_uniform(out + at, (const uint8_t(*)[64])uniform, m);
+        if (st)
+            break;
+        if (!k)
+            st = g->from_uniform(out + at, u, m);
+        else if (step)
+            st = g->map_mul_each(out + at, u, k + at, m);
+        else
+            st = g->map_mul_common(out + at, u, m, k);
     }
     if (st)
         psi_wipe(out, n * sizeof *out);
     psi_wipe(uniform, sizeof uniform); /* as secret as the messages */
     psi_hash_free(h);
     return st;
+}
+
+tally_status psi_hash_to_group(psi_point *out, const void *prefix, size_t prefix_len, const uint8_t *msgs,
+                               size_t len, size_t n, const uint8_t *dst, size_t dst_len)
+{
+    return hash_any(out, prefix, prefix_len, msgs, len, n, dst, dst_len, NULL, 0);
+}
+
+tally_status psi_hash_mul_common(psi_point *out, const void *prefix, size_t prefix_len, const uint8_t *msgs,
+                                 size_t len, size_t n, const uint8_t *dst, size_t dst_len,
+                                 const psi_scalar *k)
+{
+    return hash_any(out, prefix, prefix_len, msgs, len, n, dst, dst_len, k, 0);
+}
+
+tally_status psi_hash_mul_each(psi_point *out, const void *prefix, size_t prefix_len, const uint8_t *msgs,
+                               size_t len, size_t n, const uint8_t *dst, size_t dst_len, const psi_scalar *k)
+{
+    return hash_any(out, prefix, prefix_len, msgs, len, n, dst, dst_len, k, 1);
 }
 
 tally_status psi_hash_to_scalar(psi_hash *h, psi_scalar *out, const psi_part *msg, size_t parts,

@@ -68,6 +68,13 @@ const psi_group_backend *const *psi_group_backends(size_t *count);
  */
 tally_status psi_hash_to_group(psi_point *out, const void *prefix, size_t prefix_len, const uint8_t *msgs,
                                size_t len, size_t n, const uint8_t *dst, size_t dst_len) TALLY_MUST_CHECK;
+/* k and k[i] times that, k not 0, at less cost than one after the other: no point is encoded in between. */
+tally_status psi_hash_mul_common(psi_point *out, const void *prefix, size_t prefix_len, const uint8_t *msgs,
+                                 size_t len, size_t n, const uint8_t *dst, size_t dst_len,
+                                 const psi_scalar *k) TALLY_MUST_CHECK;
+tally_status psi_hash_mul_each(psi_point *out, const void *prefix, size_t prefix_len, const uint8_t *msgs,
+                               size_t len, size_t n, const uint8_t *dst, size_t dst_len,
+                               const psi_scalar *k) TALLY_MUST_CHECK;
 
 /* HashToScalar of RFC 9497 section 4.1: expand_message_xmd to 64 bytes, little-endian, mod l. */
 tally_status psi_hash_to_scalar(psi_hash *h, psi_scalar *out, const psi_part *msg, size_t parts,

@@ -19,7 +19,8 @@
 
 /* ---- Bytes ---- */
 
-/* Words at + 0, +1, .. +3 of items[i], `stride` bytes apart, for the lanes i < n; the others repeat item 0. */
+/* Words at + 0, +1, .. +3 of items[i], `stride` bytes apart, for the lanes i < n; the others repeat item 0.
+ */
 static void words_load(lanes w[4], const uint8_t *items, size_t stride, size_t n)
 {
     uint64_t t[4][LANES];
@@ -122,8 +123,10 @@ LANES_CALL static void table_pick(point_cached *r, const point_cached table[GROU
     point_cached_negate_if(r, sign);
 }
 
-/* acc = 16 acc + the sum over tables of digit * point, from the highest digit down. T of the result is set. */
-static void multiply(point *acc, point_cached (*tables)[GROUP_TABLE], const group_digits *digits, size_t count)
+/* acc = 16 acc + the sum over tables of digit * point, from the highest digit down. T of the result is set.
+ */
+static void multiply(point *acc, point_cached (*tables)[GROUP_TABLE], const group_digits *digits,
+                     size_t count)
 {
     point_cached q;
     *acc = point_identity();
@@ -234,7 +237,8 @@ static tally_status map_mul_common(psi_point *out, const uint8_t (*uniform64)[64
     return mul_any(out, NULL, uniform64, k, 0, n, NULL);
 }
 
-static tally_status map_mul_each(psi_point *out, const uint8_t (*uniform64)[64], const psi_scalar *k, size_t n)
+static tally_status map_mul_each(psi_point *out, const uint8_t (*uniform64)[64], const psi_scalar *k,
+                                 size_t n)
 {
     return mul_any(out, NULL, uniform64, k, 1, n, NULL);
 }

@@ -61,7 +61,8 @@ static tally_status from_uniform(psi_point *out, const uint8_t (*uniform64)[64],
 }
 
 /* H(x) is as secret as x and leaves no copy behind, but the one in out. */
-static tally_status map_mul_each(psi_point *out, const uint8_t (*uniform64)[64], const psi_scalar *k, size_t n)
+static tally_status map_mul_each(psi_point *out, const uint8_t (*uniform64)[64], const psi_scalar *k,
+                                 size_t n)
 {
     tally_status st = from_uniform(out, uniform64, n);
     return st ? st : mul_each(out, out, k, n, NULL);

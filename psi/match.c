@@ -5,7 +5,7 @@
 #include "psi/oprf.h"
 #include <string.h>
 
-#define CHUNK 32 /* items at once: 1 KiB, and 2 KiB of their outputs, on the stack */
+#define CHUNK 128 /* items at once: 4 KiB, and 8 KiB of their outputs, on the stack */
 
 static void gather(psi_item *chunk, const psi_item *items, const uint32_t *order, size_t n)
 {

@@ -9,17 +9,25 @@
 
 static const char hash_dst[] = "TALLY-V01-CS02-OT-ristretto255_XMD:SHA-512_R255MAP_RO_";
 
-/* H_i(point): message = sid, index (2 bytes), which point of the pair is hashed (1 byte), the point. */
-static tally_status hash_point(psi_point *out, const psi_sid *sid, unsigned i, unsigned which,
-                               const psi_point *p)
+/* What H_i hashes after the session id: index (2 bytes), which point of the pair is hashed (1
+ * byte), the point. */
+typedef struct place {
+    uint8_t b[3 + sizeof(psi_point)];
+} place;
+
+static void set_place(place *m, unsigned i, unsigned which, const psi_point *p)
 {
-    uint8_t prefix[35];
-    memcpy(prefix, sid->b, 32);
-    prefix[32] = (uint8_t)(i >> 8);
-    prefix[33] = (uint8_t)i;
-    prefix[34] = (uint8_t)which;
-    return psi_hash_to_group(out, prefix, sizeof prefix, p->b, sizeof p->b, 1, (const uint8_t *)hash_dst,
-                             sizeof hash_dst - 1);
+    m->b[0] = (uint8_t)(i >> 8);
+    m->b[1] = (uint8_t)i;
+    m->b[2] = (uint8_t)which;
+    memcpy(m->b + 3, p->b, sizeof p->b);
+}
+
+/* H_i(point) of n places. */
+static tally_status hash_points(psi_point *out, const psi_sid *sid, const place *places, size_t n)
+{
+    return psi_hash_to_group(out, sid->b, sizeof sid->b, places[0].b, sizeof *places, n,
+                             (const uint8_t *)hash_dst, sizeof hash_dst - 1);
 }
 
 static void swap_masked(psi_point *a, psi_point *b, uint8_t mask)
@@ -45,39 +53,48 @@ static uint8_t mask_of(unsigned bit)
  * Pair i: the point of the bit that is not chosen is random, the chosen one is g^e - H_i(other). The hash is
  * told which place its argument has, so both candidates are computed and the right one is taken under a mask.
  */
-static tally_status make_pair(psi_ot_sender *s, const psi_sid *sid, unsigned i, const psi_point *power,
-                              const uint8_t uniform[64])
+static tally_status make_pairs(psi_ot_sender *s, const psi_sid *sid, psi_prg *prg)
 {
     const psi_group_backend *group = psi_group();
-    psi_point other, hashed[2], chosen;
-    uint8_t mask = mask_of(bit_of(s->choice, i));
-    uint8_t copy[1][64];
-    memcpy(copy[0], uniform, 64);
-    tally_status st = group->from_uniform(&other, (const uint8_t(*)[64])copy, 1);
-    for (unsigned which = 0; !st && which < 2; which++)
-        st = hash_point(&hashed[which], sid, i, which, &other);
-    if (!st) {
-        swap_masked(&hashed[0], &hashed[1],
-                    mask); /* choice 0: the other is point 1; after the exchange hashed[1] is the right one */
-        st = group->subtract(&chosen, power, &hashed[1], 1, NULL);
+    uint8_t uniform[PSI_OT_BASE][64];
+    place places[2 * PSI_OT_BASE];
+    psi_point power[PSI_OT_BASE], other[PSI_OT_BASE], hashed[2 * PSI_OT_BASE], right[PSI_OT_BASE];
+    psi_prg_bytes(prg, uniform, sizeof uniform);
+    tally_status st = group->base_mul(power, s->exponent, PSI_OT_BASE);
+    if (!st)
+        st = group->from_uniform(other, (const uint8_t(*)[64])uniform, PSI_OT_BASE);
+    for (unsigned i = 0; !st && i < PSI_OT_BASE; i++) {
+        set_place(&places[2 * i], i, 0, &other[i]);
+        set_place(&places[2 * i + 1], i, 1, &other[i]);
     }
-    if (!st) {
-        s->pairs[i][0] = chosen;
-        s->pairs[i][1] = other;
-        swap_masked(&s->pairs[i][0], &s->pairs[i][1], mask);
-        PSI_DECLASSIFY(s->pairs[i],
-                       sizeof s->pairs[i]); /* sent: both points are uniform whatever was chosen */
+    if (!st)
+        st = hash_points(hashed, sid, places, 2 * PSI_OT_BASE);
+    for (unsigned i = 0; !st && i < PSI_OT_BASE; i++) {
+        /* choice 0: the other is point 1, and so is its hash after no exchange */
+        swap_masked(&hashed[2 * i], &hashed[2 * i + 1], mask_of(bit_of(s->choice, i)));
+        right[i] = hashed[2 * i + 1];
     }
-    psi_wipe(copy, sizeof copy);
-    psi_wipe(&other, sizeof other);
+    if (!st)
+        st = group->subtract(right, power, right, PSI_OT_BASE, NULL);
+    for (unsigned i = 0; !st && i < PSI_OT_BASE; i++) {
+        s->pairs[i][0] = right[i];
+        s->pairs[i][1] = other[i];
+        swap_masked(&s->pairs[i][0], &s->pairs[i][1], mask_of(bit_of(s->choice, i)));
+    }
+    if (!st)
+        PSI_DECLASSIFY(s->pairs, sizeof s->pairs); /* sent: both points are uniform whatever was chosen */
+    psi_wipe(uniform, sizeof uniform);
+    psi_wipe(places, sizeof places);
+    psi_wipe(power, sizeof power);
+    psi_wipe(other, sizeof other);
     psi_wipe(hashed, sizeof hashed);
+    psi_wipe(right, sizeof right);
     return st;
 }
 
 tally_status psi_ot_open(psi_ot_sender *s, const psi_sid *sid)
 {
     psi_prg prg;
-    psi_point power[PSI_OT_BASE];
     tally_status st = psi_prg_init(&prg);
     if (st)
         return st;
@@ -85,15 +102,8 @@ tally_status psi_ot_open(psi_ot_sender *s, const psi_sid *sid)
     PSI_SECRET(s->choice, sizeof s->choice);
     for (unsigned i = 0; i < PSI_OT_BASE; i++)
         psi_scalar_random(&s->exponent[i], &prg);
-    st = psi_group()->base_mul(power, s->exponent, PSI_OT_BASE);
-    for (unsigned i = 0; !st && i < PSI_OT_BASE; i++) {
-        uint8_t uniform[64];
-        psi_prg_bytes(&prg, uniform, sizeof uniform);
-        st = make_pair(s, sid, i, &power[i], uniform);
-        psi_wipe(uniform, sizeof uniform);
-    }
+    st = make_pairs(s, sid, &prg);
     psi_prg_wipe(&prg);
-    psi_wipe(power, sizeof power);
     if (st)
         psi_wipe(s, sizeof *s);
     return st;
@@ -103,12 +113,12 @@ tally_status psi_ot_open(psi_ot_sender *s, const psi_sid *sid)
 static tally_status seed(uint8_t out32[32], psi_hash *h, const psi_sid *sid, unsigned i, unsigned bit,
                          const psi_point pair[2], const psi_point *point, const psi_point *shared)
 {
-    const uint8_t place[3] = {(uint8_t)(i >> 8), (uint8_t)i, (uint8_t)bit};
+    const uint8_t where[3] = {(uint8_t)(i >> 8), (uint8_t)i, (uint8_t)bit};
     tally_status st = psi_hash_start(h, PSI_TAG_OT_SEED);
     if (!st)
         st = psi_hash_add(h, sid->b, sizeof sid->b);
     if (!st)
-        st = psi_hash_add(h, place, sizeof place);
+        st = psi_hash_add(h, where, sizeof where);
     if (!st)
         st = psi_hash_add(h, pair, 2 * sizeof *pair);
     if (!st)
@@ -121,13 +131,13 @@ static tally_status seed(uint8_t out32[32], psi_hash *h, const psi_sid *sid, uns
 /* String i of the extension: leading 16 bytes of SHA-256(tag OT_STRING, sid, i, the 128-bit row). */
 static tally_status string(psi_block *out, psi_hash *h, const psi_sid *sid, size_t i, const uint8_t row[16])
 {
-    const uint8_t place[4] = {(uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+    const uint8_t where[4] = {(uint8_t)(i >> 24), (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
     uint8_t digest[32];
     tally_status st = psi_hash_start(h, PSI_TAG_OT_STRING);
     if (!st)
         st = psi_hash_add(h, sid->b, sizeof sid->b);
     if (!st)
-        st = psi_hash_add(h, place, sizeof place);
+        st = psi_hash_add(h, where, sizeof where);
     if (!st)
         st = psi_hash_add(h, row, 16);
     if (!st)
@@ -154,24 +164,20 @@ static void take_row(uint8_t row[16], const uint8_t *columns, size_t len, size_t
         row[j / 8] = (uint8_t)(row[j / 8] | bit_of(columns + j * len, i) << (j % 8));
 }
 
-/* Both seeds of base OT i at the extension's receiver, with the common exponent b. */
-static tally_status both_seeds(uint8_t seeds[2][32], psi_hash *h, const psi_sid *sid, unsigned i,
-                               const psi_point pair[2], const psi_point *point, const psi_scalar *b)
+/* What the seeds of all base OTs hash at the extension's receiver: shared[2 i + bit], with the common
+ * exponent b. */
+static tally_status share_both(psi_point *shared, const psi_sid *sid, const psi_point *pairs,
+                               const psi_scalar *b)
 {
     const psi_group_backend *group = psi_group();
-    psi_point hashed, sum, shared;
-    tally_status st = TALLY_OK;
-    for (unsigned bit = 0; !st && bit < 2; bit++) {
-        st = hash_point(&hashed, sid, i, bit ^ 1, &pair[bit ^ 1]);
-        if (!st)
-            st = group->add(&sum, &pair[bit], &hashed, 1, NULL);
-        if (!st)
-            st = group->mul_common(&shared, &sum, 1, b, NULL);
-        if (!st)
-            st = seed(seeds[bit], h, sid, i, bit, pair, point, &shared);
-    }
-    psi_wipe(&shared, sizeof shared);
-    return st;
+    place places[2 * PSI_OT_BASE];
+    for (unsigned i = 0; i < PSI_OT_BASE; i++)
+        for (unsigned bit = 0; bit < 2; bit++)
+            set_place(&places[2 * i + bit], i, bit ^ 1, &pairs[2 * i + (bit ^ 1)]);
+    tally_status st = hash_points(shared, sid, places, 2 * PSI_OT_BASE);
+    if (!st)
+        st = group->add(shared, pairs, shared, 2 * PSI_OT_BASE, NULL);
+    return st ? st : group->mul_common(shared, shared, 2 * PSI_OT_BASE, b, NULL);
 }
 
 tally_status psi_ot_choose(psi_block *strings, psi_point *point, uint8_t *columns, const uint8_t *choices,
@@ -181,6 +187,7 @@ tally_status psi_ot_choose(psi_block *strings, psi_point *point, uint8_t *column
     size_t len = count / 8;
     psi_prg prg;
     psi_scalar b;
+    psi_point shared[2 * PSI_OT_BASE];
     uint8_t seeds[2][32], row[16];
     psi_hash *h = psi_hash_new();
     uint8_t *t = psi_secret_calloc(PSI_OT_BASE, len);
@@ -190,9 +197,12 @@ tally_status psi_ot_choose(psi_block *strings, psi_point *point, uint8_t *column
     psi_scalar_random(&b, &prg);
     psi_prg_wipe(&prg);
     st = psi_group()->base_mul(point, &b, 1);
+    if (!st)
+        st = share_both(shared, sid, pairs, &b);
     for (unsigned j = 0; !st && j < PSI_OT_BASE; j++) {
         uint8_t *column = columns + j * len;
-        st = both_seeds(seeds, h, sid, j, pairs + 2 * j, point, &b);
+        for (unsigned bit = 0; !st && bit < 2; bit++)
+            st = seed(seeds[bit], h, sid, j, bit, pairs + 2 * j, point, &shared[2 * j + bit]);
         if (st)
             break;
         expand_seed(seeds[0], t + j * len, len);
@@ -209,6 +219,7 @@ tally_status psi_ot_choose(psi_block *strings, psi_point *point, uint8_t *column
                        len); /* sent: each masked by a stream of a seed that the peer did not choose */
 done:
     psi_wipe(&b, sizeof b);
+    psi_wipe(shared, sizeof shared);
     psi_wipe(seeds, sizeof seeds);
     psi_wipe(row, sizeof row);
     psi_secret_free(t);

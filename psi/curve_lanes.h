@@ -28,7 +28,7 @@
 LANES_CALL static void field_multiply(field *r, const field *a, const field *b)
 {
     field_wide w = field_multiply_wide(a, b);
-    *r = field_reduce(&w);
+    *r = field_reduce(&w, 1);
 }
 
 /* r = a^(2^n), n > 0 */
@@ -37,7 +37,7 @@ LANES_CALL static void field_square(field *r, const field *a, unsigned n)
     field x = *a;
     do {
         field_wide w = field_square_wide(&x);
-        x = field_reduce(&w);
+        x = field_reduce(&w, 1);
     } while (--n);
     *r = x;
 }
@@ -190,8 +190,9 @@ typedef struct point {
 } point;
 
 /* What an addition takes of its second operand: Y + X, Y - X, 2 d T, 2 Z. All tight. */
+enum { PLUS, MINUS, T2D, Z2, CACHED_PARTS };
 typedef struct point_cached {
-    field plus, minus, t2d, z2;
+    field part[CACHED_PARTS];
 } point_cached;
 
 static point point_identity(void)
@@ -203,10 +204,10 @@ static point point_identity(void)
 static void point_cache(point_cached *r, const point *p)
 {
     field plus = field_add(&p->y, &p->x), minus = field_subtract(&p->y, &p->x), z2 = field_add(&p->z, &p->z);
-    r->plus = field_tighten(&plus);
-    r->minus = field_tighten(&minus);
-    r->z2 = field_tighten(&z2);
-    field_multiply(&r->t2d, &p->t, &curve_numbers[CURVE_2D]);
+    r->part[PLUS] = field_tighten(&plus);
+    r->part[MINUS] = field_tighten(&minus);
+    r->part[Z2] = field_tighten(&z2);
+    field_multiply(&r->part[T2D], &p->t, &curve_numbers[CURVE_2D]);
 }
 
 /*
@@ -226,8 +227,8 @@ LANES_CALL static void point_double(point *r, const point *p, int with_t)
     field_wide c2 = field_wide_add(&c, &c);
     c2 = field_wide_add(&c2, &a);
     field_wide f_wide = field_wide_subtract(&c2, &b); /* 2 Z^2 + X^2 - Y^2 */
-    field e = field_reduce(&e_wide), f = field_reduce(&f_wide), g = field_reduce(&g_wide),
-          h = field_reduce(&h_wide);
+    field e = field_reduce(&e_wide, 2), f = field_reduce(&f_wide, 2), g = field_reduce(&g_wide, 0),
+          h = field_reduce(&h_wide, 2);
     field_multiply(&r->x, &e, &f);
     field_multiply(&r->y, &g, &h);
     field_multiply(&r->z, &f, &g);
@@ -240,14 +241,14 @@ LANES_CALL static void point_add(point *r, const point *p, const point_cached *q
 {
     field_wide a, b, c, d;
     field minus = field_subtract(&p->y, &p->x), plus = field_add(&p->y, &p->x);
-    field_multiply_to(&a, &minus, &q->minus);
-    field_multiply_to(&b, &plus, &q->plus);
-    field_multiply_to(&c, &p->t, &q->t2d);
-    field_multiply_to(&d, &p->z, &q->z2);
+    field_multiply_to(&a, &minus, &q->part[MINUS]);
+    field_multiply_to(&b, &plus, &q->part[PLUS]);
+    field_multiply_to(&c, &p->t, &q->part[T2D]);
+    field_multiply_to(&d, &p->z, &q->part[Z2]);
     field_wide e_wide = field_wide_subtract(&b, &a), f_wide = field_wide_subtract(&d, &c),
                g_wide = field_wide_add(&d, &c), h_wide = field_wide_add(&b, &a);
-    field e = field_reduce(&e_wide), f = field_reduce(&f_wide), g = field_reduce(&g_wide),
-          h = field_reduce(&h_wide);
+    field e = field_reduce(&e_wide, 0), f = field_reduce(&f_wide, 0), g = field_reduce(&g_wide, 2),
+          h = field_reduce(&h_wide, 2);
     field_multiply(&r->x, &e, &f);
     field_multiply(&r->y, &g, &h);
     field_multiply(&r->z, &f, &g);
@@ -258,10 +259,10 @@ LANES_CALL static void point_add(point *r, const point *p, const point_cached *q
 /* The same with q = -q where the mask is all ones. */
 static inline void point_cached_negate_if(point_cached *q, lanes mask)
 {
-    field plus = field_select(mask, &q->plus, &q->minus);
-    q->minus = field_select(mask, &q->minus, &q->plus);
-    q->plus = plus;
-    q->t2d = field_negate_if(mask, &q->t2d);
+    field plus = field_select(mask, &q->part[PLUS], &q->part[MINUS]);
+    q->part[MINUS] = field_select(mask, &q->part[MINUS], &q->part[PLUS]);
+    q->part[PLUS] = plus;
+    q->part[T2D] = field_negate_if(mask, &q->part[T2D]);
 }
 
 /* ---- Encodings (RFC 9496 section 4.3) ---- */
@@ -405,9 +406,9 @@ static void point_encode_doubles(lanes (*w)[4], point *p, field *product, size_t
         field_multiply(&e, &a, &p[i].y);
         field_wide f_wide = field_wide_add(&zz, &tt), g_wide = field_wide_add(&yy, &xx),
                    h_wide = field_wide_subtract(&zz, &tt);
-        f = field_reduce(&f_wide);
-        g = field_reduce(&g_wide);
-        h = field_reduce(&h_wide);
+        f = field_reduce(&f_wide, 2);
+        g = field_reduce(&g_wide, 2);
+        h = field_reduce(&h_wide, 0);
         p[i] = (point){e, f, g, h};
         field_multiply(&a, &e, &g);
         field_multiply(&b, &f, &h);

@@ -16,7 +16,8 @@
  * multiple of 2^51 next to a b, in any rounding mode, since the sum lies between 2^103 and 2^104, where
  * doubles are 2^51 apart; then l = a b - (h - C) is below 2^51 in magnitude and l + 3 * 2^51 lies between
  * 2^52 and 2^53, where doubles are the integers. The bits of both, taken as integers, are a constant plus
- * (h - C) / 2^51 and a constant plus l. Integers are added up; the constants are taken off at the start.
+ * (h - C) / 2^51 and a constant plus l. Integers are added up as they are; field_reduce takes the constants
+ * off, once for each product that went into a wide element.
  */
 #include <stdint.h>
 
@@ -35,12 +36,26 @@ typedef struct field_wide {
 #define FIELD_UNIT_BITS 0x4338000000000000  /* of 3 * 2^51 */
 
 /* Column k of a product has as many low halves as there are i, j in 0..4 with i + j = k, and the high halves
- * of column k - 1. What their constants come to, with column k + 5 folded in: minus that is where k starts.
- */
+ * of column k - 1. FIELD_CARRIED: what their constants come to in limb k, column k + 5 folded in. */
 #define FIELD_TERMS(k) ((k) < 0 || (k) > 8 ? 0 : (k) < 5 ? (k) + 1 : 9 - (k))
 #define FIELD_COLUMN(k)                                                                                      \
     ((uint64_t)FIELD_TERMS(k) * FIELD_UNIT_BITS + (uint64_t)FIELD_TERMS((k)-1) * FIELD_SPLIT_BITS)
-#define FIELD_START(k) (0 - FIELD_COLUMN(k) - 19 * FIELD_COLUMN((k) + 5))
+#define FIELD_CARRIED(k) (FIELD_COLUMN(k) + 19 * FIELD_COLUMN((k) + 5))
+
+/* What field_reduce adds to the limbs of a wide element of 0, 1 or 2 products: 2^62 + 2^50, and the constants
+ * taken off. */
+#define FIELD_BIAS(k, products) (((uint64_t)1 << 62) + ((uint64_t)1 << 50) - (products)*FIELD_CARRIED(k))
+#define FIELD_BIASES(products)                                                                               \
+    {                                                                                                        \
+        FIELD_BIAS(0, products), FIELD_BIAS(1, products), FIELD_BIAS(2, products), FIELD_BIAS(3, products),  \
+            FIELD_BIAS(4, products)                                                                          \
+    }
+static const uint64_t field_biases[3][5] = {FIELD_BIASES(0), FIELD_BIASES(1), FIELD_BIASES(2)};
+static const uint64_t field_mask = FIELD_MASK;
+static const uint64_t field_unit = 0x4330000000000000; /* the bits of 2^52 */
+static const uint64_t field_nineteen = 19;
+static const double field_split = FIELD_SPLIT, field_both = FIELD_SPLIT + FIELD_UNIT;
+static const double field_limb_bias = 0x1p52 + 0x1p50 + 0x1p11, field_lowest_bias = 0x1p52 + 0x1p50 + 19 * 0x1p11;
 
 /* r + 19 x */
 static inline lanes field_fold(lanes r, lanes x)
@@ -53,84 +68,79 @@ static inline lanes field_fold(lanes r, lanes x)
  * 2^50 + 1; folded: below 20 * 2^54 < 2^58.4. Column 4 comes first, then 5 and 0, 6 and 1, .. so that a
  * column is whole soon after its first term.
  */
-static inline field_wide field_multiply_wide(const field *a, const field *b)
+static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *b)
 {
-    field_wide w;
-    const lanes zero = lanes_set(0);
-    lanes r0 = lanes_set(FIELD_START(0)), r1 = lanes_set(FIELD_START(1)), r2 = lanes_set(FIELD_START(2)),
-          r3 = lanes_set(FIELD_START(3)), r4 = lanes_set(FIELD_START(4)), r5 = zero, r6 = zero, r7 = zero,
-          r8 = zero, r9 = zero;
-    lanes_product(a->l[0], &b->l[4], &r4, &r5);
-    lanes_product(a->l[1], &b->l[3], &r4, &r5);
-    lanes_product(a->l[2], &b->l[2], &r4, &r5);
-    lanes_product(a->l[3], &b->l[1], &r4, &r5);
-    lanes_product(a->l[4], &b->l[0], &r4, &r5);
-    lanes_product(a->l[1], &b->l[4], &r5, &r6);
-    lanes_product(a->l[2], &b->l[3], &r5, &r6);
-    lanes_product(a->l[3], &b->l[2], &r5, &r6);
-    lanes_product(a->l[4], &b->l[1], &r5, &r6);
-    lanes_product(a->l[0], &b->l[0], &r0, &r1);
-    w.l[0] = field_fold(r0, r5);
-    lanes_product(a->l[2], &b->l[4], &r6, &r7);
-    lanes_product(a->l[3], &b->l[3], &r6, &r7);
-    lanes_product(a->l[4], &b->l[2], &r6, &r7);
-    lanes_product(a->l[0], &b->l[1], &r1, &r2);
-    lanes_product(a->l[1], &b->l[0], &r1, &r2);
-    w.l[1] = field_fold(r1, r6);
-    lanes_product(a->l[3], &b->l[4], &r7, &r8);
-    lanes_product(a->l[4], &b->l[3], &r7, &r8);
-    lanes_product(a->l[0], &b->l[2], &r2, &r3);
-    lanes_product(a->l[1], &b->l[1], &r2, &r3);
-    lanes_product(a->l[2], &b->l[0], &r2, &r3);
-    w.l[2] = field_fold(r2, r7);
-    lanes_product(a->l[4], &b->l[4], &r8, &r9);
-    lanes_product(a->l[0], &b->l[3], &r3, &r4);
-    lanes_product(a->l[1], &b->l[2], &r3, &r4);
-    lanes_product(a->l[2], &b->l[1], &r3, &r4);
-    lanes_product(a->l[3], &b->l[0], &r3, &r4);
-    w.l[3] = field_fold(r3, r8);
-    w.l[4] = field_fold(r4, r9);
-    return w;
+field_wide w;
+const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
+lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9;
+lanes_product_set(a->l[0], &b->l[4], split, both, &r4, &r5);
+lanes_product(a->l[1], &b->l[3], split, both, &r4, &r5);
+lanes_product(a->l[2], &b->l[2], split, both, &r4, &r5);
+lanes_product(a->l[3], &b->l[1], split, both, &r4, &r5);
+lanes_product(a->l[4], &b->l[0], split, both, &r4, &r5);
+lanes_product_high(a->l[1], &b->l[4], split, both, &r5, &r6);
+lanes_product(a->l[2], &b->l[3], split, both, &r5, &r6);
+lanes_product(a->l[3], &b->l[2], split, both, &r5, &r6);
+lanes_product(a->l[4], &b->l[1], split, both, &r5, &r6);
+lanes_product_set(a->l[0], &b->l[0], split, both, &r0, &r1);
+w.l[0] = field_fold(r0, r5);
+lanes_product_high(a->l[2], &b->l[4], split, both, &r6, &r7);
+lanes_product(a->l[3], &b->l[3], split, both, &r6, &r7);
+lanes_product(a->l[4], &b->l[2], split, both, &r6, &r7);
+lanes_product_high(a->l[0], &b->l[1], split, both, &r1, &r2);
+lanes_product(a->l[1], &b->l[0], split, both, &r1, &r2);
+w.l[1] = field_fold(r1, r6);
+lanes_product_high(a->l[3], &b->l[4], split, both, &r7, &r8);
+lanes_product(a->l[4], &b->l[3], split, both, &r7, &r8);
+lanes_product_high(a->l[0], &b->l[2], split, both, &r2, &r3);
+lanes_product(a->l[1], &b->l[1], split, both, &r2, &r3);
+lanes_product(a->l[2], &b->l[0], split, both, &r2, &r3);
+w.l[2] = field_fold(r2, r7);
+lanes_product_high(a->l[4], &b->l[4], split, both, &r8, &r9);
+lanes_product(a->l[0], &b->l[3], split, both, &r3, &r4);
+lanes_product(a->l[1], &b->l[2], split, both, &r3, &r4);
+lanes_product(a->l[2], &b->l[1], split, both, &r3, &r4);
+lanes_product(a->l[3], &b->l[0], split, both, &r3, &r4);
+w.l[3] = field_fold(r3, r8);
+w.l[4] = field_fold(r4, r9);
+return w;
 }
 
 /* a tight. Products of different limbs are added up apart and doubled. */
-static inline field_wide field_square_wide(const field *a)
+static LANES_INLINE field_wide field_square_wide(const field *a)
 {
-    field_wide w;
-    const lanes zero = lanes_set(0);
-    lanes r0 = lanes_set(FIELD_START(0)), r1 = lanes_set(FIELD_START(1)), r2 = lanes_set(FIELD_START(2)),
-          r3 = lanes_set(FIELD_START(3)), r4 = lanes_set(FIELD_START(4)), r5 = zero, r6 = zero, r7 = zero,
-          r8 = zero, r9 = zero;
-    lanes o1 = zero, o2 = zero, o3 = zero, o4 = zero, o5 = zero, o6 = zero, o7 = zero, o8 = zero;
-    lanes_product(a->l[0], &a->l[4], &o4, &o5);
-    lanes_product(a->l[1], &a->l[3], &o4, &o5);
-    lanes_product(a->l[2], &a->l[2], &r4, &r5);
-    lanes_product(a->l[1], &a->l[4], &o5, &o6);
-    lanes_product(a->l[2], &a->l[3], &o5, &o6);
-    r5 = lanes_add(r5, lanes_add(o5, o5));
-    lanes_product(a->l[0], &a->l[0], &r0, &r1);
-    w.l[0] = field_fold(r0, r5);
-    lanes_product(a->l[2], &a->l[4], &o6, &o7);
-    lanes_product(a->l[3], &a->l[3], &r6, &r7);
-    r6 = lanes_add(r6, lanes_add(o6, o6));
-    lanes_product(a->l[0], &a->l[1], &o1, &o2);
-    r1 = lanes_add(r1, lanes_add(o1, o1));
-    w.l[1] = field_fold(r1, r6);
-    lanes_product(a->l[3], &a->l[4], &o7, &o8);
-    r7 = lanes_add(r7, lanes_add(o7, o7));
-    lanes_product(a->l[0], &a->l[2], &o2, &o3);
-    lanes_product(a->l[1], &a->l[1], &r2, &r3);
-    r2 = lanes_add(r2, lanes_add(o2, o2));
-    w.l[2] = field_fold(r2, r7);
-    lanes_product(a->l[4], &a->l[4], &r8, &r9);
-    r8 = lanes_add(r8, lanes_add(o8, o8));
-    lanes_product(a->l[0], &a->l[3], &o3, &o4);
-    lanes_product(a->l[1], &a->l[2], &o3, &o4);
-    r3 = lanes_add(r3, lanes_add(o3, o3));
-    w.l[3] = field_fold(r3, r8);
-    r4 = lanes_add(r4, lanes_add(o4, o4));
-    w.l[4] = field_fold(r4, r9);
-    return w;
+field_wide w;
+const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
+lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, o1, o2, o3, o4, o5, o6, o7, o8;
+lanes_product_set(a->l[0], &a->l[4], split, both, &o4, &o5);
+lanes_product(a->l[1], &a->l[3], split, both, &o4, &o5);
+lanes_product_set(a->l[2], &a->l[2], split, both, &r4, &r5);
+lanes_product_high(a->l[1], &a->l[4], split, both, &o5, &o6);
+lanes_product(a->l[2], &a->l[3], split, both, &o5, &o6);
+r5 = lanes_add(r5, lanes_add(o5, o5));
+lanes_product_set(a->l[0], &a->l[0], split, both, &r0, &r1);
+w.l[0] = field_fold(r0, r5);
+lanes_product_high(a->l[2], &a->l[4], split, both, &o6, &o7);
+lanes_product_set(a->l[3], &a->l[3], split, both, &r6, &r7);
+r6 = lanes_add(r6, lanes_add(o6, o6));
+lanes_product_set(a->l[0], &a->l[1], split, both, &o1, &o2);
+r1 = lanes_add(r1, lanes_add(o1, o1));
+w.l[1] = field_fold(r1, r6);
+lanes_product_high(a->l[3], &a->l[4], split, both, &o7, &o8);
+r7 = lanes_add(r7, lanes_add(o7, o7));
+lanes_product_high(a->l[0], &a->l[2], split, both, &o2, &o3);
+lanes_product_set(a->l[1], &a->l[1], split, both, &r2, &r3);
+r2 = lanes_add(r2, lanes_add(o2, o2));
+w.l[2] = field_fold(r2, r7);
+lanes_product_set(a->l[4], &a->l[4], split, both, &r8, &r9);
+r8 = lanes_add(r8, lanes_add(o8, o8));
+lanes_product(a->l[0], &a->l[3], split, both, &o3, &o4);
+lanes_product(a->l[1], &a->l[2], split, both, &o3, &o4);
+r3 = lanes_add(r3, lanes_add(o3, o3));
+w.l[3] = field_fold(r3, r8);
+r4 = lanes_add(r4, lanes_add(o4, o4));
+w.l[4] = field_fold(r4, r9);
+return w;
 }
 
 static inline field_wide field_wide_add(const field_wide *a, const field_wide *b)
@@ -153,25 +163,25 @@ static inline field_wide field_wide_subtract(const field_wide *a, const field_wi
  * the highest one's for the lowest: at most 2^50 + 19 * 2^10 < 2^50 + 2^15. r + c lies below 2^52, so
  * 2^52 + r + c has the bits of 2^52 plus r + c.
  */
-static inline field field_reduce(const field_wide *w)
+static LANES_INLINE field field_reduce(const field_wide *w, int products)
 {
-    const lanes start = lanes_set(((uint64_t)1 << 62) + ((uint64_t)1 << 50)), mask = lanes_set(FIELD_MASK),
-                unit = lanes_set(0x4330000000000000); /* the bits of 2^52 */
-    const reals other = reals_set(0x1p52 + 0x1p50 + 0x1p11),
-                lowest = reals_set(0x1p52 + 0x1p50 + 19 * 0x1p11);
-    lanes x0 = lanes_add(w->l[0], start), x1 = lanes_add(w->l[1], start), x2 = lanes_add(w->l[2], start),
-          x3 = lanes_add(w->l[3], start), x4 = lanes_add(w->l[4], start);
-    lanes c4 = lanes_multiply32(lanes_right(x4, 51), lanes_set(19));
+    const uint64_t *bias = field_biases[products];
+    const lanes mask = lanes_everywhere(&field_mask), unit = lanes_everywhere(&field_unit);
+    const reals other = reals_everywhere(&field_limb_bias), lowest = reals_everywhere(&field_lowest_bias);
+    lanes x0 = lanes_add(w->l[0], lanes_everywhere(&bias[0])), x1 = lanes_add(w->l[1], lanes_everywhere(&bias[1])),
+          x2 = lanes_add(w->l[2], lanes_everywhere(&bias[2])), x3 = lanes_add(w->l[3], lanes_everywhere(&bias[3])),
+          x4 = lanes_add(w->l[4], lanes_everywhere(&bias[4]));
+    lanes c4 = lanes_multiply32(lanes_right(x4, 51), lanes_everywhere(&field_nineteen));
     field r;
     r.l[0] = reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x0, mask), unit), c4)), lowest);
-    r.l[1] =
-        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x1, mask), unit), lanes_right(x0, 51))), other);
-    r.l[2] =
-        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x2, mask), unit), lanes_right(x1, 51))), other);
-    r.l[3] =
-        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x3, mask), unit), lanes_right(x2, 51))), other);
-    r.l[4] =
-        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x4, mask), unit), lanes_right(x3, 51))), other);
+    r.l[1] = reals_sub(
+        lanes_as_reals(lanes_add(lanes_or(lanes_and(x1, mask), unit), lanes_right(x0, 51))), other);
+    r.l[2] = reals_sub(
+        lanes_as_reals(lanes_add(lanes_or(lanes_and(x2, mask), unit), lanes_right(x1, 51))), other);
+    r.l[3] = reals_sub(
+        lanes_as_reals(lanes_add(lanes_or(lanes_and(x3, mask), unit), lanes_right(x2, 51))), other);
+    r.l[4] = reals_sub(
+        lanes_as_reals(lanes_add(lanes_or(lanes_and(x4, mask), unit), lanes_right(x3, 51))), other);
     return r;
 }
 
@@ -195,6 +205,16 @@ static inline field field_negate(const field *a)
     const reals zero = reals_set(0);
     return (field){{reals_sub(zero, a->l[0]), reals_sub(zero, a->l[1]), reals_sub(zero, a->l[2]),
                     reals_sub(zero, a->l[3]), reals_sub(zero, a->l[4])}};
+}
+
+static inline lanes field_limb(const field *a, int i)
+{
+    return reals_as_lanes(a->l[i]);
+}
+
+static inline void field_set_limb(field *r, int i, lanes x)
+{
+    r->l[i] = lanes_as_reals(x);
 }
 
 /* b where mask is all ones, else a. */
@@ -221,7 +241,7 @@ static inline field_wide field_integers(const field *a)
 static inline field field_tighten(const field *a)
 {
     field_wide w = field_integers(a);
-    return field_reduce(&w);
+    return field_reduce(&w, 0);
 }
 
 /* The number of 255 bits in four words of 64 bits, lowest first; bit 255 is ignored. */
@@ -233,7 +253,7 @@ static inline field field_from_words(const lanes w[4])
                      lanes_and(lanes_or(lanes_right(w[1], 38), lanes_left(w[2], 26)), mask),
                      lanes_and(lanes_or(lanes_right(w[2], 25), lanes_left(w[3], 39)), mask),
                      lanes_and(lanes_right(w[3], 12), mask)}};
-    return field_reduce(&x);
+    return field_reduce(&x, 0);
 }
 
 /*

@@ -33,7 +33,7 @@ typedef struct field_wide {
  * bits above, below 2^4, times 608 to column k + 1. From r9 nothing but the high half of 608 r9 < 2^54, a
  * carry below 2^2 into column 5, is folded once more. Result: limbs below 10 * 2^52 + 2 * 2^52 + 2^15 < 2^56.
  */
-static inline field_wide field_fold(const lanes r[10])
+static LANES_INLINE field_wide field_fold(const lanes r[10])
 {
     const lanes f = lanes_set(608), zero = lanes_set(0);
     field_wide w;
@@ -50,7 +50,7 @@ static inline field_wide field_fold(const lanes r[10])
     return w;
 }
 
-static inline field_wide field_multiply_wide(const field *a, const field *b)
+static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *b)
 {
     lanes r[10];
     for (int k = 0; k < 10; k++)
@@ -64,7 +64,7 @@ static inline field_wide field_multiply_wide(const field *a, const field *b)
 }
 
 /* Products of different limbs are added up first and doubled. */
-static inline field_wide field_square_wide(const field *a)
+static LANES_INLINE field_wide field_square_wide(const field *a)
 {
     lanes r[10];
     for (int k = 0; k < 10; k++)
@@ -107,9 +107,10 @@ static inline field_wide field_wide_subtract(const field_wide *a, const field_wi
  * The bits above 2^255 go first, then carries upwards: limbs 0..3 end below 2^52, limb 4 below 2^47 and a
  * carry of at most 2^11. Limbs are below 2^63 on entry: 19 times the highest carry, 2^16, is below 2^21.
  */
-static inline field field_reduce(const field_wide *w)
+static LANES_INLINE field field_reduce(const field_wide *w, int products)
 {
     const lanes mask = lanes_set(FIELD_MASK);
+    (void)products; /* psi/field_fma.h needs it */
     lanes x0 = lanes_low(w->l[0], lanes_right(w->l[4], 47), lanes_set(19));
     lanes x1 = lanes_add(w->l[1], lanes_right(x0, 52));
     lanes x2 = lanes_add(w->l[2], lanes_right(x1, 52));
@@ -123,7 +124,7 @@ static inline field field_add(const field *a, const field *b)
     field_wide w;
     for (int i = 0; i < 5; i++)
         w.l[i] = lanes_add(a->l[i], b->l[i]);
-    return field_reduce(&w);
+    return field_reduce(&w, 0);
 }
 
 /* 4 p is added: each of its limbs is above a tight one's. */
@@ -132,13 +133,23 @@ static inline field field_subtract(const field *a, const field *b)
     field_wide w;
     for (int i = 0; i < 5; i++)
         w.l[i] = lanes_sub(lanes_add(a->l[i], lanes_set(FIELD_MULTIPLE(i, 2))), b->l[i]);
-    return field_reduce(&w);
+    return field_reduce(&w, 0);
 }
 
 static inline field field_negate(const field *a)
 {
     const field zero = {{lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)}};
     return field_subtract(&zero, a);
+}
+
+static inline lanes field_limb(const field *a, int i)
+{
+    return a->l[i];
+}
+
+static inline void field_set_limb(field *r, int i, lanes x)
+{
+    r->l[i] = x;
 }
 
 /* b where mask is all ones, else a. */
@@ -174,7 +185,7 @@ static inline void field_to_words(lanes w[4], const field *a)
 {
     const lanes mask = lanes_set(FIELD_MASK), nineteen = lanes_set(19);
     field_wide once = {{a->l[0], a->l[1], a->l[2], a->l[3], a->l[4]}};
-    field x = field_reduce(&once);
+    field x = field_reduce(&once, 0);
     lanes q = nineteen;
     for (int i = 0; i < 4; i++)
         q = lanes_right(lanes_add(x.l[i], q), 52);

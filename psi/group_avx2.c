@@ -25,6 +25,7 @@
 
 #define LANES 4
 #define LANES_CALL __attribute__((noinline))
+#define LANES_INLINE inline __attribute__((always_inline))
 
 typedef __m256i lanes;
 typedef __m256d reals;
@@ -124,12 +125,60 @@ static inline lanes reals_as_lanes(reals a)
     return _mm256_castpd_si256(a);
 }
 
-/* h = a b + C, l = a b + (C + 3 * 2^51 - h). In assembly since compilers gather the sums of a product at its
- * end and run out of registers. */
-static inline void lanes_product(reals a, const reals *b, lanes *low, lanes *high)
+/* The same number in all lanes, read where it is needed: compilers would make it of general registers. */
+static inline lanes lanes_everywhere(const uint64_t *x)
 {
-    reals h = _mm256_set1_pd(0x1.8p103), l;
-    const reals both = _mm256_set1_pd(0x1.8p103 + 0x1.8p52);
+    lanes r;
+    __asm__("vpbroadcastq %1, %0" : "=x"(r) : "m"(*x));
+    return r;
+}
+
+static inline reals reals_everywhere(const double *x)
+{
+    reals r;
+    __asm__("vbroadcastsd %1, %0" : "=x"(r) : "m"(*x));
+    return r;
+}
+
+/*
+ * h = a b + C, l = a b + (C + 3 * 2^51 - h); low and high get both added, or one of them or both are set. In
+ * assembly since compilers gather the sums of a whole product at its end and run out of registers.
+ */
+#define LANES_SPLIT                                                                                          \
+    "vfmadd231pd %[b], %[a], %[h]\n\t"                                                                       \
+    "vsubpd %[h], %[both], %[l]\n\t"                                                                         \
+    "vfmadd231pd %[b], %[a], %[l]\n\t"
+
+static inline void lanes_product_set(reals a, const reals *b, reals split, reals both, lanes *low, lanes *high)
+{
+    reals h = split, l;
+    __asm__(LANES_SPLIT : [h] "+&x"(h), [l] "=&x"(l) : [a] "x"(a), [b] "m"(*b), [both] "x"(both));
+    *low = _mm256_castpd_si256(l);
+    *high = _mm256_castpd_si256(h);
+}
+
+static inline void lanes_product_low(reals a, const reals *b, reals split, reals both, lanes *low, lanes *high)
+{
+    reals h = split, l;
+    __asm__(LANES_SPLIT "vpaddq %[h], %[high], %[high]"
+            : [h] "+&x"(h), [l] "=&x"(l), [high] "+&x"(*high)
+            : [a] "x"(a), [b] "m"(*b), [both] "x"(both));
+    *low = _mm256_castpd_si256(l);
+}
+
+static inline void lanes_product_high(reals a, const reals *b, reals split, reals both, lanes *low,
+                                      lanes *high)
+{
+    reals h = split, l;
+    __asm__(LANES_SPLIT "vpaddq %[l], %[low], %[low]"
+            : [h] "+&x"(h), [l] "=&x"(l), [low] "+&x"(*low)
+            : [a] "x"(a), [b] "m"(*b), [both] "x"(both));
+    *high = _mm256_castpd_si256(h);
+}
+
+static inline void lanes_product(reals a, const reals *b, reals split, reals both, lanes *low, lanes *high)
+{
+    reals h = split, l;
     __asm__("vfmadd231pd %[b], %[a], %[h]\n\t"
             "vsubpd %[h], %[both], %[l]\n\t"
             "vpaddq %[h], %[high], %[high]\n\t"

@@ -21,6 +21,7 @@
 
 #define LANES 8
 #define LANES_CALL __attribute__((noinline))
+#define LANES_INLINE inline __attribute__((always_inline))
 
 typedef __m512i lanes;
 
@@ -88,6 +89,11 @@ static inline lanes lanes_load(const uint64_t *p)
 static inline void lanes_store(uint64_t *p, lanes x)
 {
     _mm512_storeu_si512(p, x);
+}
+
+static inline lanes lanes_everywhere(const uint64_t *x)
+{
+    return _mm512_set1_epi64((long long)*x);
 }
 
 static inline lanes lanes_low(lanes r, lanes a, lanes b)

@@ -106,21 +106,41 @@ static void table_make(point_cached table[GROUP_TABLE], const point *p)
     psi_wipe(q, sizeof q);
 }
 
-/* Digit times the point of the table: every entry is read, whatever the digit. */
+/* A digit as masks: its sign, and which of 0, 1, .., 8 its magnitude is. */
+typedef struct digit_masks {
+    lanes sign, hit[GROUP_TABLE + 1];
+} digit_masks;
+
+static inline digit_masks masks_of(const int8_t *digit)
+{
+    digit_masks m;
+    lanes d = lanes_digit(digit), size;
+    m.sign = lanes_sub(lanes_set(0), lanes_right(d, 63));
+    size = lanes_sub(lanes_xor(d, m.sign), m.sign);
+    for (uint64_t i = 0; i <= GROUP_TABLE; i++)
+        m.hit[i] = lanes_equal(size, lanes_set(i));
+    return m;
+}
+
+/* Limb i of 0, the identity, under its mask. */
+static inline lanes identity_limb(const digit_masks *m, int part, int i)
+{
+    static const int number[CACHED_PARTS] = {CURVE_ONE, CURVE_ONE, CURVE_ZERO, CURVE_TWO};
+    return lanes_and(m->hit[0], field_limb(&curve_numbers[number[part]], i));
+}
+
+/* r = digit times the point of the table: every entry is read, whatever the digit. */
 LANES_CALL static void table_pick(point_cached *r, const point_cached table[GROUP_TABLE], const int8_t *digit)
 {
-    lanes d = lanes_digit(digit), sign = lanes_sub(lanes_set(0), lanes_right(d, 63));
-    lanes size = lanes_sub(lanes_xor(d, sign), sign);
-    const field *numbers = curve_numbers;
-    *r = (point_cached){numbers[CURVE_ONE], numbers[CURVE_ONE], numbers[CURVE_ZERO], numbers[CURVE_TWO]};
-    for (uint64_t i = 0; i < GROUP_TABLE; i++) {
-        lanes hit = lanes_equal(size, lanes_set(i + 1));
-        r->plus = field_select(hit, &r->plus, &table[i].plus);
-        r->minus = field_select(hit, &r->minus, &table[i].minus);
-        r->t2d = field_select(hit, &r->t2d, &table[i].t2d);
-        r->z2 = field_select(hit, &r->z2, &table[i].z2);
-    }
-    point_cached_negate_if(r, sign);
+    const digit_masks m = masks_of(digit);
+    for (int part = 0; part < CACHED_PARTS; part++)
+        for (int i = 0; i < 5; i++) {
+            lanes x = identity_limb(&m, part, i);
+            for (int j = 0; j < GROUP_TABLE; j++)
+                x = lanes_or(x, lanes_and(m.hit[j + 1], field_limb(&table[j].part[part], i)));
+            field_set_limb(&r->part[part], i, x);
+        }
+    point_cached_negate_if(r, m.sign);
 }
 
 /* acc = 16 acc + the sum over tables of digit * point, from the highest digit down. T of the result is set.
@@ -292,42 +312,28 @@ static void base_prepare(void)
             field_multiply(&q->y, &q->y, &z);
             field_multiply(&q->t, &q->x, &q->y);
             point_cache(&cached, q);
-            lane_of(base_table[row][j][0], &cached.plus);
-            lane_of(base_table[row][j][1], &cached.minus);
-            lane_of(base_table[row][j][2], &cached.t2d);
+            lane_of(base_table[row][j][0], &cached.part[PLUS]);
+            lane_of(base_table[row][j][1], &cached.part[MINUS]);
+            lane_of(base_table[row][j][2], &cached.part[T2D]);
         }
         for (int i = 0; i < 8; i++)
             point_double(&p, &p, 1);
     }
 }
 
-static inline field field_everywhere(const uint64_t limbs[5])
-{
-    uint64_t all[5][LANES];
-    field r;
-    for (int i = 0; i < 5; i++)
-        for (int l = 0; l < LANES; l++)
-            all[i][l] = limbs[i];
-    memcpy(&r, all, sizeof r);
-    return r;
-}
-
-/* As table_pick, from a row that is the same in every lane. */
+/* As table_pick, from a row that is the same in every lane, with Z = 1. */
 LANES_CALL static void row_pick(point_cached *r, uint64_t row[GROUP_TABLE][3][5], const int8_t *digit)
 {
-    lanes d = lanes_digit(digit), sign = lanes_sub(lanes_set(0), lanes_right(d, 63));
-    lanes size = lanes_sub(lanes_xor(d, sign), sign);
-    const field *numbers = curve_numbers;
-    *r = (point_cached){numbers[CURVE_ONE], numbers[CURVE_ONE], numbers[CURVE_ZERO], numbers[CURVE_TWO]};
-    for (uint64_t i = 0; i < GROUP_TABLE; i++) {
-        lanes hit = lanes_equal(size, lanes_set(i + 1));
-        field plus = field_everywhere(row[i][0]), minus = field_everywhere(row[i][1]),
-              t2d = field_everywhere(row[i][2]);
-        r->plus = field_select(hit, &r->plus, &plus);
-        r->minus = field_select(hit, &r->minus, &minus);
-        r->t2d = field_select(hit, &r->t2d, &t2d);
-    }
-    point_cached_negate_if(r, sign);
+    const digit_masks m = masks_of(digit);
+    for (int part = 0; part < Z2; part++)
+        for (int i = 0; i < 5; i++) {
+            lanes x = identity_limb(&m, part, i);
+            for (int j = 0; j < GROUP_TABLE; j++)
+                x = lanes_or(x, lanes_and(m.hit[j + 1], lanes_everywhere(&row[j][part][i])));
+            field_set_limb(&r->part[part], i, x);
+        }
+    r->part[Z2] = curve_numbers[CURVE_TWO];
+    point_cached_negate_if(r, m.sign);
 }
 
 /* Odd digits weigh 16 * 256^i, even ones 256^i: the odd ones are added up first and multiplied by 16. */
@@ -498,7 +504,7 @@ static void test_mix(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_
                    z = field_square_wide(&b);
         x = field_wide_subtract(&x, &y);
         x = field_wide_add(&x, &z);
-        r = field_reduce(&x);
+        r = field_reduce(&x, 1);
         number_store(out + at, &r, group_left(n, at));
     }
 }

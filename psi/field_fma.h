@@ -226,14 +226,21 @@ static inline field field_select(lanes mask, const field *a, const field *b)
     return r;
 }
 
-/* Limbs as integers: of a tight or loose element, below 2^51 + 2^50 in magnitude. */
+/*
+ * Limbs as integers, of a tight or loose element. A loose limb may be as large as 2^51, where adding 3 * 2^51
+ * leaves the numbers that doubles hold as integers: the multiple of 2^51 next to it goes first, by C as in a
+ * product.
+ */
 static inline field_wide field_integers(const field *a)
 {
-    const reals unit = reals_set(FIELD_UNIT);
-    const lanes bits = lanes_set(FIELD_UNIT_BITS);
+    const reals unit = reals_set(FIELD_UNIT), split = reals_set(FIELD_SPLIT);
+    const lanes bits = lanes_set(FIELD_UNIT_BITS), split_bits = lanes_set(FIELD_SPLIT_BITS);
     field_wide w;
-    for (int i = 0; i < 5; i++)
-        w.l[i] = lanes_sub(reals_as_lanes(reals_add(a->l[i], unit)), bits);
+    for (int i = 0; i < 5; i++) {
+        reals h = reals_add(a->l[i], split), l = reals_sub(a->l[i], reals_sub(h, split));
+        lanes multiple = lanes_left(lanes_sub(reals_as_lanes(h), split_bits), 51);
+        w.l[i] = lanes_add(lanes_sub(reals_as_lanes(reals_add(l, unit)), bits), multiple);
+    }
     return w;
 }
 

@@ -15,4 +15,9 @@ extern const psi_group_backend unit_group_ifma8; /* psi/field_ifma.h, eight lane
 #define UNIT_GROUPS_IN_C 2
 size_t unit_groups(const psi_group_backend *out[UNIT_GROUPS_MAX]);
 
+/* Numbers below 2^255 that are special to the field: around 0, p = 2^255 - 19 and 2^255, and with limbs of 51
+ * and 52 bits at every bound, alone, everywhere and alternating. Returns how many. */
+#define UNIT_NUMBERS_MAX 160
+size_t unit_numbers(uint8_t out[UNIT_NUMBERS_MAX][32]);
+
 #endif

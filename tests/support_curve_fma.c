@@ -52,6 +52,11 @@ static inline reals reals_set(double x)
     EACH(reals, x);
 }
 
+static inline reals reals_everywhere(const double *x)
+{
+    EACH(reals, *x);
+}
+
 #ifdef PSI_VERIFY
 /* r = a + b. Sums are exact (Knuth's error term is 0), with two exceptions in favour of a constant b: the sum
  * with 2^52 or more stands in the same binade, since its bits are what is wanted, and that with 2^103 or more
@@ -83,14 +88,16 @@ static inline reals reals_sub(reals a, reals b)
     EACH(reals, a.v[l] - b.v[l]);
 }
 
-/* a b = h + l, h a multiple of 2^51: to *high the bits of 3 * 2^102 + h, to *low those of 3 * 2^51 + l. Both
- * sums stand in the binade of their constant, or their bits would not add up. */
-static inline void lanes_product(reals a, const reals *b, lanes *low, lanes *high)
+/* a b = h + l, h a multiple of 2^51: *high = the bits of split + h, *low = those of both - split + l, where
+ * split is 3 * 2^102 and both is 3 * 2^102 + 3 * 2^51. Both sums stand in the binade of their constant, or
+ * their bits would not add up. */
+static inline void lanes_product_set(reals a, const reals *b, reals split, reals both, lanes *low,
+                                     lanes *high)
 {
     reals h, l;
     for (unsigned i = 0; i < LANES; i++) {
-        h.v[i] = fma(a.v[i], b->v[i], 0x1.8p103);
-        l.v[i] = fma(a.v[i], b->v[i], 0x1.8p103 + 0x1.8p52 - h.v[i]);
+        h.v[i] = fma(a.v[i], b->v[i], split.v[i]);
+        l.v[i] = fma(a.v[i], b->v[i], both.v[i] - h.v[i]);
 #ifdef PSI_VERIFY
         PSI_CHECK(fabs(a.v[i]) < 0x1p53 && rint(a.v[i]) == a.v[i]);
         PSI_CHECK(fabs(b->v[i]) < 0x1p53 && rint(b->v[i]) == b->v[i]);
@@ -98,8 +105,26 @@ static inline void lanes_product(reals a, const reals *b, lanes *low, lanes *hig
         PSI_CHECK(ilogb(h.v[i]) == 103 && ilogb(l.v[i]) == 52);
 #endif
     }
-    *high = lanes_add(*high, reals_as_lanes(h));
-    *low = lanes_add(*low, reals_as_lanes(l));
+    *high = reals_as_lanes(h);
+    *low = reals_as_lanes(l);
+}
+
+/* The same with *low added to, *high set. */
+static inline void lanes_product_high(reals a, const reals *b, reals split, reals both, lanes *low,
+                                      lanes *high)
+{
+    lanes l;
+    lanes_product_set(a, b, split, both, &l, high);
+    *low = lanes_add(*low, l);
+}
+
+/* The same with both added to. */
+static inline void lanes_product(reals a, const reals *b, reals split, reals both, lanes *low, lanes *high)
+{
+    lanes l, h;
+    lanes_product_set(a, b, split, both, &l, &h);
+    *low = lanes_add(*low, l);
+    *high = lanes_add(*high, h);
 }
 
 #include "psi/field_fma.h"

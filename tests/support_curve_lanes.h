@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define LANES_CALL
+#define LANES_INLINE inline
 
 typedef struct lanes {
     uint64_t v[LANES];
@@ -23,6 +24,11 @@ typedef struct lanes {
 static inline lanes lanes_set(uint64_t x)
 {
     EACH(lanes, x);
+}
+
+static inline lanes lanes_everywhere(const uint64_t *x)
+{
+    EACH(lanes, *x);
 }
 
 static inline lanes lanes_and(lanes a, lanes b)

@@ -143,14 +143,14 @@ w.l[4] = field_fold(r4, r9);
 return w;
 }
 
-static inline field_wide field_wide_add(const field_wide *a, const field_wide *b)
+static LANES_INLINE field_wide field_wide_add(const field_wide *a, const field_wide *b)
 {
     return (field_wide){{lanes_add(a->l[0], b->l[0]), lanes_add(a->l[1], b->l[1]),
                          lanes_add(a->l[2], b->l[2]), lanes_add(a->l[3], b->l[3]),
                          lanes_add(a->l[4], b->l[4])}};
 }
 
-static inline field_wide field_wide_subtract(const field_wide *a, const field_wide *b)
+static LANES_INLINE field_wide field_wide_subtract(const field_wide *a, const field_wide *b)
 {
     return (field_wide){{lanes_sub(a->l[0], b->l[0]), lanes_sub(a->l[1], b->l[1]),
                          lanes_sub(a->l[2], b->l[2]), lanes_sub(a->l[3], b->l[3]),
@@ -186,66 +186,68 @@ static LANES_INLINE field field_reduce(const field_wide *w, int products)
 }
 
 /* Loose. */
-static inline field field_add(const field *a, const field *b)
+static LANES_INLINE field field_add(const field *a, const field *b)
 {
     return (field){{reals_add(a->l[0], b->l[0]), reals_add(a->l[1], b->l[1]), reals_add(a->l[2], b->l[2]),
                     reals_add(a->l[3], b->l[3]), reals_add(a->l[4], b->l[4])}};
 }
 
 /* Loose. */
-static inline field field_subtract(const field *a, const field *b)
+static LANES_INLINE field field_subtract(const field *a, const field *b)
 {
     return (field){{reals_sub(a->l[0], b->l[0]), reals_sub(a->l[1], b->l[1]), reals_sub(a->l[2], b->l[2]),
                     reals_sub(a->l[3], b->l[3]), reals_sub(a->l[4], b->l[4])}};
 }
 
 /* As tight as a is. */
-static inline field field_negate(const field *a)
+static LANES_INLINE field field_negate(const field *a)
 {
     const reals zero = reals_set(0);
     return (field){{reals_sub(zero, a->l[0]), reals_sub(zero, a->l[1]), reals_sub(zero, a->l[2]),
                     reals_sub(zero, a->l[3]), reals_sub(zero, a->l[4])}};
 }
 
-static inline lanes field_limb(const field *a, int i)
+static LANES_INLINE lanes field_limb(const field *a, int i)
 {
     return reals_as_lanes(a->l[i]);
 }
 
-static inline void field_set_limb(field *r, int i, lanes x)
+static LANES_INLINE field field_of_limbs(lanes x0, lanes x1, lanes x2, lanes x3, lanes x4)
 {
-    r->l[i] = lanes_as_reals(x);
+    return (field){{lanes_as_reals(x0), lanes_as_reals(x1), lanes_as_reals(x2), lanes_as_reals(x3), lanes_as_reals(x4)}};
 }
 
 /* b where mask is all ones, else a. */
-static inline field field_select(lanes mask, const field *a, const field *b)
+static LANES_INLINE field field_select(lanes mask, const field *a, const field *b)
 {
-    field r;
-    for (int i = 0; i < 5; i++)
-        r.l[i] = lanes_as_reals(lanes_select(mask, reals_as_lanes(a->l[i]), reals_as_lanes(b->l[i])));
-    return r;
+    return field_of_limbs(lanes_select(mask, field_limb(a, 0), field_limb(b, 0)),
+                          lanes_select(mask, field_limb(a, 1), field_limb(b, 1)),
+                          lanes_select(mask, field_limb(a, 2), field_limb(b, 2)),
+                          lanes_select(mask, field_limb(a, 3), field_limb(b, 3)),
+                          lanes_select(mask, field_limb(a, 4), field_limb(b, 4)));
 }
 
 /* Limbs as integers: of a tight or loose element, below 2^51 + 2^50 in magnitude. */
-static inline field_wide field_integers(const field *a)
+static LANES_INLINE field_wide field_integers(const field *a)
 {
     const reals unit = reals_set(FIELD_UNIT);
     const lanes bits = lanes_set(FIELD_UNIT_BITS);
-    field_wide w;
-    for (int i = 0; i < 5; i++)
-        w.l[i] = lanes_sub(reals_as_lanes(reals_add(a->l[i], unit)), bits);
-    return w;
+    return (field_wide){{lanes_sub(reals_as_lanes(reals_add(a->l[0], unit)), bits),
+                         lanes_sub(reals_as_lanes(reals_add(a->l[1], unit)), bits),
+                         lanes_sub(reals_as_lanes(reals_add(a->l[2], unit)), bits),
+                         lanes_sub(reals_as_lanes(reals_add(a->l[3], unit)), bits),
+                         lanes_sub(reals_as_lanes(reals_add(a->l[4], unit)), bits)}};
 }
 
 /* A loose element made tight. */
-static inline field field_tighten(const field *a)
+static LANES_INLINE field field_tighten(const field *a)
 {
     field_wide w = field_integers(a);
     return field_reduce(&w, 0);
 }
 
 /* The number of 255 bits in four words of 64 bits, lowest first; bit 255 is ignored. */
-static inline field field_from_words(const lanes w[4])
+static LANES_INLINE field field_from_words(const lanes w[4])
 {
     const lanes mask = lanes_set(FIELD_MASK);
     field_wide x = {{lanes_and(w[0], mask),

@@ -108,39 +108,62 @@ static void table_make(point_cached table[GROUP_TABLE], const point *p)
 
 /* A digit as masks: its sign, and which of 0, 1, .., 8 its magnitude is. */
 typedef struct digit_masks {
-    lanes sign, hit[GROUP_TABLE + 1];
+    lanes sign, h0, h1, h2, h3, h4, h5, h6, h7, h8;
 } digit_masks;
 
-static inline digit_masks masks_of(const int8_t *digit)
+static LANES_INLINE digit_masks masks_of(const int8_t *digit)
 {
-    digit_masks m;
-    lanes d = lanes_digit(digit), size;
-    m.sign = lanes_sub(lanes_set(0), lanes_right(d, 63));
-    size = lanes_sub(lanes_xor(d, m.sign), m.sign);
-    for (uint64_t i = 0; i <= GROUP_TABLE; i++)
-        m.hit[i] = lanes_equal(size, lanes_set(i));
-    return m;
+    lanes d = lanes_digit(digit), sign = lanes_sub(lanes_set(0), lanes_right(d, 63));
+    lanes size = lanes_sub(lanes_xor(d, sign), sign);
+    return (digit_masks){sign,
+                         lanes_equal(size, lanes_set(0)),
+                         lanes_equal(size, lanes_set(1)),
+                         lanes_equal(size, lanes_set(2)),
+                         lanes_equal(size, lanes_set(3)),
+                         lanes_equal(size, lanes_set(4)),
+                         lanes_equal(size, lanes_set(5)),
+                         lanes_equal(size, lanes_set(6)),
+                         lanes_equal(size, lanes_set(7)),
+                         lanes_equal(size, lanes_set(8))};
 }
 
-/* Limb i of 0, the identity, under its mask. */
-static inline lanes identity_limb(const digit_masks *m, int part, int i)
+static LANES_INLINE lanes masks_mix(const digit_masks *m, lanes x0, lanes x1, lanes x2, lanes x3, lanes x4,
+                                    lanes x5, lanes x6, lanes x7, lanes x8)
 {
-    static const int number[CACHED_PARTS] = {CURVE_ONE, CURVE_ONE, CURVE_ZERO, CURVE_TWO};
-    return lanes_and(m->hit[0], field_limb(&curve_numbers[number[part]], i));
+    lanes low = lanes_or(lanes_or(lanes_and(m->h0, x0), lanes_and(m->h1, x1)),
+                         lanes_or(lanes_and(m->h2, x2), lanes_and(m->h3, x3)));
+    lanes high = lanes_or(lanes_or(lanes_and(m->h4, x4), lanes_and(m->h5, x5)),
+                          lanes_or(lanes_and(m->h6, x6), lanes_and(m->h7, x7)));
+    return lanes_or(lanes_or(low, high), lanes_and(m->h8, x8));
+}
+
+static LANES_INLINE lanes table_limb(const digit_masks *m, const field *zero, const point_cached *t, int part,
+                                     int i)
+{
+    return masks_mix(m, field_limb(zero, i), field_limb(&t[0].part[part], i), field_limb(&t[1].part[part], i),
+                     field_limb(&t[2].part[part], i), field_limb(&t[3].part[part], i),
+                     field_limb(&t[4].part[part], i), field_limb(&t[5].part[part], i),
+                     field_limb(&t[6].part[part], i), field_limb(&t[7].part[part], i));
+}
+
+static LANES_INLINE field table_part(const digit_masks *m, int zero, const point_cached *t, int part)
+{
+    const field *none = &curve_numbers[zero];
+    return field_of_limbs(table_limb(m, none, t, part, 0), table_limb(m, none, t, part, 1),
+                          table_limb(m, none, t, part, 2), table_limb(m, none, t, part, 3),
+                          table_limb(m, none, t, part, 4));
 }
 
 /* r = digit times the point of the table: every entry is read, whatever the digit. */
 LANES_CALL static void table_pick(point_cached *r, const point_cached table[GROUP_TABLE], const int8_t *digit)
 {
     const digit_masks m = masks_of(digit);
-    for (int part = 0; part < CACHED_PARTS; part++)
-        for (int i = 0; i < 5; i++) {
-            lanes x = identity_limb(&m, part, i);
-            for (int j = 0; j < GROUP_TABLE; j++)
-                x = lanes_or(x, lanes_and(m.hit[j + 1], field_limb(&table[j].part[part], i)));
-            field_set_limb(&r->part[part], i, x);
-        }
-    point_cached_negate_if(r, m.sign);
+    const field plus = table_part(&m, CURVE_ONE, table, PLUS), minus = table_part(&m, CURVE_ONE, table, MINUS),
+                t2d = table_part(&m, CURVE_ZERO, table, T2D);
+    r->part[PLUS] = field_select(m.sign, &plus, &minus);
+    r->part[MINUS] = field_select(m.sign, &minus, &plus);
+    r->part[T2D] = field_negate_if(m.sign, &t2d);
+    r->part[Z2] = table_part(&m, CURVE_TWO, table, Z2);
 }
 
 /* acc = 16 acc + the sum over tables of digit * point, from the highest digit down. T of the result is set.
@@ -321,19 +344,34 @@ static void base_prepare(void)
     }
 }
 
+static LANES_INLINE lanes row_limb(const digit_masks *m, const field *zero, uint64_t (*row)[3][5], int part,
+                                   int i)
+{
+    return masks_mix(m, field_limb(zero, i), lanes_everywhere(&row[0][part][i]),
+                     lanes_everywhere(&row[1][part][i]), lanes_everywhere(&row[2][part][i]),
+                     lanes_everywhere(&row[3][part][i]), lanes_everywhere(&row[4][part][i]),
+                     lanes_everywhere(&row[5][part][i]), lanes_everywhere(&row[6][part][i]),
+                     lanes_everywhere(&row[7][part][i]));
+}
+
+static LANES_INLINE field row_part(const digit_masks *m, int zero, uint64_t (*row)[3][5], int part)
+{
+    const field *none = &curve_numbers[zero];
+    return field_of_limbs(row_limb(m, none, row, part, 0), row_limb(m, none, row, part, 1),
+                          row_limb(m, none, row, part, 2), row_limb(m, none, row, part, 3),
+                          row_limb(m, none, row, part, 4));
+}
+
 /* As table_pick, from a row that is the same in every lane, with Z = 1. */
-LANES_CALL static void row_pick(point_cached *r, uint64_t row[GROUP_TABLE][3][5], const int8_t *digit)
+LANES_CALL static void row_pick(point_cached *r, uint64_t (*row)[3][5], const int8_t *digit)
 {
     const digit_masks m = masks_of(digit);
-    for (int part = 0; part < Z2; part++)
-        for (int i = 0; i < 5; i++) {
-            lanes x = identity_limb(&m, part, i);
-            for (int j = 0; j < GROUP_TABLE; j++)
-                x = lanes_or(x, lanes_and(m.hit[j + 1], lanes_everywhere(&row[j][part][i])));
-            field_set_limb(&r->part[part], i, x);
-        }
+    const field plus = row_part(&m, CURVE_ONE, row, PLUS), minus = row_part(&m, CURVE_ONE, row, MINUS),
+                t2d = row_part(&m, CURVE_ZERO, row, T2D);
+    r->part[PLUS] = field_select(m.sign, &plus, &minus);
+    r->part[MINUS] = field_select(m.sign, &minus, &plus);
+    r->part[T2D] = field_negate_if(m.sign, &t2d);
     r->part[Z2] = curve_numbers[CURVE_TWO];
-    point_cached_negate_if(r, m.sign);
 }
 
 /* Odd digits weigh 16 * 256^i, even ones 256^i: the odd ones are added up first and multiplied by 16. */

@@ -55,7 +55,8 @@ static const uint64_t field_mask = FIELD_MASK;
 static const uint64_t field_unit = 0x4330000000000000; /* the bits of 2^52 */
 static const uint64_t field_nineteen = 19;
 static const double field_split = FIELD_SPLIT, field_both = FIELD_SPLIT + FIELD_UNIT;
-static const double field_limb_bias = 0x1p52 + 0x1p50 + 0x1p11, field_lowest_bias = 0x1p52 + 0x1p50 + 19 * 0x1p11;
+static const double field_limb_bias = 0x1p52 + 0x1p50 + 0x1p11,
+                    field_lowest_bias = 0x1p52 + 0x1p50 + 19 * 0x1p11;
 
 /* r + 19 x */
 static inline lanes field_fold(lanes r, lanes x)
@@ -70,77 +71,77 @@ static inline lanes field_fold(lanes r, lanes x)
  */
 static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *b)
 {
-field_wide w;
-const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
-lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9;
-lanes_product_set(a->l[0], &b->l[4], split, both, &r4, &r5);
-lanes_product(a->l[1], &b->l[3], split, both, &r4, &r5);
-lanes_product(a->l[2], &b->l[2], split, both, &r4, &r5);
-lanes_product(a->l[3], &b->l[1], split, both, &r4, &r5);
-lanes_product(a->l[4], &b->l[0], split, both, &r4, &r5);
-lanes_product_high(a->l[1], &b->l[4], split, both, &r5, &r6);
-lanes_product(a->l[2], &b->l[3], split, both, &r5, &r6);
-lanes_product(a->l[3], &b->l[2], split, both, &r5, &r6);
-lanes_product(a->l[4], &b->l[1], split, both, &r5, &r6);
-lanes_product_set(a->l[0], &b->l[0], split, both, &r0, &r1);
-w.l[0] = field_fold(r0, r5);
-lanes_product_high(a->l[2], &b->l[4], split, both, &r6, &r7);
-lanes_product(a->l[3], &b->l[3], split, both, &r6, &r7);
-lanes_product(a->l[4], &b->l[2], split, both, &r6, &r7);
-lanes_product_high(a->l[0], &b->l[1], split, both, &r1, &r2);
-lanes_product(a->l[1], &b->l[0], split, both, &r1, &r2);
-w.l[1] = field_fold(r1, r6);
-lanes_product_high(a->l[3], &b->l[4], split, both, &r7, &r8);
-lanes_product(a->l[4], &b->l[3], split, both, &r7, &r8);
-lanes_product_high(a->l[0], &b->l[2], split, both, &r2, &r3);
-lanes_product(a->l[1], &b->l[1], split, both, &r2, &r3);
-lanes_product(a->l[2], &b->l[0], split, both, &r2, &r3);
-w.l[2] = field_fold(r2, r7);
-lanes_product_high(a->l[4], &b->l[4], split, both, &r8, &r9);
-lanes_product(a->l[0], &b->l[3], split, both, &r3, &r4);
-lanes_product(a->l[1], &b->l[2], split, both, &r3, &r4);
-lanes_product(a->l[2], &b->l[1], split, both, &r3, &r4);
-lanes_product(a->l[3], &b->l[0], split, both, &r3, &r4);
-w.l[3] = field_fold(r3, r8);
-w.l[4] = field_fold(r4, r9);
-return w;
+    field_wide w;
+    const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
+    lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9;
+    lanes_product_set(a->l[0], &b->l[4], split, both, &r4, &r5);
+    lanes_product(a->l[1], &b->l[3], split, both, &r4, &r5);
+    lanes_product(a->l[2], &b->l[2], split, both, &r4, &r5);
+    lanes_product(a->l[3], &b->l[1], split, both, &r4, &r5);
+    lanes_product(a->l[4], &b->l[0], split, both, &r4, &r5);
+    lanes_product_high(a->l[1], &b->l[4], split, both, &r5, &r6);
+    lanes_product(a->l[2], &b->l[3], split, both, &r5, &r6);
+    lanes_product(a->l[3], &b->l[2], split, both, &r5, &r6);
+    lanes_product(a->l[4], &b->l[1], split, both, &r5, &r6);
+    lanes_product_set(a->l[0], &b->l[0], split, both, &r0, &r1);
+    w.l[0] = field_fold(r0, r5);
+    lanes_product_high(a->l[2], &b->l[4], split, both, &r6, &r7);
+    lanes_product(a->l[3], &b->l[3], split, both, &r6, &r7);
+    lanes_product(a->l[4], &b->l[2], split, both, &r6, &r7);
+    lanes_product_high(a->l[0], &b->l[1], split, both, &r1, &r2);
+    lanes_product(a->l[1], &b->l[0], split, both, &r1, &r2);
+    w.l[1] = field_fold(r1, r6);
+    lanes_product_high(a->l[3], &b->l[4], split, both, &r7, &r8);
+    lanes_product(a->l[4], &b->l[3], split, both, &r7, &r8);
+    lanes_product_high(a->l[0], &b->l[2], split, both, &r2, &r3);
+    lanes_product(a->l[1], &b->l[1], split, both, &r2, &r3);
+    lanes_product(a->l[2], &b->l[0], split, both, &r2, &r3);
+    w.l[2] = field_fold(r2, r7);
+    lanes_product_high(a->l[4], &b->l[4], split, both, &r8, &r9);
+    lanes_product(a->l[0], &b->l[3], split, both, &r3, &r4);
+    lanes_product(a->l[1], &b->l[2], split, both, &r3, &r4);
+    lanes_product(a->l[2], &b->l[1], split, both, &r3, &r4);
+    lanes_product(a->l[3], &b->l[0], split, both, &r3, &r4);
+    w.l[3] = field_fold(r3, r8);
+    w.l[4] = field_fold(r4, r9);
+    return w;
 }
 
 /* a tight. Products of different limbs are added up apart and doubled. */
 static LANES_INLINE field_wide field_square_wide(const field *a)
 {
-field_wide w;
-const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
-lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, o1, o2, o3, o4, o5, o6, o7, o8;
-lanes_product_set(a->l[0], &a->l[4], split, both, &o4, &o5);
-lanes_product(a->l[1], &a->l[3], split, both, &o4, &o5);
-lanes_product_set(a->l[2], &a->l[2], split, both, &r4, &r5);
-lanes_product_high(a->l[1], &a->l[4], split, both, &o5, &o6);
-lanes_product(a->l[2], &a->l[3], split, both, &o5, &o6);
-r5 = lanes_add(r5, lanes_add(o5, o5));
-lanes_product_set(a->l[0], &a->l[0], split, both, &r0, &r1);
-w.l[0] = field_fold(r0, r5);
-lanes_product_high(a->l[2], &a->l[4], split, both, &o6, &o7);
-lanes_product_set(a->l[3], &a->l[3], split, both, &r6, &r7);
-r6 = lanes_add(r6, lanes_add(o6, o6));
-lanes_product_set(a->l[0], &a->l[1], split, both, &o1, &o2);
-r1 = lanes_add(r1, lanes_add(o1, o1));
-w.l[1] = field_fold(r1, r6);
-lanes_product_high(a->l[3], &a->l[4], split, both, &o7, &o8);
-r7 = lanes_add(r7, lanes_add(o7, o7));
-lanes_product_high(a->l[0], &a->l[2], split, both, &o2, &o3);
-lanes_product_set(a->l[1], &a->l[1], split, both, &r2, &r3);
-r2 = lanes_add(r2, lanes_add(o2, o2));
-w.l[2] = field_fold(r2, r7);
-lanes_product_set(a->l[4], &a->l[4], split, both, &r8, &r9);
-r8 = lanes_add(r8, lanes_add(o8, o8));
-lanes_product(a->l[0], &a->l[3], split, both, &o3, &o4);
-lanes_product(a->l[1], &a->l[2], split, both, &o3, &o4);
-r3 = lanes_add(r3, lanes_add(o3, o3));
-w.l[3] = field_fold(r3, r8);
-r4 = lanes_add(r4, lanes_add(o4, o4));
-w.l[4] = field_fold(r4, r9);
-return w;
+    field_wide w;
+    const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
+    lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, o1, o2, o3, o4, o5, o6, o7, o8;
+    lanes_product_set(a->l[0], &a->l[4], split, both, &o4, &o5);
+    lanes_product(a->l[1], &a->l[3], split, both, &o4, &o5);
+    lanes_product_set(a->l[2], &a->l[2], split, both, &r4, &r5);
+    lanes_product_high(a->l[1], &a->l[4], split, both, &o5, &o6);
+    lanes_product(a->l[2], &a->l[3], split, both, &o5, &o6);
+    r5 = lanes_add(r5, lanes_add(o5, o5));
+    lanes_product_set(a->l[0], &a->l[0], split, both, &r0, &r1);
+    w.l[0] = field_fold(r0, r5);
+    lanes_product_high(a->l[2], &a->l[4], split, both, &o6, &o7);
+    lanes_product_set(a->l[3], &a->l[3], split, both, &r6, &r7);
+    r6 = lanes_add(r6, lanes_add(o6, o6));
+    lanes_product_set(a->l[0], &a->l[1], split, both, &o1, &o2);
+    r1 = lanes_add(r1, lanes_add(o1, o1));
+    w.l[1] = field_fold(r1, r6);
+    lanes_product_high(a->l[3], &a->l[4], split, both, &o7, &o8);
+    r7 = lanes_add(r7, lanes_add(o7, o7));
+    lanes_product_high(a->l[0], &a->l[2], split, both, &o2, &o3);
+    lanes_product_set(a->l[1], &a->l[1], split, both, &r2, &r3);
+    r2 = lanes_add(r2, lanes_add(o2, o2));
+    w.l[2] = field_fold(r2, r7);
+    lanes_product_set(a->l[4], &a->l[4], split, both, &r8, &r9);
+    r8 = lanes_add(r8, lanes_add(o8, o8));
+    lanes_product(a->l[0], &a->l[3], split, both, &o3, &o4);
+    lanes_product(a->l[1], &a->l[2], split, both, &o3, &o4);
+    r3 = lanes_add(r3, lanes_add(o3, o3));
+    w.l[3] = field_fold(r3, r8);
+    r4 = lanes_add(r4, lanes_add(o4, o4));
+    w.l[4] = field_fold(r4, r9);
+    return w;
 }
 
 static LANES_INLINE field_wide field_wide_add(const field_wide *a, const field_wide *b)
@@ -168,20 +169,22 @@ static LANES_INLINE field field_reduce(const field_wide *w, int products)
     const uint64_t *bias = field_biases[products];
     const lanes mask = lanes_everywhere(&field_mask), unit = lanes_everywhere(&field_unit);
     const reals other = reals_everywhere(&field_limb_bias), lowest = reals_everywhere(&field_lowest_bias);
-    lanes x0 = lanes_add(w->l[0], lanes_everywhere(&bias[0])), x1 = lanes_add(w->l[1], lanes_everywhere(&bias[1])),
-          x2 = lanes_add(w->l[2], lanes_everywhere(&bias[2])), x3 = lanes_add(w->l[3], lanes_everywhere(&bias[3])),
+    lanes x0 = lanes_add(w->l[0], lanes_everywhere(&bias[0])),
+          x1 = lanes_add(w->l[1], lanes_everywhere(&bias[1])),
+          x2 = lanes_add(w->l[2], lanes_everywhere(&bias[2])),
+          x3 = lanes_add(w->l[3], lanes_everywhere(&bias[3])),
           x4 = lanes_add(w->l[4], lanes_everywhere(&bias[4]));
     lanes c4 = lanes_multiply32(lanes_right(x4, 51), lanes_everywhere(&field_nineteen));
     field r;
     r.l[0] = reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x0, mask), unit), c4)), lowest);
-    r.l[1] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x1, mask), unit), lanes_right(x0, 51))), other);
-    r.l[2] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x2, mask), unit), lanes_right(x1, 51))), other);
-    r.l[3] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x3, mask), unit), lanes_right(x2, 51))), other);
-    r.l[4] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x4, mask), unit), lanes_right(x3, 51))), other);
+    r.l[1] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x1, mask), unit), lanes_right(x0, 51))), other);
+    r.l[2] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x2, mask), unit), lanes_right(x1, 51))), other);
+    r.l[3] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x3, mask), unit), lanes_right(x2, 51))), other);
+    r.l[4] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x4, mask), unit), lanes_right(x3, 51))), other);
     return r;
 }
 
@@ -214,7 +217,8 @@ static LANES_INLINE lanes field_limb(const field *a, int i)
 
 static LANES_INLINE field field_of_limbs(lanes x0, lanes x1, lanes x2, lanes x3, lanes x4)
 {
-    return (field){{lanes_as_reals(x0), lanes_as_reals(x1), lanes_as_reals(x2), lanes_as_reals(x3), lanes_as_reals(x4)}};
+    return (field){
+        {lanes_as_reals(x0), lanes_as_reals(x1), lanes_as_reals(x2), lanes_as_reals(x3), lanes_as_reals(x4)}};
 }
 
 /* b where mask is all ones, else a. */

@@ -41,9 +41,10 @@ static void words_store(uint8_t *items, const lanes w[4], size_t n)
             memcpy(items + 32 * i + 8 * j, &t[j][i], 8);
 }
 
+/* Items of the vector that starts at `at`: 0..LANES. */
 static size_t group_left(size_t n, size_t at)
 {
-    return n - at < LANES ? n - at : LANES;
+    return at >= n ? 0 : n - at < LANES ? n - at : LANES;
 }
 
 /* The first item whose mask is not all ones, or n. Whether an encoding is valid, or a product the identity,
@@ -72,19 +73,21 @@ typedef struct group_digits {
     int8_t d[PSI_DIGITS][LANES];
 } group_digits;
 
-/* Of half of each k[i * step], if halved, for the lanes i < n. */
+/* Of k[0] for all lanes (step 0), or of k[i] for the lanes i < n, the others 0; of their halves, if halved.
+ */
 static void digits_set(group_digits *out, const psi_scalar *k, size_t step, size_t n, int halved)
 {
     psi_scalar s;
     int8_t one[PSI_DIGITS];
+    memset(out, 0, sizeof *out);
     for (size_t l = 0; l < LANES; l++) {
         if (l == 0 || (step && l < n)) {
-            s = k[l * step];
+            s = k[l];
             if (halved)
                 psi_scalar_half(&s, &s);
             psi_digits(one, &s);
         }
-        for (size_t i = 0; i < PSI_DIGITS; i++)
+        for (size_t i = 0; (!step || l < n) && i < PSI_DIGITS; i++)
             out->d[i][l] = one[i];
     }
     psi_wipe(&s, sizeof s);
@@ -158,8 +161,8 @@ static LANES_INLINE field table_part(const digit_masks *m, int zero, const point
 LANES_CALL static void table_pick(point_cached *r, const point_cached table[GROUP_TABLE], const int8_t *digit)
 {
     const digit_masks m = masks_of(digit);
-    const field plus = table_part(&m, CURVE_ONE, table, PLUS), minus = table_part(&m, CURVE_ONE, table, MINUS),
-                t2d = table_part(&m, CURVE_ZERO, table, T2D);
+    const field plus = table_part(&m, CURVE_ONE, table, PLUS),
+                minus = table_part(&m, CURVE_ONE, table, MINUS), t2d = table_part(&m, CURVE_ZERO, table, T2D);
     r->part[PLUS] = field_select(m.sign, &plus, &minus);
     r->part[MINUS] = field_select(m.sign, &minus, &plus);
     r->part[T2D] = field_negate_if(m.sign, &t2d);
@@ -208,21 +211,54 @@ static void batch_encode(group_work *w, psi_point *out, size_t n)
     }
 }
 
-static void point_map_pair(point *r, const uint8_t *uniform, size_t n)
+/* Two vectors of items in[0..n): points, and all ones where an item is a valid encoding and not the identity.
+ */
+static void points_decode(point p[2], lanes good[2], const psi_point *in, size_t n)
 {
     lanes words[2][4];
-    point a, b;
-    point_cached cached;
-    words_load(words[0], uniform, 64, n);
-    words_load(words[1], uniform + 32, 64, n);
-    point_map(&a, words[0]);
-    point_map(&b, words[1]);
-    point_cache(&cached, &b);
-    point_add(r, &a, &cached, 1);
+    for (size_t i = 0; i < 2; i++)
+        words_load(words[i], in[i * LANES < n ? i * LANES : 0].b, sizeof *in, group_left(n, i * LANES));
+    point_decode(p, good, (const lanes(*)[4])words);
+    for (size_t i = 0; i < 2; i++)
+        good[i] = lanes_and(good[i], lanes_not(words_zero(words[i])));
     psi_wipe(words, sizeof words);
-    psi_wipe(&a, sizeof a);
-    psi_wipe(&b, sizeof b);
+}
+
+/* One vector of uniform bytes: the sum of the points that both halves map to. */
+static void points_map(point *r, const uint8_t (*uniform)[64], size_t n)
+{
+    lanes words[2][4];
+    point p[2];
+    point_cached cached;
+    words_load(words[0], uniform[0], 64, n);
+    words_load(words[1], uniform[0] + 32, 64, n);
+    point_map(p, (const lanes(*)[4])words);
+    point_cache(&cached, &p[1]);
+    point_add(r, &p[0], &cached, 1);
+    psi_wipe(words, sizeof words);
+    psi_wipe(p, sizeof p);
     psi_wipe(&cached, sizeof cached);
+}
+
+/* Encodings of two vectors to out[0..n); where they are the identity, good becomes 0. */
+static void points_encode(psi_point *out, lanes good[2], const point p[2], size_t n)
+{
+    lanes words[2][4];
+    point_encode(words, p);
+    for (size_t i = 0; i < 2; i++) {
+        good[i] = lanes_and(good[i], lanes_not(words_zero(words[i])));
+        words_store(out[i * LANES < n ? i * LANES : 0].b, words[i], group_left(n, i * LANES));
+    }
+    psi_wipe(words, sizeof words);
+}
+
+/* The masks of n items in two vectors, one number an item. */
+static void good_store(uint64_t *out, const lanes good[2], size_t n)
+{
+    uint64_t each[2 * LANES];
+    lanes_store(each, good[0]);
+    lanes_store(each + LANES, good[1]);
+    memcpy(out, each, n * sizeof *out);
 }
 
 /* Either in or uniform; step 0: one scalar for all. */
@@ -235,24 +271,21 @@ static tally_status mul_any(psi_point *out, const psi_point *in, const uint8_t (
         digits_set(&w.digits, k, 0, LANES, 1);
     for (size_t at = 0; !st && at < n; at += GROUP_BATCH) {
         size_t m = n - at < GROUP_BATCH ? n - at : GROUP_BATCH, first;
+        memset(w.good, 0xff, sizeof w.good);
+        for (size_t i = 0; in && i < m; i += 2 * LANES) {
+            size_t here = m - i < 2 * LANES ? m - i : 2 * LANES;
+            lanes good[2];
+            points_decode(&w.points[i / LANES], good, in + at + i, here);
+            good_store(w.good + i, good, here);
+        }
         for (size_t i = 0; i < m; i += LANES) {
-            size_t here = group_left(m, i);
-            point p;
-            lanes good = lanes_set(UINT64_MAX);
-            uint64_t each[LANES];
-            if (in) {
-                words_load(w.words[0], in[at + i].b, sizeof *in, here);
-                good = lanes_and(point_decode(&p, w.words[0]), lanes_not(words_zero(w.words[0])));
-            } else {
-                point_map_pair(&p, uniform[at + i], here);
-            }
-            lanes_store(each, good);
-            memcpy(w.good + i, each, here * sizeof *each);
+            point *p = &w.points[i / LANES];
+            if (uniform)
+                points_map(p, uniform + at + i, group_left(m, i));
             if (step)
-                digits_set(&w.digits, k + at + i, 1, here, 1);
-            table_make(w.table[0], &p);
-            multiply(&w.points[i / LANES], w.table, &w.digits, 1);
-            psi_wipe(&p, sizeof p);
+                digits_set(&w.digits, k + at + i, 1, group_left(m, i), 1);
+            table_make(w.table[0], p);
+            multiply(p, w.table, &w.digits, 1);
         }
         batch_encode(&w, out + at, m);
         first = group_first_bad(w.good, m);
@@ -288,15 +321,17 @@ static tally_status map_mul_each(psi_point *out, const uint8_t (*uniform64)[64],
 
 static tally_status from_uniform(psi_point *out, const uint8_t (*uniform64)[64], size_t n)
 {
-    point p;
-    lanes words[4];
-    for (size_t at = 0; at < n; at += LANES) {
-        point_map_pair(&p, uniform64[at], group_left(n, at));
-        point_encode(words, &p);
-        words_store(out[at].b, words, group_left(n, at));
+    point p[2];
+    lanes good[2] = {lanes_set(0), lanes_set(0)}; /* not asked for: the identity is a point like any other */
+    for (size_t at = 0; at < n; at += 2 * LANES) {
+        size_t here = n - at < 2 * LANES ? n - at : 2 * LANES;
+        points_map(&p[0], uniform64 + at, group_left(here, 0));
+        p[1] = p[0];
+        if (here > LANES)
+            points_map(&p[1], uniform64 + at + LANES, group_left(here, LANES));
+        points_encode(out + at, good, p, here);
     }
-    psi_wipe(&p, sizeof p);
-    psi_wipe(words, sizeof words);
+    psi_wipe(p, sizeof p);
     return TALLY_OK;
 }
 
@@ -316,13 +351,14 @@ static void lane_of(uint64_t out[5], const field *a)
 
 static void base_prepare(void)
 {
-    lanes words[4];
-    point p, multiples[GROUP_TABLE];
+    lanes words[2][4], good[2];
+    point pair[2], p, multiples[GROUP_TABLE];
     point_cached cached;
     field z;
     for (int i = 0; i < 4; i++)
-        words[i] = lanes_set(psi_curve_generator[i]);
-    (void)point_decode(&p, words);
+        words[0][i] = words[1][i] = lanes_set(psi_curve_generator[i]);
+    point_decode(pair, good, (const lanes(*)[4])words);
+    p = pair[0];
     for (int row = 0; row < GROUP_ROWS; row++) {
         point_cache(&cached, &p);
         multiples[0] = p;
@@ -416,32 +452,30 @@ static tally_status base_mul(psi_point *out, const psi_scalar *k, size_t n)
 static tally_status combine(psi_point *out, const psi_point *a, const psi_point *b, size_t n, size_t *bad,
                             int negative)
 {
-    point p, q;
+    point p[2], q[2];
     point_cached cached;
-    lanes words[2][4], good;
+    lanes good[2], good_b[2];
     tally_status st = TALLY_OK;
-    for (size_t at = 0; !st && at < n; at += LANES) {
-        size_t here = group_left(n, at), first;
-        uint64_t each[LANES];
-        words_load(words[0], a[at].b, sizeof *a, here);
-        words_load(words[1], b[at].b, sizeof *b, here);
-        good = lanes_and(point_decode(&p, words[0]), point_decode(&q, words[1]));
-        good = lanes_and(good, lanes_not(lanes_or(words_zero(words[0]), words_zero(words[1]))));
-        point_cache(&cached, &q);
-        point_cached_negate_if(&cached, lanes_set(negative ? UINT64_MAX : 0));
-        point_add(&p, &p, &cached, 1);
-        point_encode(words[0], &p);
-        good = lanes_and(good, lanes_not(words_zero(words[0])));
-        words_store(out[at].b, words[0], here);
-        lanes_store(each, good);
+    for (size_t at = 0; !st && at < n; at += 2 * LANES) {
+        size_t here = n - at < 2 * LANES ? n - at : 2 * LANES, first;
+        uint64_t each[2 * LANES];
+        points_decode(p, good, a + at, here);
+        points_decode(q, good_b, b + at, here);
+        for (int i = 0; i < 2; i++) {
+            point_cache(&cached, &q[i]);
+            point_cached_negate_if(&cached, lanes_set(negative ? UINT64_MAX : 0));
+            point_add(&p[i], &p[i], &cached, 1);
+            good[i] = lanes_and(good[i], good_b[i]);
+        }
+        points_encode(out + at, good, p, here);
+        good_store(each, good, here);
         first = group_first_bad(each, here);
         if (first < here)
             st = group_refuse(out, n, at + first, bad);
     }
-    psi_wipe(&p, sizeof p);
-    psi_wipe(&q, sizeof q);
+    psi_wipe(p, sizeof p);
+    psi_wipe(q, sizeof q);
     psi_wipe(&cached, sizeof cached);
-    psi_wipe(words, sizeof words);
     return st;
 }
 
@@ -483,32 +517,32 @@ typedef struct group_sum {
 static tally_status sum_var(psi_point *out, const psi_point *in, const psi_scalar *k, size_t n, size_t *bad)
 {
     group_sum w;
-    point sum = point_identity(), part;
+    point sum[2], part, pair[2];
     point_cached cached;
-    lanes words[4];
+    lanes good[2] = {lanes_set(0), lanes_set(0)};
+    sum[0] = sum[1] = point_identity();
     for (size_t at = 0; at < n; at += GROUP_SUM * LANES) {
-        size_t vectors = 0;
-        for (; vectors < GROUP_SUM && at + vectors * LANES < n; vectors++) {
-            size_t start = at + vectors * LANES, here = group_left(n, start), first;
-            uint64_t each[LANES];
-            words_load(words, in[start].b, sizeof *in, here);
-            lanes_store(each, lanes_and(point_decode(&part, words), lanes_not(words_zero(words))));
+        size_t m = n - at < GROUP_SUM * LANES ? n - at : GROUP_SUM * LANES;
+        memset(w.digits, 0, sizeof w.digits);
+        for (size_t i = 0; i < m; i += 2 * LANES) {
+            size_t here = m - i < 2 * LANES ? m - i : 2 * LANES, first;
+            uint64_t each[2 * LANES];
+            points_decode(pair, good, in + at + i, here);
+            good_store(each, good, here);
             first = group_first_bad(each, here);
             if (first < here)
-                return group_refuse(out, 1, start + first, bad);
-            table_make(w.table[vectors], &part);
-            digits_set(&w.digits[vectors], k + start, 1, here, 0);
-            for (size_t l = here; l < LANES; l++)
-                for (size_t i = 0; i < PSI_DIGITS; i++)
-                    w.digits[vectors].d[i][l] = 0;
+                return group_refuse(out, 1, at + i + first, bad);
+            for (size_t v = 0; v < 2; v++)
+                table_make(w.table[i / LANES + v], &pair[v]);
         }
-        multiply(&part, w.table, w.digits, vectors);
+        for (size_t i = 0; i < m; i += LANES)
+            digits_set(&w.digits[i / LANES], k + at + i, 1, group_left(m, i), 0);
+        multiply(&part, w.table, w.digits, (m + LANES - 1) / LANES);
         point_cache(&cached, &part);
-        point_add(&sum, &sum, &cached, 1);
+        point_add(&sum[0], &sum[0], &cached, 1);
     }
-    lanes_sum(&sum);
-    point_encode(words, &sum);
-    words_store(out->b, words, 1);
+    lanes_sum(&sum[0]);
+    points_encode(out, good, sum, 1);
     return TALLY_OK;
 }
 
@@ -582,12 +616,16 @@ static void test_sqrt_ratio(uint8_t (*out)[32], uint8_t *was_square, const uint8
                             const uint8_t (*in_v)[32], size_t n)
 {
     for (size_t at = 0; at < n; at += LANES) {
-        field u, v;
+        field u[2], v[2], r[2];
+        lanes square[2];
         uint64_t each[LANES];
-        number_load(&u, in_u + at, group_left(n, at));
-        number_load(&v, in_v + at, group_left(n, at));
-        lanes_store(each, field_sqrt_ratio(&u, &u, &v));
-        number_store(out + at, &u, group_left(n, at));
+        number_load(&u[0], in_u + at, group_left(n, at));
+        number_load(&v[0], in_v + at, group_left(n, at));
+        u[1] = u[0];
+        v[1] = v[0];
+        field_sqrt_ratio(square, r, u, v);
+        lanes_store(each, square[0]);
+        number_store(out + at, &r[0], group_left(n, at));
         for (size_t i = 0; i < group_left(n, at); i++)
             was_square[at + i] = (uint8_t)(each[i] & 1);
     }

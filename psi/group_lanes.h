@@ -354,7 +354,7 @@ static void base_prepare(void)
     lanes words[2][4], good[2];
     point pair[2], p, multiples[GROUP_TABLE];
     point_cached cached;
-    field z;
+    field before[GROUP_TABLE], inverse, z;
     for (int i = 0; i < 4; i++)
         words[0][i] = words[1][i] = lanes_set(psi_curve_generator[i]);
     point_decode(pair, good, (const lanes(*)[4])words);
@@ -362,18 +362,23 @@ static void base_prepare(void)
     for (int row = 0; row < GROUP_ROWS; row++) {
         point_cache(&cached, &p);
         multiples[0] = p;
-        for (int j = 1; j < GROUP_TABLE; j++)
+        before[0] = curve_numbers[CURVE_ONE];
+        for (int j = 1; j < GROUP_TABLE; j++) {
+            field_multiply(&before[j], &before[j - 1], &multiples[j - 1].z);
             point_add(&multiples[j], &multiples[j - 1], &cached, 1);
-        for (int j = 0; j < GROUP_TABLE; j++) {
+        }
+        field_multiply(&inverse, &before[GROUP_TABLE - 1], &multiples[GROUP_TABLE - 1].z);
+        field_invert(&inverse, &inverse);
+        for (int j = GROUP_TABLE; j-- > 0;) {
             point *q = &multiples[j];
-            field_invert(&z, &q->z);
+            field_multiply(&z, &inverse, &before[j]); /* 1 / Z */
+            field_multiply(&inverse, &inverse, &q->z);
             field_multiply(&q->x, &q->x, &z);
             field_multiply(&q->y, &q->y, &z);
             field_multiply(&q->t, &q->x, &q->y);
             point_cache(&cached, q);
-            lane_of(base_table[row][j][0], &cached.part[PLUS]);
-            lane_of(base_table[row][j][1], &cached.part[MINUS]);
-            lane_of(base_table[row][j][2], &cached.part[T2D]);
+            for (int part = 0; part < Z2; part++)
+                lane_of(base_table[row][j][part], &cached.part[part]);
         }
         for (int i = 0; i < 8; i++)
             point_double(&p, &p, 1);

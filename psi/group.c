@@ -44,10 +44,10 @@ static int agrees(const psi_group_backend *g)
     }
     const uint8_t(*u)[64] = (const uint8_t(*)[64])uniform;
     bad |= ref->from_uniform(p, u, N) || g->from_uniform(b, u, N) || memcmp(p, b, sizeof p) != 0;
-    bad |=
-        ref->mul_common(a, p, N, k, NULL) || g->mul_common(b, p, N, k, NULL) || memcmp(a, b, sizeof a) != 0;
-    bad |= g->map_mul_common(b, u, N, k) || memcmp(a, b, sizeof a) != 0;
-    bad |= ref->mul_each(a, p, k, N, NULL) || g->map_mul_each(b, u, k, N) || memcmp(a, b, sizeof a) != 0;
+    bad |= ref->mul_each(a, p, k, N, NULL) || g->mul_each(b, p, k, N, NULL) || memcmp(a, b, sizeof a) != 0;
+    bad |= g->map_mul_each(b, u, k, N) || memcmp(a, b, sizeof a) != 0;
+    bad |= g->mul_common(b, p + N - 1, 1, &k[N - 1], NULL) || memcmp(&a[N - 1], b, sizeof *b) != 0;
+    bad |= g->map_mul_common(b, u, 1, k) || memcmp(a, b, sizeof *b) != 0;
     bad |= ref->base_mul(a, k, N) || g->base_mul(b, k, N) || memcmp(a, b, sizeof a) != 0;
     return !bad;
 }

@@ -42,6 +42,20 @@ LANES_CALL static void field_square(field *r, const field *a, unsigned n)
     *r = x;
 }
 
+/* The same of two elements side by side: a single chain of squarings waits for its own results. */
+LANES_CALL static void field_square_pair(field r[2], const field a[2], unsigned n)
+{
+    field x = a[0], y = a[1];
+    do {
+        field_wide w = field_square_wide(&x);
+        x = field_reduce(&w, 1);
+        w = field_square_wide(&y);
+        y = field_reduce(&w, 1);
+    } while (--n);
+    r[0] = x;
+    r[1] = y;
+}
+
 LANES_CALL static void field_multiply_to(field_wide *r, const field *a, const field *b)
 {
     *r = field_multiply_wide(a, b);
@@ -117,69 +131,87 @@ static void curve_prepare(void)
         curve_numbers[i] = field_of(psi_curve_numbers[i]);
 }
 
-/* x^(2^250 - 1) and x^11, from where both exponents below start. */
-static void field_power250(field *r, field *x11, const field *x)
+/* Of one element, or of two side by side. */
+static void field_squares(field *r, const field *a, unsigned n, int count)
 {
-    field a, b, c;
-    field_square(&a, x, 1);
-    field_square(&b, &a, 2);
-    field_multiply(&b, &b, x); /* 9 */
-    field_multiply(x11, &b, &a);
-    field_square(&a, x11, 1);
-    field_multiply(&a, &a, &b); /* 2^5 - 1 */
-    field_square(&b, &a, 5);
-    field_multiply(&a, &b, &a); /* 2^10 - 1 */
-    field_square(&b, &a, 10);
-    field_multiply(&b, &b, &a); /* 2^20 - 1 */
-    field_square(&c, &b, 20);
-    field_multiply(&b, &c, &b); /* 2^40 - 1 */
-    field_square(&b, &b, 10);
-    field_multiply(&a, &b, &a); /* 2^50 - 1 */
-    field_square(&b, &a, 50);
-    field_multiply(&b, &b, &a); /* 2^100 - 1 */
-    field_square(&c, &b, 100);
-    field_multiply(&b, &c, &b); /* 2^200 - 1 */
-    field_square(&b, &b, 50);
-    field_multiply(r, &b, &a);
+    if (count == 2)
+        field_square_pair(r, a, n);
+    else
+        field_square(r, a, n);
+}
+
+static void field_products(field *r, const field *a, const field *b, int count)
+{
+    for (int i = 0; i < count; i++)
+        field_multiply(&r[i], &a[i], &b[i]);
+}
+
+/* x^(2^250 - 1) and x^11 of one or two x, from where both exponents below start. */
+static void field_power250(field *r, field *x11, const field *x, int count)
+{
+    field a[2], b[2], c[2];
+    field_squares(a, x, 1, count);
+    field_squares(b, a, 2, count);
+    field_products(b, b, x, count); /* 9 */
+    field_products(x11, b, a, count);
+    field_squares(a, x11, 1, count);
+    field_products(a, a, b, count); /* 2^5 - 1 */
+    field_squares(b, a, 5, count);
+    field_products(a, b, a, count); /* 2^10 - 1 */
+    field_squares(b, a, 10, count);
+    field_products(b, b, a, count); /* 2^20 - 1 */
+    field_squares(c, b, 20, count);
+    field_products(b, c, b, count); /* 2^40 - 1 */
+    field_squares(b, b, 10, count);
+    field_products(a, b, a, count); /* 2^50 - 1 */
+    field_squares(b, a, 50, count);
+    field_products(b, b, a, count); /* 2^100 - 1 */
+    field_squares(c, b, 100, count);
+    field_products(b, c, b, count); /* 2^200 - 1 */
+    field_squares(b, b, 50, count);
+    field_products(r, b, a, count);
 }
 
 /* 1 / x = x^(2^255 - 21), or 0. */
 static void field_invert(field *r, const field *x)
 {
     field a, x11;
-    field_power250(&a, &x11, x);
+    field_power250(&a, &x11, x, 1);
     field_square(&a, &a, 5);
     field_multiply(r, &a, &x11);
 }
 
-/* SQRT_RATIO_M1 of RFC 9496 section 4.2: all ones where u / v is a square; *r is the root that is not
- * negative, of u / v or of sqrt(-1) u / v. u, v tight. */
-LANES_CALL static lanes field_sqrt_ratio(field *r, const field *u, const field *v)
+/* SQRT_RATIO_M1 of RFC 9496 section 4.2 of two pairs: all ones where u / v is a square; r is the root that is
+ * not negative, of u / v or of sqrt(-1) u / v. u, v tight. */
+static void field_sqrt_ratio(lanes square[2], field r[2], const field u[2], const field v[2])
 {
-    field v3, uv3, a, x11, check, i_u;
-    field_square(&a, v, 1);
-    field_multiply(&v3, &a, v);
-    field_multiply(&uv3, u, &v3);
-    field_square(&a, &v3, 1);
-    field_multiply(&a, &a, v);
-    field_multiply(&a, &a, u); /* u v^7; to the power (p - 5) / 8 = 2^252 - 3: */
-    field root = a;
-    field_power250(&a, &x11, &root);
-    field_square(&a, &a, 2);
-    field_multiply(&a, &a, &root);
-    field_multiply(&root, &a, &uv3);
-
-    field_square(&a, &root, 1);
-    field_multiply(&check, &a, v);
-    field_multiply(&i_u, u, &curve_numbers[CURVE_SQRT_M1]);
-    field minus_u = field_negate(u), minus_i_u = field_negate(&i_u);
-    lanes correct = field_equal(&check, u);
-    lanes flipped = field_equal(&check, &minus_u);
-    lanes flipped_i = field_equal(&check, &minus_i_u);
-    field_multiply(&a, &root, &curve_numbers[CURVE_SQRT_M1]);
-    root = field_select(lanes_or(flipped, flipped_i), &root, &a);
-    *r = field_absolute(&root);
-    return lanes_or(correct, flipped);
+    field uv3[2], uv7[2], x11[2], power[2], a, b;
+    for (int i = 0; i < 2; i++) {
+        field_square(&a, &v[i], 1);
+        field_multiply(&b, &a, &v[i]);
+        field_multiply(&uv3[i], &u[i], &b);
+        field_square(&a, &b, 1);
+        field_multiply(&a, &a, &v[i]);
+        field_multiply(&uv7[i], &a, &u[i]);
+    }
+    field_power250(power, x11, uv7, 2); /* to the power (p - 5) / 8 = 2^252 - 3: */
+    field_square_pair(power, power, 2);
+    field_products(power, power, uv7, 2);
+    for (int i = 0; i < 2; i++) {
+        field root, check, i_u;
+        field_multiply(&root, &power[i], &uv3[i]);
+        field_square(&a, &root, 1);
+        field_multiply(&check, &a, &v[i]);
+        field_multiply(&i_u, &u[i], &curve_numbers[CURVE_SQRT_M1]);
+        field minus_u = field_negate(&u[i]), minus_i_u = field_negate(&i_u);
+        lanes correct = field_equal(&check, &u[i]);
+        lanes flipped = field_equal(&check, &minus_u);
+        lanes flipped_i = field_equal(&check, &minus_i_u);
+        field_multiply(&a, &root, &curve_numbers[CURVE_SQRT_M1]);
+        root = field_select(lanes_or(flipped, flipped_i), &root, &a);
+        r[i] = field_absolute(&root);
+        square[i] = lanes_or(correct, flipped);
+    }
 }
 
 /* ---- Points ---- */
@@ -267,118 +299,133 @@ static inline void point_cached_negate_if(point_cached *q, lanes mask)
 
 /* ---- Encodings (RFC 9496 section 4.3) ---- */
 
-/* Section 4.3.1. All ones where the 32 bytes in w are a canonical encoding; elsewhere *r is some point that
- * nobody may use. The identity, zero, passes. */
-LANES_CALL static lanes point_decode(point *r, const lanes w[4])
+/* Section 4.3.1, of two vectors. good: all ones where the 32 bytes in w are a canonical encoding; elsewhere r
+ * is some point that nobody may use. The identity, zero, passes. */
+static void point_decode(point r[2], lanes good[2], const lanes w[2][4])
 {
-    const field *numbers = curve_numbers;
-    lanes canonical[4], same, invalid;
-    field s = field_from_words(w), ss, u1, u2, u1s, u2s, v, a, root, den_x, den_y;
-    field_to_words(canonical, &s);
-    same = lanes_equal(canonical[0], w[0]);
-    for (int i = 1; i < 4; i++)
-        same = lanes_and(same, lanes_equal(canonical[i], w[i]));
-    invalid = lanes_or(lanes_not(same), words_negative(w));
-
-    field_square(&ss, &s, 1);
-    u1 = field_subtract(&numbers[CURVE_ONE], &ss);
-    u2 = field_add(&numbers[CURVE_ONE], &ss);
-    u1 = field_tighten(&u1);
-    u2 = field_tighten(&u2);
-    field_square(&u1s, &u1, 1);
-    field_square(&u2s, &u2, 1);
-    field_multiply(&a, &numbers[CURVE_D], &u1s);
-    v = field_add(&a, &u2s);
-    v = field_tighten(&v);
-    v = field_negate(&v); /* -(d u1^2) - u2^2 */
-    field_multiply(&a, &v, &u2s);
-    invalid = lanes_or(invalid, lanes_not(field_sqrt_ratio(&root, &numbers[CURVE_ONE], &a)));
-    field_multiply(&den_x, &root, &u2);
-    field_multiply(&a, &root, &den_x);
-    field_multiply(&den_y, &a, &v);
-    field_multiply(&a, &s, &den_x);
-    a = field_add(&a, &a);
-    a = field_tighten(&a);
-    r->x = field_absolute(&a);
-    field_multiply(&r->y, &u1, &den_y);
-    r->z = numbers[CURVE_ONE];
-    field_multiply(&r->t, &r->x, &r->y);
-    invalid = lanes_or(invalid, field_negative(&r->t));
-    return lanes_not(lanes_or(invalid, field_zero(&r->y)));
+    const field *numbers = curve_numbers, *one = &numbers[CURVE_ONE], ones[2] = {*one, *one};
+    field s[2], u1[2], u2[2], v[2], vu2s[2], root[2], a, b;
+    lanes square[2];
+    for (int i = 0; i < 2; i++) {
+        lanes canonical[4];
+        s[i] = field_from_words(w[i]);
+        field_to_words(canonical, &s[i]);
+        good[i] = lanes_not(words_negative(w[i]));
+        for (int j = 0; j < 4; j++)
+            good[i] = lanes_and(good[i], lanes_equal(canonical[j], w[i][j]));
+        field_square(&a, &s[i], 1);
+        b = field_subtract(one, &a);
+        u1[i] = field_tighten(&b);
+        b = field_add(one, &a);
+        u2[i] = field_tighten(&b);
+        field_square(&a, &u1[i], 1);
+        field_multiply(&a, &numbers[CURVE_D], &a);
+        field_square(&b, &u2[i], 1);
+        a = field_add(&a, &b);
+        a = field_tighten(&a);
+        v[i] = field_negate(&a); /* -(d u1^2) - u2^2 */
+        field_multiply(&vu2s[i], &v[i], &b);
+    }
+    field_sqrt_ratio(square, root, ones, vu2s);
+    for (int i = 0; i < 2; i++) {
+        field den_x, den_y;
+        field_multiply(&den_x, &root[i], &u2[i]);
+        field_multiply(&a, &root[i], &den_x);
+        field_multiply(&den_y, &a, &v[i]);
+        field_multiply(&a, &s[i], &den_x);
+        a = field_add(&a, &a);
+        a = field_tighten(&a);
+        r[i].x = field_absolute(&a);
+        field_multiply(&r[i].y, &u1[i], &den_y);
+        r[i].z = *one;
+        field_multiply(&r[i].t, &r[i].x, &r[i].y);
+        lanes refused = lanes_or(field_negative(&r[i].t), field_zero(&r[i].y));
+        good[i] = lanes_and(lanes_and(good[i], square[i]), lanes_not(refused));
+    }
 }
 
-/* Section 4.3.2. */
-LANES_CALL static void point_encode(lanes w[4], const point *p)
+/* Section 4.3.2, of two vectors. */
+static void point_encode(lanes w[2][4], const point p[2])
 {
-    const field *numbers = curve_numbers;
-    field a = field_add(&p->z, &p->y), b = field_subtract(&p->z, &p->y), u1, u2, root, den1, den2, z_inverse,
-          ix, iy, enchanted;
-    a = field_tighten(&a);
-    field_multiply(&u1, &a, &b);
-    field_multiply(&u2, &p->x, &p->y);
-    field_square(&a, &u2, 1);
-    field_multiply(&a, &a, &u1);
-    (void)field_sqrt_ratio(&root, &numbers[CURVE_ONE], &a);
-    field_multiply(&den1, &root, &u1);
-    field_multiply(&den2, &root, &u2);
-    field_multiply(&a, &den1, &den2);
-    field_multiply(&z_inverse, &a, &p->t);
-    field_multiply(&ix, &p->x, &numbers[CURVE_SQRT_M1]);
-    field_multiply(&iy, &p->y, &numbers[CURVE_SQRT_M1]);
-    field_multiply(&enchanted, &den1, &numbers[CURVE_INVSQRT_A_MINUS_D]);
-    field_multiply(&a, &p->t, &z_inverse);
-    lanes rotate = field_negative(&a);
-    field x = field_select(rotate, &p->x, &iy), y = field_select(rotate, &p->y, &ix);
-    field den = field_select(rotate, &den2, &enchanted);
-    field_multiply(&a, &x, &z_inverse);
-    y = field_negate_if(field_negative(&a), &y);
-    a = field_subtract(&p->z, &y);
-    field_multiply(&a, &den, &a);
-    a = field_absolute(&a);
-    field_to_words(w, &a);
+    const field *numbers = curve_numbers, *one = &numbers[CURVE_ONE], ones[2] = {*one, *one};
+    field u1[2], u2[2], u1u2s[2], root[2], a, b;
+    lanes square[2];
+    for (int i = 0; i < 2; i++) {
+        a = field_add(&p[i].z, &p[i].y);
+        a = field_tighten(&a);
+        b = field_subtract(&p[i].z, &p[i].y);
+        field_multiply(&u1[i], &a, &b);
+        field_multiply(&u2[i], &p[i].x, &p[i].y);
+        field_square(&a, &u2[i], 1);
+        field_multiply(&u1u2s[i], &a, &u1[i]);
+    }
+    field_sqrt_ratio(square, root, ones, u1u2s);
+    for (int i = 0; i < 2; i++) {
+        field den1, den2, z_inverse, ix, iy, enchanted;
+        field_multiply(&den1, &root[i], &u1[i]);
+        field_multiply(&den2, &root[i], &u2[i]);
+        field_multiply(&a, &den1, &den2);
+        field_multiply(&z_inverse, &a, &p[i].t);
+        field_multiply(&ix, &p[i].x, &numbers[CURVE_SQRT_M1]);
+        field_multiply(&iy, &p[i].y, &numbers[CURVE_SQRT_M1]);
+        field_multiply(&enchanted, &den1, &numbers[CURVE_INVSQRT_A_MINUS_D]);
+        field_multiply(&a, &p[i].t, &z_inverse);
+        lanes rotate = field_negative(&a);
+        field x = field_select(rotate, &p[i].x, &iy), y = field_select(rotate, &p[i].y, &ix);
+        field den = field_select(rotate, &den2, &enchanted);
+        field_multiply(&a, &x, &z_inverse);
+        y = field_negate_if(field_negative(&a), &y);
+        a = field_subtract(&p[i].z, &y);
+        field_multiply(&a, &den, &a);
+        a = field_absolute(&a);
+        field_to_words(w[i], &a);
+    }
 }
 
-/* MAP of section 4.3.4 on 255 bits of w. */
-LANES_CALL static void point_map(point *p, const lanes w[4])
+/* MAP of section 4.3.4 on 255 bits of each w. */
+static void point_map(point p[2], const lanes w[2][4])
 {
-    const field *numbers = curve_numbers, *one = &numbers[CURVE_ONE];
-    field t = field_from_words(w), r, u, v, a, b, s, c, n;
-    field_square(&a, &t, 1);
-    field_multiply(&r, &a, &numbers[CURVE_SQRT_M1]);
-    a = field_add(&r, one);
-    field_multiply(&u, &a, &numbers[CURVE_ONE_MINUS_D_SQ]);
-    field_multiply(&a, &r, &numbers[CURVE_D]);
-    a = field_add(&a, one);
-    a = field_tighten(&a);
-    a = field_negate(&a);
-    b = field_add(&r, &numbers[CURVE_D]);
-    field_multiply(&v, &a, &b); /* (-1 - r d) (r + d) */
-    lanes square = field_sqrt_ratio(&s, &u, &v);
-    field_multiply(&a, &s, &t);
-    a = field_absolute(&a);
-    a = field_negate(&a);
-    s = field_select(square, &a, &s);
-    a = field_negate(one);
-    c = field_select(square, &r, &a);
-    a = field_subtract(&r, one);
-    field_multiply(&n, &c, &a);
-    field_multiply(&n, &n, &numbers[CURVE_D_MINUS_ONE_SQ]);
-    n = field_subtract(&n, &v);
-    n = field_tighten(&n);
-
-    field w0, w1, w2, w3;
-    a = field_add(&s, &s);
-    field_multiply(&w0, &a, &v);
-    field_multiply(&w1, &n, &numbers[CURVE_SQRT_AD_MINUS_ONE]);
-    field_square(&a, &s, 1);
-    w2 = field_subtract(one, &a);
-    w3 = field_add(one, &a);
-    w2 = field_tighten(&w2);
-    w3 = field_tighten(&w3);
-    field_multiply(&p->x, &w0, &w3);
-    field_multiply(&p->y, &w2, &w1);
-    field_multiply(&p->z, &w1, &w3);
-    field_multiply(&p->t, &w0, &w2);
+    const field *numbers = curve_numbers, *one = &numbers[CURVE_ONE], minus_one = field_negate(one);
+    field t[2], r[2], u[2], v[2], s[2], a, b, n;
+    lanes square[2];
+    for (int i = 0; i < 2; i++) {
+        t[i] = field_from_words(w[i]);
+        field_square(&a, &t[i], 1);
+        field_multiply(&r[i], &a, &numbers[CURVE_SQRT_M1]);
+        a = field_add(&r[i], one);
+        field_multiply(&u[i], &a, &numbers[CURVE_ONE_MINUS_D_SQ]);
+        field_multiply(&a, &r[i], &numbers[CURVE_D]);
+        a = field_add(&a, one);
+        a = field_tighten(&a);
+        a = field_negate(&a);
+        b = field_add(&r[i], &numbers[CURVE_D]);
+        field_multiply(&v[i], &a, &b); /* (-1 - r d) (r + d) */
+    }
+    field_sqrt_ratio(square, s, u, v);
+    for (int i = 0; i < 2; i++) {
+        field w0, w1, w2, w3;
+        field_multiply(&a, &s[i], &t[i]);
+        a = field_absolute(&a);
+        a = field_negate(&a);
+        s[i] = field_select(square[i], &a, &s[i]);
+        b = field_select(square[i], &r[i], &minus_one);
+        a = field_subtract(&r[i], one);
+        field_multiply(&n, &b, &a);
+        field_multiply(&n, &n, &numbers[CURVE_D_MINUS_ONE_SQ]);
+        n = field_subtract(&n, &v[i]);
+        a = field_add(&s[i], &s[i]);
+        field_multiply(&w0, &a, &v[i]);
+        field_multiply(&w1, &n, &numbers[CURVE_SQRT_AD_MINUS_ONE]);
+        field_square(&a, &s[i], 1);
+        w2 = field_subtract(one, &a);
+        w2 = field_tighten(&w2);
+        w3 = field_add(one, &a);
+        w3 = field_tighten(&w3);
+        field_multiply(&p[i].x, &w0, &w3);
+        field_multiply(&p[i].y, &w2, &w1);
+        field_multiply(&p[i].z, &w1, &w3);
+        field_multiply(&p[i].t, &w0, &w2);
+    }
 }
 
 /*

@@ -55,7 +55,8 @@ static const uint64_t field_mask = FIELD_MASK;
 static const uint64_t field_unit = 0x4330000000000000; /* the bits of 2^52 */
 static const uint64_t field_nineteen = 19;
 static const double field_split = FIELD_SPLIT, field_both = FIELD_SPLIT + FIELD_UNIT;
-static const double field_limb_bias = 0x1p52 + 0x1p50 + 0x1p11, field_lowest_bias = 0x1p52 + 0x1p50 + 19 * 0x1p11;
+static const double field_limb_bias = 0x1p52 + 0x1p50 + 0x1p11,
+                    field_lowest_bias = 0x1p52 + 0x1p50 + 19 * 0x1p11;
 
 /* r + 19 x */
 static inline lanes field_fold(lanes r, lanes x)
@@ -70,87 +71,87 @@ static inline lanes field_fold(lanes r, lanes x)
  */
 static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *b)
 {
-field_wide w;
-const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
-lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9;
-lanes_product_set(a->l[0], &b->l[4], split, both, &r4, &r5);
-lanes_product(a->l[1], &b->l[3], split, both, &r4, &r5);
-lanes_product(a->l[2], &b->l[2], split, both, &r4, &r5);
-lanes_product(a->l[3], &b->l[1], split, both, &r4, &r5);
-lanes_product(a->l[4], &b->l[0], split, both, &r4, &r5);
-lanes_product_high(a->l[1], &b->l[4], split, both, &r5, &r6);
-lanes_product(a->l[2], &b->l[3], split, both, &r5, &r6);
-lanes_product(a->l[3], &b->l[2], split, both, &r5, &r6);
-lanes_product(a->l[4], &b->l[1], split, both, &r5, &r6);
-lanes_product_set(a->l[0], &b->l[0], split, both, &r0, &r1);
-w.l[0] = field_fold(r0, r5);
-lanes_product_high(a->l[2], &b->l[4], split, both, &r6, &r7);
-lanes_product(a->l[3], &b->l[3], split, both, &r6, &r7);
-lanes_product(a->l[4], &b->l[2], split, both, &r6, &r7);
-lanes_product_high(a->l[0], &b->l[1], split, both, &r1, &r2);
-lanes_product(a->l[1], &b->l[0], split, both, &r1, &r2);
-w.l[1] = field_fold(r1, r6);
-lanes_product_high(a->l[3], &b->l[4], split, both, &r7, &r8);
-lanes_product(a->l[4], &b->l[3], split, both, &r7, &r8);
-lanes_product_high(a->l[0], &b->l[2], split, both, &r2, &r3);
-lanes_product(a->l[1], &b->l[1], split, both, &r2, &r3);
-lanes_product(a->l[2], &b->l[0], split, both, &r2, &r3);
-w.l[2] = field_fold(r2, r7);
-lanes_product_high(a->l[4], &b->l[4], split, both, &r8, &r9);
-lanes_product(a->l[0], &b->l[3], split, both, &r3, &r4);
-lanes_product(a->l[1], &b->l[2], split, both, &r3, &r4);
-lanes_product(a->l[2], &b->l[1], split, both, &r3, &r4);
-lanes_product(a->l[3], &b->l[0], split, both, &r3, &r4);
-w.l[3] = field_fold(r3, r8);
-w.l[4] = field_fold(r4, r9);
-return w;
+    field_wide w;
+    const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
+    lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9;
+    lanes_product_set(a->l[0], &b->l[4], split, both, &r4, &r5);
+    lanes_product(a->l[1], &b->l[3], split, both, &r4, &r5);
+    lanes_product(a->l[2], &b->l[2], split, both, &r4, &r5);
+    lanes_product(a->l[3], &b->l[1], split, both, &r4, &r5);
+    lanes_product(a->l[4], &b->l[0], split, both, &r4, &r5);
+    lanes_product_high(a->l[1], &b->l[4], split, both, &r5, &r6);
+    lanes_product(a->l[2], &b->l[3], split, both, &r5, &r6);
+    lanes_product(a->l[3], &b->l[2], split, both, &r5, &r6);
+    lanes_product(a->l[4], &b->l[1], split, both, &r5, &r6);
+    lanes_product_set(a->l[0], &b->l[0], split, both, &r0, &r1);
+    w.l[0] = field_fold(r0, r5);
+    lanes_product_high(a->l[2], &b->l[4], split, both, &r6, &r7);
+    lanes_product(a->l[3], &b->l[3], split, both, &r6, &r7);
+    lanes_product(a->l[4], &b->l[2], split, both, &r6, &r7);
+    lanes_product_high(a->l[0], &b->l[1], split, both, &r1, &r2);
+    lanes_product(a->l[1], &b->l[0], split, both, &r1, &r2);
+    w.l[1] = field_fold(r1, r6);
+    lanes_product_high(a->l[3], &b->l[4], split, both, &r7, &r8);
+    lanes_product(a->l[4], &b->l[3], split, both, &r7, &r8);
+    lanes_product_high(a->l[0], &b->l[2], split, both, &r2, &r3);
+    lanes_product(a->l[1], &b->l[1], split, both, &r2, &r3);
+    lanes_product(a->l[2], &b->l[0], split, both, &r2, &r3);
+    w.l[2] = field_fold(r2, r7);
+    lanes_product_high(a->l[4], &b->l[4], split, both, &r8, &r9);
+    lanes_product(a->l[0], &b->l[3], split, both, &r3, &r4);
+    lanes_product(a->l[1], &b->l[2], split, both, &r3, &r4);
+    lanes_product(a->l[2], &b->l[1], split, both, &r3, &r4);
+    lanes_product(a->l[3], &b->l[0], split, both, &r3, &r4);
+    w.l[3] = field_fold(r3, r8);
+    w.l[4] = field_fold(r4, r9);
+    return w;
 }
 
 /* a tight. Products of different limbs are added up apart and doubled. */
 static LANES_INLINE field_wide field_square_wide(const field *a)
 {
-field_wide w;
-const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
-lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, o1, o2, o3, o4, o5, o6, o7, o8;
-lanes_product_set(a->l[0], &a->l[4], split, both, &o4, &o5);
-lanes_product(a->l[1], &a->l[3], split, both, &o4, &o5);
-lanes_product_set(a->l[2], &a->l[2], split, both, &r4, &r5);
-lanes_product_high(a->l[1], &a->l[4], split, both, &o5, &o6);
-lanes_product(a->l[2], &a->l[3], split, both, &o5, &o6);
-r5 = lanes_add(r5, lanes_add(o5, o5));
-lanes_product_set(a->l[0], &a->l[0], split, both, &r0, &r1);
-w.l[0] = field_fold(r0, r5);
-lanes_product_high(a->l[2], &a->l[4], split, both, &o6, &o7);
-lanes_product_set(a->l[3], &a->l[3], split, both, &r6, &r7);
-r6 = lanes_add(r6, lanes_add(o6, o6));
-lanes_product_set(a->l[0], &a->l[1], split, both, &o1, &o2);
-r1 = lanes_add(r1, lanes_add(o1, o1));
-w.l[1] = field_fold(r1, r6);
-lanes_product_high(a->l[3], &a->l[4], split, both, &o7, &o8);
-r7 = lanes_add(r7, lanes_add(o7, o7));
-lanes_product_high(a->l[0], &a->l[2], split, both, &o2, &o3);
-lanes_product_set(a->l[1], &a->l[1], split, both, &r2, &r3);
-r2 = lanes_add(r2, lanes_add(o2, o2));
-w.l[2] = field_fold(r2, r7);
-lanes_product_set(a->l[4], &a->l[4], split, both, &r8, &r9);
-r8 = lanes_add(r8, lanes_add(o8, o8));
-lanes_product(a->l[0], &a->l[3], split, both, &o3, &o4);
-lanes_product(a->l[1], &a->l[2], split, both, &o3, &o4);
-r3 = lanes_add(r3, lanes_add(o3, o3));
-w.l[3] = field_fold(r3, r8);
-r4 = lanes_add(r4, lanes_add(o4, o4));
-w.l[4] = field_fold(r4, r9);
-return w;
+    field_wide w;
+    const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
+    lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, o1, o2, o3, o4, o5, o6, o7, o8;
+    lanes_product_set(a->l[0], &a->l[4], split, both, &o4, &o5);
+    lanes_product(a->l[1], &a->l[3], split, both, &o4, &o5);
+    lanes_product_set(a->l[2], &a->l[2], split, both, &r4, &r5);
+    lanes_product_high(a->l[1], &a->l[4], split, both, &o5, &o6);
+    lanes_product(a->l[2], &a->l[3], split, both, &o5, &o6);
+    r5 = lanes_add(r5, lanes_add(o5, o5));
+    lanes_product_set(a->l[0], &a->l[0], split, both, &r0, &r1);
+    w.l[0] = field_fold(r0, r5);
+    lanes_product_high(a->l[2], &a->l[4], split, both, &o6, &o7);
+    lanes_product_set(a->l[3], &a->l[3], split, both, &r6, &r7);
+    r6 = lanes_add(r6, lanes_add(o6, o6));
+    lanes_product_set(a->l[0], &a->l[1], split, both, &o1, &o2);
+    r1 = lanes_add(r1, lanes_add(o1, o1));
+    w.l[1] = field_fold(r1, r6);
+    lanes_product_high(a->l[3], &a->l[4], split, both, &o7, &o8);
+    r7 = lanes_add(r7, lanes_add(o7, o7));
+    lanes_product_high(a->l[0], &a->l[2], split, both, &o2, &o3);
+    lanes_product_set(a->l[1], &a->l[1], split, both, &r2, &r3);
+    r2 = lanes_add(r2, lanes_add(o2, o2));
+    w.l[2] = field_fold(r2, r7);
+    lanes_product_set(a->l[4], &a->l[4], split, both, &r8, &r9);
+    r8 = lanes_add(r8, lanes_add(o8, o8));
+    lanes_product(a->l[0], &a->l[3], split, both, &o3, &o4);
+    lanes_product(a->l[1], &a->l[2], split, both, &o3, &o4);
+    r3 = lanes_add(r3, lanes_add(o3, o3));
+    w.l[3] = field_fold(r3, r8);
+    r4 = lanes_add(r4, lanes_add(o4, o4));
+    w.l[4] = field_fold(r4, r9);
+    return w;
 }
 
-static inline field_wide field_wide_add(const field_wide *a, const field_wide *b)
+static LANES_INLINE field_wide field_wide_add(const field_wide *a, const field_wide *b)
 {
     return (field_wide){{lanes_add(a->l[0], b->l[0]), lanes_add(a->l[1], b->l[1]),
                          lanes_add(a->l[2], b->l[2]), lanes_add(a->l[3], b->l[3]),
                          lanes_add(a->l[4], b->l[4])}};
 }
 
-static inline field_wide field_wide_subtract(const field_wide *a, const field_wide *b)
+static LANES_INLINE field_wide field_wide_subtract(const field_wide *a, const field_wide *b)
 {
     return (field_wide){{lanes_sub(a->l[0], b->l[0]), lanes_sub(a->l[1], b->l[1]),
                          lanes_sub(a->l[2], b->l[2]), lanes_sub(a->l[3], b->l[3]),
@@ -168,91 +169,96 @@ static LANES_INLINE field field_reduce(const field_wide *w, int products)
     const uint64_t *bias = field_biases[products];
     const lanes mask = lanes_everywhere(&field_mask), unit = lanes_everywhere(&field_unit);
     const reals other = reals_everywhere(&field_limb_bias), lowest = reals_everywhere(&field_lowest_bias);
-    lanes x0 = lanes_add(w->l[0], lanes_everywhere(&bias[0])), x1 = lanes_add(w->l[1], lanes_everywhere(&bias[1])),
-          x2 = lanes_add(w->l[2], lanes_everywhere(&bias[2])), x3 = lanes_add(w->l[3], lanes_everywhere(&bias[3])),
+    lanes x0 = lanes_add(w->l[0], lanes_everywhere(&bias[0])),
+          x1 = lanes_add(w->l[1], lanes_everywhere(&bias[1])),
+          x2 = lanes_add(w->l[2], lanes_everywhere(&bias[2])),
+          x3 = lanes_add(w->l[3], lanes_everywhere(&bias[3])),
           x4 = lanes_add(w->l[4], lanes_everywhere(&bias[4]));
     lanes c4 = lanes_multiply32(lanes_right(x4, 51), lanes_everywhere(&field_nineteen));
     field r;
     r.l[0] = reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x0, mask), unit), c4)), lowest);
-    r.l[1] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x1, mask), unit), lanes_right(x0, 51))), other);
-    r.l[2] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x2, mask), unit), lanes_right(x1, 51))), other);
-    r.l[3] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x3, mask), unit), lanes_right(x2, 51))), other);
-    r.l[4] = reals_sub(
-        lanes_as_reals(lanes_add(lanes_or(lanes_and(x4, mask), unit), lanes_right(x3, 51))), other);
+    r.l[1] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x1, mask), unit), lanes_right(x0, 51))), other);
+    r.l[2] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x2, mask), unit), lanes_right(x1, 51))), other);
+    r.l[3] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x3, mask), unit), lanes_right(x2, 51))), other);
+    r.l[4] =
+        reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x4, mask), unit), lanes_right(x3, 51))), other);
     return r;
 }
 
 /* Loose. */
-static inline field field_add(const field *a, const field *b)
+static LANES_INLINE field field_add(const field *a, const field *b)
 {
     return (field){{reals_add(a->l[0], b->l[0]), reals_add(a->l[1], b->l[1]), reals_add(a->l[2], b->l[2]),
                     reals_add(a->l[3], b->l[3]), reals_add(a->l[4], b->l[4])}};
 }
 
 /* Loose. */
-static inline field field_subtract(const field *a, const field *b)
+static LANES_INLINE field field_subtract(const field *a, const field *b)
 {
     return (field){{reals_sub(a->l[0], b->l[0]), reals_sub(a->l[1], b->l[1]), reals_sub(a->l[2], b->l[2]),
                     reals_sub(a->l[3], b->l[3]), reals_sub(a->l[4], b->l[4])}};
 }
 
 /* As tight as a is. */
-static inline field field_negate(const field *a)
+static LANES_INLINE field field_negate(const field *a)
 {
     const reals zero = reals_set(0);
     return (field){{reals_sub(zero, a->l[0]), reals_sub(zero, a->l[1]), reals_sub(zero, a->l[2]),
                     reals_sub(zero, a->l[3]), reals_sub(zero, a->l[4])}};
 }
 
-static inline lanes field_limb(const field *a, int i)
+static LANES_INLINE lanes field_limb(const field *a, int i)
 {
     return reals_as_lanes(a->l[i]);
 }
 
-static inline void field_set_limb(field *r, int i, lanes x)
+static LANES_INLINE field field_of_limbs(lanes x0, lanes x1, lanes x2, lanes x3, lanes x4)
 {
-    r->l[i] = lanes_as_reals(x);
+    return (field){
+        {lanes_as_reals(x0), lanes_as_reals(x1), lanes_as_reals(x2), lanes_as_reals(x3), lanes_as_reals(x4)}};
 }
 
 /* b where mask is all ones, else a. */
-static inline field field_select(lanes mask, const field *a, const field *b)
+static LANES_INLINE field field_select(lanes mask, const field *a, const field *b)
 {
-    field r;
-    for (int i = 0; i < 5; i++)
-        r.l[i] = lanes_as_reals(lanes_select(mask, reals_as_lanes(a->l[i]), reals_as_lanes(b->l[i])));
-    return r;
+    return field_of_limbs(lanes_select(mask, field_limb(a, 0), field_limb(b, 0)),
+                          lanes_select(mask, field_limb(a, 1), field_limb(b, 1)),
+                          lanes_select(mask, field_limb(a, 2), field_limb(b, 2)),
+                          lanes_select(mask, field_limb(a, 3), field_limb(b, 3)),
+                          lanes_select(mask, field_limb(a, 4), field_limb(b, 4)));
 }
 
 /*
- * Limbs as integers, of a tight or loose element. A loose limb may be as large as 2^51, where adding 3 * 2^51
- * leaves the numbers that doubles hold as integers: the multiple of 2^51 next to it goes first, by C as in a
- * product.
+ * A limb of a tight or loose element as an integer. A loose one may be as large as 2^51 or a little more,
+ * where the sum with 3 * 2^51 leaves the doubles whose bits are integers: the multiple of 2^51 next to it is
+ * split off first, by C as in a product.
  */
-static inline field_wide field_integers(const field *a)
+static LANES_INLINE lanes field_integer(reals x)
 {
-    const reals unit = reals_set(FIELD_UNIT), split = reals_set(FIELD_SPLIT);
-    const lanes bits = lanes_set(FIELD_UNIT_BITS), split_bits = lanes_set(FIELD_SPLIT_BITS);
-    field_wide w;
-    for (int i = 0; i < 5; i++) {
-        reals h = reals_add(a->l[i], split), l = reals_sub(a->l[i], reals_sub(h, split));
-        lanes multiple = lanes_left(lanes_sub(reals_as_lanes(h), split_bits), 51);
-        w.l[i] = lanes_add(lanes_sub(reals_as_lanes(reals_add(l, unit)), bits), multiple);
-    }
-    return w;
+    reals h = reals_add(x, reals_set(FIELD_SPLIT)), l = reals_sub(x, reals_sub(h, reals_set(FIELD_SPLIT)));
+    lanes high = lanes_left(lanes_sub(reals_as_lanes(h), lanes_set(FIELD_SPLIT_BITS)), 51);
+    lanes low = lanes_sub(reals_as_lanes(reals_add(l, reals_set(FIELD_UNIT))), lanes_set(FIELD_UNIT_BITS));
+    return lanes_add(high, low);
+}
+
+static LANES_INLINE field_wide field_integers(const field *a)
+{
+    return (field_wide){{field_integer(a->l[0]), field_integer(a->l[1]), field_integer(a->l[2]),
+                         field_integer(a->l[3]), field_integer(a->l[4])}};
 }
 
 /* A loose element made tight. */
-static inline field field_tighten(const field *a)
+static LANES_INLINE field field_tighten(const field *a)
 {
     field_wide w = field_integers(a);
     return field_reduce(&w, 0);
 }
 
 /* The number of 255 bits in four words of 64 bits, lowest first; bit 255 is ignored. */
-static inline field field_from_words(const lanes w[4])
+static LANES_INLINE field field_from_words(const lanes w[4])
 {
     const lanes mask = lanes_set(FIELD_MASK);
     field_wide x = {{lanes_and(w[0], mask),

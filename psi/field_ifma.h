@@ -86,7 +86,7 @@ static LANES_INLINE field_wide field_square_wide(const field *a)
 /* The limbs of 2^m p. */
 #define FIELD_MULTIPLE(i, m) (((i) == 0 ? FIELD_MASK - 18 : (i) == 4 ? FIELD_TOP : FIELD_MASK) << (m))
 
-static inline field_wide field_wide_add(const field_wide *a, const field_wide *b)
+static LANES_INLINE field_wide field_wide_add(const field_wide *a, const field_wide *b)
 {
     field_wide w;
     for (int i = 0; i < 5; i++)
@@ -95,7 +95,7 @@ static inline field_wide field_wide_add(const field_wide *a, const field_wide *b
 }
 
 /* b is one product, below 2^56 - 2^9 a limb. 2^9 p is added: limbs grow by at most 2^61. */
-static inline field_wide field_wide_subtract(const field_wide *a, const field_wide *b)
+static LANES_INLINE field_wide field_wide_subtract(const field_wide *a, const field_wide *b)
 {
     field_wide w;
     for (int i = 0; i < 5; i++)
@@ -119,7 +119,7 @@ static LANES_INLINE field field_reduce(const field_wide *w, int products)
     return (field){{lanes_and(x0, mask), lanes_and(x1, mask), lanes_and(x2, mask), lanes_and(x3, mask), x4}};
 }
 
-static inline field field_add(const field *a, const field *b)
+static LANES_INLINE field field_add(const field *a, const field *b)
 {
     field_wide w;
     for (int i = 0; i < 5; i++)
@@ -128,7 +128,7 @@ static inline field field_add(const field *a, const field *b)
 }
 
 /* 4 p is added: each of its limbs is above a tight one's. */
-static inline field field_subtract(const field *a, const field *b)
+static LANES_INLINE field field_subtract(const field *a, const field *b)
 {
     field_wide w;
     for (int i = 0; i < 5; i++)
@@ -136,38 +136,39 @@ static inline field field_subtract(const field *a, const field *b)
     return field_reduce(&w, 0);
 }
 
-static inline field field_negate(const field *a)
+static LANES_INLINE field field_negate(const field *a)
 {
     const field zero = {{lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0), lanes_set(0)}};
     return field_subtract(&zero, a);
 }
 
-static inline lanes field_limb(const field *a, int i)
+static LANES_INLINE lanes field_limb(const field *a, int i)
 {
     return a->l[i];
 }
 
-static inline void field_set_limb(field *r, int i, lanes x)
+static LANES_INLINE field field_of_limbs(lanes x0, lanes x1, lanes x2, lanes x3, lanes x4)
 {
-    r->l[i] = x;
+    return (field){{x0, x1, x2, x3, x4}};
 }
 
 /* b where mask is all ones, else a. */
-static inline field field_select(lanes mask, const field *a, const field *b)
+static LANES_INLINE field field_select(lanes mask, const field *a, const field *b)
 {
-    field r;
-    for (int i = 0; i < 5; i++)
-        r.l[i] = lanes_select(mask, a->l[i], b->l[i]);
-    return r;
+    return field_of_limbs(lanes_select(mask, field_limb(a, 0), field_limb(b, 0)),
+                          lanes_select(mask, field_limb(a, 1), field_limb(b, 1)),
+                          lanes_select(mask, field_limb(a, 2), field_limb(b, 2)),
+                          lanes_select(mask, field_limb(a, 3), field_limb(b, 3)),
+                          lanes_select(mask, field_limb(a, 4), field_limb(b, 4)));
 }
 
-static inline field field_tighten(const field *a)
+static LANES_INLINE field field_tighten(const field *a)
 {
     return *a;
 }
 
 /* The number of 255 bits in four words of 64 bits, lowest first; bit 255 is ignored. */
-static inline field field_from_words(const lanes w[4])
+static LANES_INLINE field field_from_words(const lanes w[4])
 {
     const lanes mask = lanes_set(FIELD_MASK);
     return (field){{lanes_and(w[0], mask),

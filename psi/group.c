@@ -14,19 +14,24 @@
 
 /* ---- Choice of backend ---- */
 
-#define BACKENDS_MAX 3
-
-/* Portable first, fastest last. */
-static const psi_group_backend *backends[BACKENDS_MAX] = {&psi_group_portable};
-static size_t backend_count = 1;
-static const psi_group_backend *chosen = &psi_group_portable;
-static pthread_once_t chosen_once = PTHREAD_ONCE_INIT;
-
+/* Vector backends, fastest first, are prepared when somebody first asks for them. */
+static struct vector_backend {
+    const psi_group_backend *g;
+    unsigned needs; /* of enum psi_cpu */
+    int state;      /* 0 not tried, 1 usable, -1 not */
+} vectors[] = {
 #if defined(__x86_64__)
-/* One vector and a ragged one against the portable backend, every function that takes secrets. */
+    {&psi_group_ifma, PSI_CPU_AVX512 | PSI_CPU_IFMA, 0},
+    {&psi_group_avx2, PSI_CPU_AVX2 | PSI_CPU_FMA, 0},
+#endif
+    {NULL, 0, -1},
+};
+#define VECTORS (sizeof vectors / sizeof *vectors - 1)
+
+/* A vector and one item more against the portable backend, every function that takes secrets. */
 static int agrees(const psi_group_backend *g)
 {
-    enum { N = 11 };
+    enum { N = 9 };
     const psi_group_backend *ref = &psi_group_portable;
     uint8_t uniform[N][64];
     psi_scalar k[N];
@@ -39,35 +44,38 @@ static int agrees(const psi_group_backend *g)
     }
     const uint8_t(*u)[64] = (const uint8_t(*)[64])uniform;
     bad |= ref->from_uniform(p, u, N) || g->from_uniform(b, u, N) || memcmp(p, b, sizeof p) != 0;
-    bad |=
-        ref->mul_common(a, p, N, k, NULL) || g->mul_common(b, p, N, k, NULL) || memcmp(a, b, sizeof a) != 0;
-    bad |= g->map_mul_common(b, u, N, k) || memcmp(a, b, sizeof a) != 0;
-    bad |= ref->mul_each(a, p, k, N, NULL) || g->map_mul_each(b, u, k, N) || memcmp(a, b, sizeof a) != 0;
+    bad |= ref->mul_each(a, p, k, N, NULL) || g->mul_each(b, p, k, N, NULL) || memcmp(a, b, sizeof a) != 0;
+    bad |= g->map_mul_each(b, u, k, N) || memcmp(a, b, sizeof a) != 0;
+    bad |= g->mul_common(b, p + N - 1, 1, &k[N - 1], NULL) || memcmp(&a[N - 1], b, sizeof *b) != 0;
+    bad |= g->map_mul_common(b, u, 1, k) || memcmp(a, b, sizeof *b) != 0;
     bad |= ref->base_mul(a, k, N) || g->base_mul(b, k, N) || memcmp(a, b, sizeof a) != 0;
     return !bad;
 }
 
-/* A backend that computes anything else on this machine is left out: tally version shows what is used. */
-static void offer(const psi_group_backend *g, unsigned needs)
+/* A backend that computes anything else on this machine is not used: tally version shows what is. */
+static int usable(struct vector_backend *v, unsigned cpu)
 {
-    if ((psi_cpu_all() & needs) != needs)
-        return;
-    g->prepare();
-    if (!agrees(g))
-        return;
-    backends[backend_count++] = g;
-    if ((psi_cpu() & needs) == needs)
-        chosen = g;
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    if ((cpu & v->needs) != v->needs)
+        return 0;
+    pthread_mutex_lock(&lock);
+    if (v->state == 0) {
+        v->g->prepare();
+        v->state = agrees(v->g) ? 1 : -1;
+    }
+    pthread_mutex_unlock(&lock);
+    return v->state > 0;
 }
-#endif
+
+static pthread_once_t chosen_once = PTHREAD_ONCE_INIT;
+static const psi_group_backend *chosen = &psi_group_portable;
 
 static void choose(void)
 {
     psi_sodium();
-#if defined(__x86_64__)
-    offer(&psi_group_avx2, PSI_CPU_AVX2 | PSI_CPU_FMA);
-    offer(&psi_group_ifma, PSI_CPU_AVX512 | PSI_CPU_IFMA);
-#endif
+    for (size_t i = 0; i < VECTORS && chosen == &psi_group_portable; i++)
+        if (usable(&vectors[i], psi_cpu()))
+            chosen = vectors[i].g;
 }
 
 const psi_group_backend *psi_group(void)
@@ -76,11 +84,23 @@ const psi_group_backend *psi_group(void)
     return chosen;
 }
 
+static pthread_once_t listed_once = PTHREAD_ONCE_INIT;
+static const psi_group_backend *listed[VECTORS + 1] = {&psi_group_portable};
+static size_t listed_count = 1;
+
+static void list(void)
+{
+    psi_sodium();
+    for (size_t i = VECTORS; i-- > 0;)
+        if (usable(&vectors[i], psi_cpu_all()))
+            listed[listed_count++] = vectors[i].g;
+}
+
 const psi_group_backend *const *psi_group_backends(size_t *count)
 {
-    pthread_once(&chosen_once, choose);
-    *count = backend_count;
-    return backends;
+    pthread_once(&listed_once, list);
+    *count = listed_count;
+    return listed;
 }
 
 /* ---- Hashing to the group ---- */

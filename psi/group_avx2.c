@@ -149,7 +149,8 @@ static inline reals reals_everywhere(const double *x)
     "vsubpd %[h], %[both], %[l]\n\t"                                                                         \
     "vfmadd231pd %[b], %[a], %[l]\n\t"
 
-static inline void lanes_product_set(reals a, const reals *b, reals split, reals both, lanes *low, lanes *high)
+static inline void lanes_product_set(reals a, const reals *b, reals split, reals both, lanes *low,
+                                     lanes *high)
 {
     reals h = split, l;
     __asm__(LANES_SPLIT : [h] "+&x"(h), [l] "=&x"(l) : [a] "x"(a), [b] "m"(*b), [both] "x"(both));
@@ -157,7 +158,8 @@ static inline void lanes_product_set(reals a, const reals *b, reals split, reals
     *high = _mm256_castpd_si256(h);
 }
 
-static inline void lanes_product_low(reals a, const reals *b, reals split, reals both, lanes *low, lanes *high)
+static inline void lanes_product_low(reals a, const reals *b, reals split, reals both, lanes *low,
+                                     lanes *high)
 {
     reals h = split, l;
     __asm__(LANES_SPLIT "vpaddq %[h], %[high], %[high]"

@@ -41,9 +41,10 @@ static void words_store(uint8_t *items, const lanes w[4], size_t n)
             memcpy(items + 32 * i + 8 * j, &t[j][i], 8);
 }
 
+/* Items of the vector that starts at `at`: 0..LANES. */
 static size_t group_left(size_t n, size_t at)
 {
-    return n - at < LANES ? n - at : LANES;
+    return at >= n ? 0 : n - at < LANES ? n - at : LANES;
 }
 
 /* The first item whose mask is not all ones, or n. Whether an encoding is valid, or a product the identity,
@@ -72,19 +73,21 @@ typedef struct group_digits {
     int8_t d[PSI_DIGITS][LANES];
 } group_digits;
 
-/* Of half of each k[i * step], if halved, for the lanes i < n. */
+/* Of k[0] for all lanes (step 0), or of k[i] for the lanes i < n, the others 0; of their halves, if halved.
+ */
 static void digits_set(group_digits *out, const psi_scalar *k, size_t step, size_t n, int halved)
 {
     psi_scalar s;
     int8_t one[PSI_DIGITS];
+    memset(out, 0, sizeof *out);
     for (size_t l = 0; l < LANES; l++) {
         if (l == 0 || (step && l < n)) {
-            s = k[l * step];
+            s = k[l];
             if (halved)
                 psi_scalar_half(&s, &s);
             psi_digits(one, &s);
         }
-        for (size_t i = 0; i < PSI_DIGITS; i++)
+        for (size_t i = 0; (!step || l < n) && i < PSI_DIGITS; i++)
             out->d[i][l] = one[i];
     }
     psi_wipe(&s, sizeof s);
@@ -108,39 +111,62 @@ static void table_make(point_cached table[GROUP_TABLE], const point *p)
 
 /* A digit as masks: its sign, and which of 0, 1, .., 8 its magnitude is. */
 typedef struct digit_masks {
-    lanes sign, hit[GROUP_TABLE + 1];
+    lanes sign, h0, h1, h2, h3, h4, h5, h6, h7, h8;
 } digit_masks;
 
-static inline digit_masks masks_of(const int8_t *digit)
+static LANES_INLINE digit_masks masks_of(const int8_t *digit)
 {
-    digit_masks m;
-    lanes d = lanes_digit(digit), size;
-    m.sign = lanes_sub(lanes_set(0), lanes_right(d, 63));
-    size = lanes_sub(lanes_xor(d, m.sign), m.sign);
-    for (uint64_t i = 0; i <= GROUP_TABLE; i++)
-        m.hit[i] = lanes_equal(size, lanes_set(i));
-    return m;
+    lanes d = lanes_digit(digit), sign = lanes_sub(lanes_set(0), lanes_right(d, 63));
+    lanes size = lanes_sub(lanes_xor(d, sign), sign);
+    return (digit_masks){sign,
+                         lanes_equal(size, lanes_set(0)),
+                         lanes_equal(size, lanes_set(1)),
+                         lanes_equal(size, lanes_set(2)),
+                         lanes_equal(size, lanes_set(3)),
+                         lanes_equal(size, lanes_set(4)),
+                         lanes_equal(size, lanes_set(5)),
+                         lanes_equal(size, lanes_set(6)),
+                         lanes_equal(size, lanes_set(7)),
+                         lanes_equal(size, lanes_set(8))};
 }
 
-/* Limb i of 0, the identity, under its mask. */
-static inline lanes identity_limb(const digit_masks *m, int part, int i)
+static LANES_INLINE lanes masks_mix(const digit_masks *m, lanes x0, lanes x1, lanes x2, lanes x3, lanes x4,
+                                    lanes x5, lanes x6, lanes x7, lanes x8)
 {
-    static const int number[CACHED_PARTS] = {CURVE_ONE, CURVE_ONE, CURVE_ZERO, CURVE_TWO};
-    return lanes_and(m->hit[0], field_limb(&curve_numbers[number[part]], i));
+    lanes low = lanes_or(lanes_or(lanes_and(m->h0, x0), lanes_and(m->h1, x1)),
+                         lanes_or(lanes_and(m->h2, x2), lanes_and(m->h3, x3)));
+    lanes high = lanes_or(lanes_or(lanes_and(m->h4, x4), lanes_and(m->h5, x5)),
+                          lanes_or(lanes_and(m->h6, x6), lanes_and(m->h7, x7)));
+    return lanes_or(lanes_or(low, high), lanes_and(m->h8, x8));
+}
+
+static LANES_INLINE lanes table_limb(const digit_masks *m, const field *zero, const point_cached *t, int part,
+                                     int i)
+{
+    return masks_mix(m, field_limb(zero, i), field_limb(&t[0].part[part], i), field_limb(&t[1].part[part], i),
+                     field_limb(&t[2].part[part], i), field_limb(&t[3].part[part], i),
+                     field_limb(&t[4].part[part], i), field_limb(&t[5].part[part], i),
+                     field_limb(&t[6].part[part], i), field_limb(&t[7].part[part], i));
+}
+
+static LANES_INLINE field table_part(const digit_masks *m, int zero, const point_cached *t, int part)
+{
+    const field *none = &curve_numbers[zero];
+    return field_of_limbs(table_limb(m, none, t, part, 0), table_limb(m, none, t, part, 1),
+                          table_limb(m, none, t, part, 2), table_limb(m, none, t, part, 3),
+                          table_limb(m, none, t, part, 4));
 }
 
 /* r = digit times the point of the table: every entry is read, whatever the digit. */
 LANES_CALL static void table_pick(point_cached *r, const point_cached table[GROUP_TABLE], const int8_t *digit)
 {
     const digit_masks m = masks_of(digit);
-    for (int part = 0; part < CACHED_PARTS; part++)
-        for (int i = 0; i < 5; i++) {
-            lanes x = identity_limb(&m, part, i);
-            for (int j = 0; j < GROUP_TABLE; j++)
-                x = lanes_or(x, lanes_and(m.hit[j + 1], field_limb(&table[j].part[part], i)));
-            field_set_limb(&r->part[part], i, x);
-        }
-    point_cached_negate_if(r, m.sign);
+    const field plus = table_part(&m, CURVE_ONE, table, PLUS),
+                minus = table_part(&m, CURVE_ONE, table, MINUS), t2d = table_part(&m, CURVE_ZERO, table, T2D);
+    r->part[PLUS] = field_select(m.sign, &plus, &minus);
+    r->part[MINUS] = field_select(m.sign, &minus, &plus);
+    r->part[T2D] = field_negate_if(m.sign, &t2d);
+    r->part[Z2] = table_part(&m, CURVE_TWO, table, Z2);
 }
 
 /* acc = 16 acc + the sum over tables of digit * point, from the highest digit down. T of the result is set.
@@ -185,21 +211,54 @@ static void batch_encode(group_work *w, psi_point *out, size_t n)
     }
 }
 
-static void point_map_pair(point *r, const uint8_t *uniform, size_t n)
+/* Two vectors of items in[0..n): points, and all ones where an item is a valid encoding and not the identity.
+ */
+static void points_decode(point p[2], lanes good[2], const psi_point *in, size_t n)
 {
     lanes words[2][4];
-    point a, b;
-    point_cached cached;
-    words_load(words[0], uniform, 64, n);
-    words_load(words[1], uniform + 32, 64, n);
-    point_map(&a, words[0]);
-    point_map(&b, words[1]);
-    point_cache(&cached, &b);
-    point_add(r, &a, &cached, 1);
+    for (size_t i = 0; i < 2; i++)
+        words_load(words[i], in[i * LANES < n ? i * LANES : 0].b, sizeof *in, group_left(n, i * LANES));
+    point_decode(p, good, (const lanes(*)[4])words);
+    for (size_t i = 0; i < 2; i++)
+        good[i] = lanes_and(good[i], lanes_not(words_zero(words[i])));
     psi_wipe(words, sizeof words);
-    psi_wipe(&a, sizeof a);
-    psi_wipe(&b, sizeof b);
+}
+
+/* One vector of uniform bytes: the sum of the points that both halves map to. */
+static void points_map(point *r, const uint8_t (*uniform)[64], size_t n)
+{
+    lanes words[2][4];
+    point p[2];
+    point_cached cached;
+    words_load(words[0], uniform[0], 64, n);
+    words_load(words[1], uniform[0] + 32, 64, n);
+    point_map(p, (const lanes(*)[4])words);
+    point_cache(&cached, &p[1]);
+    point_add(r, &p[0], &cached, 1);
+    psi_wipe(words, sizeof words);
+    psi_wipe(p, sizeof p);
     psi_wipe(&cached, sizeof cached);
+}
+
+/* Encodings of two vectors to out[0..n); where they are the identity, good becomes 0. */
+static void points_encode(psi_point *out, lanes good[2], const point p[2], size_t n)
+{
+    lanes words[2][4];
+    point_encode(words, p);
+    for (size_t i = 0; i < 2; i++) {
+        good[i] = lanes_and(good[i], lanes_not(words_zero(words[i])));
+        words_store(out[i * LANES < n ? i * LANES : 0].b, words[i], group_left(n, i * LANES));
+    }
+    psi_wipe(words, sizeof words);
+}
+
+/* The masks of n items in two vectors, one number an item. */
+static void good_store(uint64_t *out, const lanes good[2], size_t n)
+{
+    uint64_t each[2 * LANES];
+    lanes_store(each, good[0]);
+    lanes_store(each + LANES, good[1]);
+    memcpy(out, each, n * sizeof *out);
 }
 
 /* Either in or uniform; step 0: one scalar for all. */
@@ -212,24 +271,21 @@ static tally_status mul_any(psi_point *out, const psi_point *in, const uint8_t (
         digits_set(&w.digits, k, 0, LANES, 1);
     for (size_t at = 0; !st && at < n; at += GROUP_BATCH) {
         size_t m = n - at < GROUP_BATCH ? n - at : GROUP_BATCH, first;
+        memset(w.good, 0xff, sizeof w.good);
+        for (size_t i = 0; in && i < m; i += 2 * LANES) {
+            size_t here = m - i < 2 * LANES ? m - i : 2 * LANES;
+            lanes good[2];
+            points_decode(&w.points[i / LANES], good, in + at + i, here);
+            good_store(w.good + i, good, here);
+        }
         for (size_t i = 0; i < m; i += LANES) {
-            size_t here = group_left(m, i);
-            point p;
-            lanes good = lanes_set(UINT64_MAX);
-            uint64_t each[LANES];
-            if (in) {
-                words_load(w.words[0], in[at + i].b, sizeof *in, here);
-                good = lanes_and(point_decode(&p, w.words[0]), lanes_not(words_zero(w.words[0])));
-            } else {
-                point_map_pair(&p, uniform[at + i], here);
-            }
-            lanes_store(each, good);
-            memcpy(w.good + i, each, here * sizeof *each);
+            point *p = &w.points[i / LANES];
+            if (uniform)
+                points_map(p, uniform + at + i, group_left(m, i));
             if (step)
-                digits_set(&w.digits, k + at + i, 1, here, 1);
-            table_make(w.table[0], &p);
-            multiply(&w.points[i / LANES], w.table, &w.digits, 1);
-            psi_wipe(&p, sizeof p);
+                digits_set(&w.digits, k + at + i, 1, group_left(m, i), 1);
+            table_make(w.table[0], p);
+            multiply(p, w.table, &w.digits, 1);
         }
         batch_encode(&w, out + at, m);
         first = group_first_bad(w.good, m);
@@ -265,15 +321,17 @@ static tally_status map_mul_each(psi_point *out, const uint8_t (*uniform64)[64],
 
 static tally_status from_uniform(psi_point *out, const uint8_t (*uniform64)[64], size_t n)
 {
-    point p;
-    lanes words[4];
-    for (size_t at = 0; at < n; at += LANES) {
-        point_map_pair(&p, uniform64[at], group_left(n, at));
-        point_encode(words, &p);
-        words_store(out[at].b, words, group_left(n, at));
+    point p[2];
+    lanes good[2] = {lanes_set(0), lanes_set(0)}; /* not asked for: the identity is a point like any other */
+    for (size_t at = 0; at < n; at += 2 * LANES) {
+        size_t here = n - at < 2 * LANES ? n - at : 2 * LANES;
+        points_map(&p[0], uniform64 + at, group_left(here, 0));
+        p[1] = p[0];
+        if (here > LANES)
+            points_map(&p[1], uniform64 + at + LANES, group_left(here, LANES));
+        points_encode(out + at, good, p, here);
     }
-    psi_wipe(&p, sizeof p);
-    psi_wipe(words, sizeof words);
+    psi_wipe(p, sizeof p);
     return TALLY_OK;
 }
 
@@ -293,47 +351,68 @@ static void lane_of(uint64_t out[5], const field *a)
 
 static void base_prepare(void)
 {
-    lanes words[4];
-    point p, multiples[GROUP_TABLE];
+    lanes words[2][4], good[2];
+    point pair[2], p, multiples[GROUP_TABLE];
     point_cached cached;
-    field z;
+    field before[GROUP_TABLE], inverse, z;
     for (int i = 0; i < 4; i++)
-        words[i] = lanes_set(psi_curve_generator[i]);
-    (void)point_decode(&p, words);
+        words[0][i] = words[1][i] = lanes_set(psi_curve_generator[i]);
+    point_decode(pair, good, (const lanes(*)[4])words);
+    p = pair[0];
     for (int row = 0; row < GROUP_ROWS; row++) {
         point_cache(&cached, &p);
         multiples[0] = p;
-        for (int j = 1; j < GROUP_TABLE; j++)
+        before[0] = curve_numbers[CURVE_ONE];
+        for (int j = 1; j < GROUP_TABLE; j++) {
+            field_multiply(&before[j], &before[j - 1], &multiples[j - 1].z);
             point_add(&multiples[j], &multiples[j - 1], &cached, 1);
-        for (int j = 0; j < GROUP_TABLE; j++) {
+        }
+        field_multiply(&inverse, &before[GROUP_TABLE - 1], &multiples[GROUP_TABLE - 1].z);
+        field_invert(&inverse, &inverse);
+        for (int j = GROUP_TABLE; j-- > 0;) {
             point *q = &multiples[j];
-            field_invert(&z, &q->z);
+            field_multiply(&z, &inverse, &before[j]); /* 1 / Z */
+            field_multiply(&inverse, &inverse, &q->z);
             field_multiply(&q->x, &q->x, &z);
             field_multiply(&q->y, &q->y, &z);
             field_multiply(&q->t, &q->x, &q->y);
             point_cache(&cached, q);
-            lane_of(base_table[row][j][0], &cached.part[PLUS]);
-            lane_of(base_table[row][j][1], &cached.part[MINUS]);
-            lane_of(base_table[row][j][2], &cached.part[T2D]);
+            for (int part = 0; part < Z2; part++)
+                lane_of(base_table[row][j][part], &cached.part[part]);
         }
         for (int i = 0; i < 8; i++)
             point_double(&p, &p, 1);
     }
 }
 
+static LANES_INLINE lanes row_limb(const digit_masks *m, const field *zero, uint64_t (*row)[3][5], int part,
+                                   int i)
+{
+    return masks_mix(m, field_limb(zero, i), lanes_everywhere(&row[0][part][i]),
+                     lanes_everywhere(&row[1][part][i]), lanes_everywhere(&row[2][part][i]),
+                     lanes_everywhere(&row[3][part][i]), lanes_everywhere(&row[4][part][i]),
+                     lanes_everywhere(&row[5][part][i]), lanes_everywhere(&row[6][part][i]),
+                     lanes_everywhere(&row[7][part][i]));
+}
+
+static LANES_INLINE field row_part(const digit_masks *m, int zero, uint64_t (*row)[3][5], int part)
+{
+    const field *none = &curve_numbers[zero];
+    return field_of_limbs(row_limb(m, none, row, part, 0), row_limb(m, none, row, part, 1),
+                          row_limb(m, none, row, part, 2), row_limb(m, none, row, part, 3),
+                          row_limb(m, none, row, part, 4));
+}
+
 /* As table_pick, from a row that is the same in every lane, with Z = 1. */
-LANES_CALL static void row_pick(point_cached *r, uint64_t row[GROUP_TABLE][3][5], const int8_t *digit)
+LANES_CALL static void row_pick(point_cached *r, uint64_t (*row)[3][5], const int8_t *digit)
 {
     const digit_masks m = masks_of(digit);
-    for (int part = 0; part < Z2; part++)
-        for (int i = 0; i < 5; i++) {
-            lanes x = identity_limb(&m, part, i);
-            for (int j = 0; j < GROUP_TABLE; j++)
-                x = lanes_or(x, lanes_and(m.hit[j + 1], lanes_everywhere(&row[j][part][i])));
-            field_set_limb(&r->part[part], i, x);
-        }
+    const field plus = row_part(&m, CURVE_ONE, row, PLUS), minus = row_part(&m, CURVE_ONE, row, MINUS),
+                t2d = row_part(&m, CURVE_ZERO, row, T2D);
+    r->part[PLUS] = field_select(m.sign, &plus, &minus);
+    r->part[MINUS] = field_select(m.sign, &minus, &plus);
+    r->part[T2D] = field_negate_if(m.sign, &t2d);
     r->part[Z2] = curve_numbers[CURVE_TWO];
-    point_cached_negate_if(r, m.sign);
 }
 
 /* Odd digits weigh 16 * 256^i, even ones 256^i: the odd ones are added up first and multiplied by 16. */
@@ -378,32 +457,30 @@ static tally_status base_mul(psi_point *out, const psi_scalar *k, size_t n)
 static tally_status combine(psi_point *out, const psi_point *a, const psi_point *b, size_t n, size_t *bad,
                             int negative)
 {
-    point p, q;
+    point p[2], q[2];
     point_cached cached;
-    lanes words[2][4], good;
+    lanes good[2], good_b[2];
     tally_status st = TALLY_OK;
-    for (size_t at = 0; !st && at < n; at += LANES) {
-        size_t here = group_left(n, at), first;
-        uint64_t each[LANES];
-        words_load(words[0], a[at].b, sizeof *a, here);
-        words_load(words[1], b[at].b, sizeof *b, here);
-        good = lanes_and(point_decode(&p, words[0]), point_decode(&q, words[1]));
-        good = lanes_and(good, lanes_not(lanes_or(words_zero(words[0]), words_zero(words[1]))));
-        point_cache(&cached, &q);
-        point_cached_negate_if(&cached, lanes_set(negative ? UINT64_MAX : 0));
-        point_add(&p, &p, &cached, 1);
-        point_encode(words[0], &p);
-        good = lanes_and(good, lanes_not(words_zero(words[0])));
-        words_store(out[at].b, words[0], here);
-        lanes_store(each, good);
+    for (size_t at = 0; !st && at < n; at += 2 * LANES) {
+        size_t here = n - at < 2 * LANES ? n - at : 2 * LANES, first;
+        uint64_t each[2 * LANES];
+        points_decode(p, good, a + at, here);
+        points_decode(q, good_b, b + at, here);
+        for (int i = 0; i < 2; i++) {
+            point_cache(&cached, &q[i]);
+            point_cached_negate_if(&cached, lanes_set(negative ? UINT64_MAX : 0));
+            point_add(&p[i], &p[i], &cached, 1);
+            good[i] = lanes_and(good[i], good_b[i]);
+        }
+        points_encode(out + at, good, p, here);
+        good_store(each, good, here);
         first = group_first_bad(each, here);
         if (first < here)
             st = group_refuse(out, n, at + first, bad);
     }
-    psi_wipe(&p, sizeof p);
-    psi_wipe(&q, sizeof q);
+    psi_wipe(p, sizeof p);
+    psi_wipe(q, sizeof q);
     psi_wipe(&cached, sizeof cached);
-    psi_wipe(words, sizeof words);
     return st;
 }
 
@@ -445,32 +522,32 @@ typedef struct group_sum {
 static tally_status sum_var(psi_point *out, const psi_point *in, const psi_scalar *k, size_t n, size_t *bad)
 {
     group_sum w;
-    point sum = point_identity(), part;
+    point sum[2], part, pair[2];
     point_cached cached;
-    lanes words[4];
+    lanes good[2] = {lanes_set(0), lanes_set(0)};
+    sum[0] = sum[1] = point_identity();
     for (size_t at = 0; at < n; at += GROUP_SUM * LANES) {
-        size_t vectors = 0;
-        for (; vectors < GROUP_SUM && at + vectors * LANES < n; vectors++) {
-            size_t start = at + vectors * LANES, here = group_left(n, start), first;
-            uint64_t each[LANES];
-            words_load(words, in[start].b, sizeof *in, here);
-            lanes_store(each, lanes_and(point_decode(&part, words), lanes_not(words_zero(words))));
+        size_t m = n - at < GROUP_SUM * LANES ? n - at : GROUP_SUM * LANES;
+        memset(w.digits, 0, sizeof w.digits);
+        for (size_t i = 0; i < m; i += 2 * LANES) {
+            size_t here = m - i < 2 * LANES ? m - i : 2 * LANES, first;
+            uint64_t each[2 * LANES];
+            points_decode(pair, good, in + at + i, here);
+            good_store(each, good, here);
             first = group_first_bad(each, here);
             if (first < here)
-                return group_refuse(out, 1, start + first, bad);
-            table_make(w.table[vectors], &part);
-            digits_set(&w.digits[vectors], k + start, 1, here, 0);
-            for (size_t l = here; l < LANES; l++)
-                for (size_t i = 0; i < PSI_DIGITS; i++)
-                    w.digits[vectors].d[i][l] = 0;
+                return group_refuse(out, 1, at + i + first, bad);
+            for (size_t v = 0; v < 2; v++)
+                table_make(w.table[i / LANES + v], &pair[v]);
         }
-        multiply(&part, w.table, w.digits, vectors);
+        for (size_t i = 0; i < m; i += LANES)
+            digits_set(&w.digits[i / LANES], k + at + i, 1, group_left(m, i), 0);
+        multiply(&part, w.table, w.digits, (m + LANES - 1) / LANES);
         point_cache(&cached, &part);
-        point_add(&sum, &sum, &cached, 1);
+        point_add(&sum[0], &sum[0], &cached, 1);
     }
-    lanes_sum(&sum);
-    point_encode(words, &sum);
-    words_store(out->b, words, 1);
+    lanes_sum(&sum[0]);
+    points_encode(out, good, sum, 1);
     return TALLY_OK;
 }
 
@@ -567,12 +644,16 @@ static void test_sqrt_ratio(uint8_t (*out)[32], uint8_t *was_square, const uint8
                             const uint8_t (*in_v)[32], size_t n)
 {
     for (size_t at = 0; at < n; at += LANES) {
-        field u, v;
+        field u[2], v[2], r[2];
+        lanes square[2];
         uint64_t each[LANES];
-        number_load(&u, in_u + at, group_left(n, at));
-        number_load(&v, in_v + at, group_left(n, at));
-        lanes_store(each, field_sqrt_ratio(&u, &u, &v));
-        number_store(out + at, &u, group_left(n, at));
+        number_load(&u[0], in_u + at, group_left(n, at));
+        number_load(&v[0], in_v + at, group_left(n, at));
+        u[1] = u[0];
+        v[1] = v[0];
+        field_sqrt_ratio(square, r, u, v);
+        lanes_store(each, square[0]);
+        number_store(out + at, &r[0], group_left(n, at));
         for (size_t i = 0; i < group_left(n, at); i++)
             was_square[at + i] = (uint8_t)(each[i] & 1);
     }

@@ -160,6 +160,7 @@ check-run:
 
 unit: $(TESTS)
 	@tests/run.sh $(VARIANT) $(TESTS)
+	@for b in portable avx2; do TALLY_BACKEND=$$b tests/step.sh "$$b" $(B)/tests/test_psi_group chosen || exit 1; done
 
 ct:
 	@$(MAKE) --no-print-directory VARIANT=ct build/ct/tests/test_ct

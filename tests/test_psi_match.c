@@ -179,8 +179,8 @@ static void test_no_memory(void)
 {
     run_to_proof();
     sweep(finish, receiver, sizeof receiver, 2, 2 + 1 + 3); /* verify, handle, three chunks of 32 */
-    sweep(do_labels, sender, sizeof sender, 0, 1 + 2 * 3);
-    sweep(do_blind, blinded, sizeof blinded, 0, 3);
+    sweep(do_labels, sender, sizeof sender, 0, 1 + 3);
+    sweep(do_blind, blinded, sizeof blinded, 0, 0);
 }
 
 int main(int argc, char **argv)

@@ -231,16 +231,23 @@ static LANES_INLINE field field_select(lanes mask, const field *a, const field *
                           lanes_select(mask, field_limb(a, 4), field_limb(b, 4)));
 }
 
-/* Limbs as integers: of a tight or loose element, below 2^51 + 2^50 in magnitude. */
+/*
+ * A limb of a tight or loose element as an integer. A loose one may be as large as 2^51 or a little more,
+ * where the sum with 3 * 2^51 leaves the doubles whose bits are integers: the multiple of 2^51 next to it is
+ * split off first, by C as in a product.
+ */
+static LANES_INLINE lanes field_integer(reals x)
+{
+    reals h = reals_add(x, reals_set(FIELD_SPLIT)), l = reals_sub(x, reals_sub(h, reals_set(FIELD_SPLIT)));
+    lanes high = lanes_left(lanes_sub(reals_as_lanes(h), lanes_set(FIELD_SPLIT_BITS)), 51);
+    lanes low = lanes_sub(reals_as_lanes(reals_add(l, reals_set(FIELD_UNIT))), lanes_set(FIELD_UNIT_BITS));
+    return lanes_add(high, low);
+}
+
 static LANES_INLINE field_wide field_integers(const field *a)
 {
-    const reals unit = reals_set(FIELD_UNIT);
-    const lanes bits = lanes_set(FIELD_UNIT_BITS);
-    return (field_wide){{lanes_sub(reals_as_lanes(reals_add(a->l[0], unit)), bits),
-                         lanes_sub(reals_as_lanes(reals_add(a->l[1], unit)), bits),
-                         lanes_sub(reals_as_lanes(reals_add(a->l[2], unit)), bits),
-                         lanes_sub(reals_as_lanes(reals_add(a->l[3], unit)), bits),
-                         lanes_sub(reals_as_lanes(reals_add(a->l[4], unit)), bits)}};
+    return (field_wide){{field_integer(a->l[0]), field_integer(a->l[1]), field_integer(a->l[2]),
+                         field_integer(a->l[3]), field_integer(a->l[4])}};
 }
 
 /* A loose element made tight. */

@@ -15,9 +15,12 @@ extern const psi_group_backend psi_group_ifma; /* needs PSI_CPU_AVX512 and PSI_C
  * little-endian bytes, bit 255 ignored on input, canonical on output. */
 struct psi_field_backend {
     /* out[i] = (a[i] + b[i]) * c[i] - a[i] * (b[i] - c[i]) + b[i]^2, through every kind of element; the same
-     * as b * (b + c) + 2 a c. */
+     * as b * (b + c - a) + 2 a c. */
     void (*mix)(uint8_t (*out)[32], const uint8_t (*a)[32], const uint8_t (*b)[32], const uint8_t (*c)[32],
                 size_t n);
+    /* out[i] = a[i] + b[i], the loose sum as it is, and a[i] - b[i], made tight */
+    void (*add)(uint8_t (*out)[32], const uint8_t (*a)[32], const uint8_t (*b)[32], size_t n);
+    void (*subtract)(uint8_t (*out)[32], const uint8_t (*a)[32], const uint8_t (*b)[32], size_t n);
     /* out[i] = a[i] * b[i] */
     void (*multiply)(uint8_t (*out)[32], const uint8_t (*a)[32], const uint8_t (*b)[32], size_t n);
     /* out[i] = a[i]^2^count, count > 0 */

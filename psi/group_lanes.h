@@ -586,6 +586,29 @@ static void test_mix(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_
     }
 }
 
+static void test_add(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_t (*in_b)[32], size_t n)
+{
+    for (size_t at = 0; at < n; at += LANES) {
+        field a, b;
+        number_load(&a, in_a + at, group_left(n, at));
+        number_load(&b, in_b + at, group_left(n, at));
+        a = field_add(&a, &b);
+        number_store(out + at, &a, group_left(n, at));
+    }
+}
+
+static void test_subtract(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_t (*in_b)[32], size_t n)
+{
+    for (size_t at = 0; at < n; at += LANES) {
+        field a, b;
+        number_load(&a, in_a + at, group_left(n, at));
+        number_load(&b, in_b + at, group_left(n, at));
+        a = field_subtract(&a, &b);
+        a = field_tighten(&a);
+        number_store(out + at, &a, group_left(n, at));
+    }
+}
+
 static void test_multiply(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_t (*in_b)[32], size_t n)
 {
     for (size_t at = 0; at < n; at += LANES) {
@@ -637,6 +660,8 @@ static void test_sqrt_ratio(uint8_t (*out)[32], uint8_t *was_square, const uint8
 }
 
 static const psi_field_backend group_field = {.mix = test_mix,
+                                              .add = test_add,
+                                              .subtract = test_subtract,
                                               .multiply = test_multiply,
                                               .square = test_square,
                                               .invert = test_invert,

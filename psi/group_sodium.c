@@ -6,6 +6,13 @@
 #include "psi/mem.h"
 #include <sodium.h>
 
+/* libsodium ignores bit 255 before its release 1.0.19: 1 where a canonical encoding cannot have it. The bytes
+ * are public, or marked so. */
+static int too_high(const psi_point *p)
+{
+    return p->b[31] >> 7;
+}
+
 /*
  * *out = k * *in; nonzero if in is not canonical or the product is the identity, which for 0 < k < l means in
  * is. Two marks for the secrecy check. The decoder branches on whether the encoding is valid and on nothing
@@ -17,7 +24,7 @@ static int mul(psi_point *out, const psi_point *in, const psi_scalar *k)
 {
     psi_point p = *in;
     PSI_DECLASSIFY(&p, sizeof p);
-    int bad = crypto_scalarmult_ristretto255(out->b, k->b, p.b);
+    int bad = too_high(&p) | crypto_scalarmult_ristretto255(out->b, k->b, p.b);
     PSI_DECLASSIFY(&bad, sizeof bad);
     psi_wipe(&p, sizeof p); /* H(x) is as secret as x */
     return bad;
@@ -97,7 +104,7 @@ static tally_status combine(psi_point *out, const psi_point *a, const psi_point 
         PSI_DECLASSIFY(&p, sizeof p); /* as in mul */
         PSI_DECLASSIFY(&q, sizeof q);
         int wrong = sodium_is_zero(p.b, sizeof p.b) | sodium_is_zero(q.b, sizeof q.b);
-        wrong |= operation(out[i].b, p.b, q.b);
+        wrong |= too_high(&p) | too_high(&q) | operation(out[i].b, p.b, q.b);
         wrong |= sodium_is_zero(out[i].b, sizeof out[i].b);
         psi_wipe(&p, sizeof p);
         psi_wipe(&q, sizeof q);
@@ -123,7 +130,8 @@ static tally_status sum_var(psi_point *out, const psi_point *in, const psi_scala
     for (size_t i = 0; i < n; i++) {
         psi_point term;
         if (sodium_is_zero(k[i].b, sizeof k[i].b)) {
-            if (!crypto_core_ristretto255_is_valid_point(in[i].b) || sodium_is_zero(in[i].b, sizeof in[i].b))
+            if (too_high(&in[i]) || !crypto_core_ristretto255_is_valid_point(in[i].b) ||
+                sodium_is_zero(in[i].b, sizeof in[i].b))
                 return refuse(out, 1, i, bad);
             continue;
         }

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "psi/group.h"
 #include "psi/mem.h"
+#include "tests/support_curve.h"
 #include "tests/unit.h"
 #include "tests/vectors.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { N = 70 }; /* above every chunk size used inside */
+enum {
+    N = 70,        /* above every chunk size used inside, but one: */
+    BATCH = 128,   /* of psi/group_lanes.h */
+    EVERY_LANE = 9 /* items that take the last of eight lanes and one more vector */
+};
 
 /* l, the order of the group, little-endian (RFC 9496 section 4). */
 static const char order_hex[] = "edd3f55c1a631258d69cf7a2def9de1400000000000000000000000000000010";
@@ -35,16 +40,36 @@ static int same(const void *a, const void *b, size_t n)
 
 static void random_points(psi_point *out, size_t n)
 {
-    uint8_t uniform[N][64];
+    uint8_t uniform[BATCH + 2][64];
     unit_random(uniform, sizeof uniform);
     CU_ASSERT_EQUAL(g->from_uniform(out, (const uint8_t(*)[64])uniform, n), TALLY_OK);
 }
 
+static void random_scalars(psi_scalar *out, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        psi_scalar_random(&out[i], &prg);
+}
+
+/* l - k, for 0 < k < 2^32 */
+static psi_scalar minus(uint32_t k)
+{
+    psi_scalar s;
+    uint64_t low = 0, high;
+    unit_hex(s.b, 32, order_hex);
+    for (int i = 0; i < 8; i++)
+        low |= (uint64_t)s.b[i] << (8 * i);
+    high = low - k;
+    for (int i = 0; i < 8; i++)
+        s.b[i] = (uint8_t)(high >> (8 * i));
+    return s;
+}
+
 static void for_each_backend(void (*test)(void))
 {
-    size_t count;
-    const psi_group_backend *const *all = psi_group_backends(&count);
-    CU_ASSERT_FATAL(count >= 1);
+    const psi_group_backend *all[UNIT_GROUPS_MAX];
+    size_t count = unit_groups(all);
+    CU_ASSERT_FATAL(count >= 1 + UNIT_GROUPS_IN_C);
     CU_ASSERT_EQUAL(strcmp(all[0]->name, "portable"), 0);
     CU_ASSERT_EQUAL(psi_prg_init(&prg), TALLY_OK);
     for (size_t i = 0; i < count; i++) {
@@ -78,60 +103,178 @@ static void multiples(void)
             CU_ASSERT_EQUAL(g->sum_var(&got, pair, ones, 2, NULL), TALLY_OK);
             CU_ASSERT(same(&got, &b[i], 32));
         }
-        psi_scalar ks[2] = {{{0}}, small(1)};
-        unit_hex(ks[0].b, 32, order_hex);
-        ks[0].b[0] = (uint8_t)(ks[0].b[0] - i);
+        const psi_scalar ks[2] = {minus(i), small(1)};
         const psi_point cancel[2] = {b[1], b[i]};
         CU_ASSERT_EQUAL(g->sum_var(&got, cancel, ks, 2, NULL), TALLY_OK);
         CU_ASSERT(same(&got, &b[0], 32));
     }
 }
 
-/* Each invalid encoding, and the identity, at each place of a batch: the right index, all of out wiped. */
-static void invalid(void)
+/* The identity, the generator with bit 255 set, which no vector of the RFC has, and the invalid encodings of
+ * RFC 9496. */
+enum { INVALID = 2 + 29 };
+static psi_point bad[INVALID];
+
+static void read_invalid(void)
 {
     vectors v;
-    psi_point bad[40], in[5], out[5];
-    psi_scalar k[5], one;
-    size_t n = 1;
+    size_t n = 2;
     int inside = 0;
-    memset(&bad[0], 0, sizeof *bad); /* the identity */
+    memset(&bad[0], 0, sizeof *bad);
     vectors_open(&v, "rfc9496-ristretto255.txt");
     while (vectors_next(&v)) {
-        if (strcmp(v.name, "##") == 0)
+        if (strcmp(v.name, "##") == 0) {
             inside = strcmp(v.value, "Invalid encodings") == 0;
-        else if (inside && n < 40)
-            CU_ASSERT_EQUAL(unit_hex(bad[n++].b, 32, v.value), 32);
+            continue;
+        }
+        psi_point *to = strcmp(v.name, "B[ 1]") == 0 ? &bad[1] : inside && n < INVALID ? &bad[n++] : NULL;
+        if (to)
+            CU_ASSERT_EQUAL(unit_hex(to->b, 32, v.value), 32);
     }
-    CU_ASSERT_EQUAL(n, 1 + 29);
-    psi_scalar_random(&one, &prg);
-    for (size_t i = 0; i < 5; i++)
-        psi_scalar_random(&k[i], &prg);
-    for (size_t i = 0; i < n; i++) {
-        size_t at = i % 5, seen = 99;
-        random_points(in, 5);
+    CU_ASSERT_EQUAL(n, INVALID);
+    bad[1].b[31] |= 0x80;
+}
+
+/* What a refused call leaves: the status, the index in *seen, all of out wiped. Sets both anew. */
+static void refused(tally_status st, tally_status wanted, psi_point *out, size_t n, size_t *seen, size_t at)
+{
+    CU_ASSERT_EQUAL(st, wanted);
+    CU_ASSERT((!seen || *seen == at) && is_wiped(out, n * sizeof *out));
+    memset(out, 0xa5, n * sizeof *out);
+    if (seen)
+        *seen = 9999;
+}
+
+/* Each invalid encoding at a place of a batch, all places in turn, with another behind it: the first counts.
+ */
+static void invalid(void)
+{
+    enum { M = EVERY_LANE };
+    psi_point good[M], in[M], out[M];
+    psi_scalar k[M];
+    size_t seen;
+    read_invalid();
+    random_scalars(k, M);
+    random_points(good, M);
+    for (size_t i = 0; i < INVALID; i++) {
+        size_t at = i % M;
+        memcpy(in, good, sizeof in);
         in[at] = bad[i];
-        if (at < 4)
-            in[4] = bad[(i + 7) % n]; /* the first one counts */
-        memset(out, 0xa5, sizeof out);
-        CU_ASSERT_EQUAL(g->mul_common(out, in, 5, &one, &seen), TALLY_ERR_MALFORMED);
-        CU_ASSERT(seen == at && is_wiped(out, sizeof out));
-        memset(out, 0xa5, sizeof out);
-        seen = 99;
-        CU_ASSERT_EQUAL(g->mul_each(out, in, k, 5, &seen), TALLY_ERR_MALFORMED);
-        CU_ASSERT(seen == at && is_wiped(out, sizeof out));
+        if (at < M - 1)
+            in[M - 1] = bad[(i + 7) % INVALID];
+        refused(g->mul_common(out, in, M, &k[0], &seen), TALLY_ERR_MALFORMED, out, M, &seen, at);
+        refused(g->mul_each(out, in, k, M, &seen), TALLY_ERR_MALFORMED, out, M, &seen, at);
         for (int zero = 0; zero < 2; zero++) { /* a weight of 0 does not excuse a bad point */
-            psi_scalar w[5];
+            psi_scalar w[M];
             memcpy(w, k, sizeof w);
             if (zero)
                 w[at] = small(0);
-            memset(out, 0xa5, sizeof out);
-            seen = 99;
-            CU_ASSERT_EQUAL(g->sum_var(out, in, w, 5, &seen), TALLY_ERR_MALFORMED);
-            CU_ASSERT(seen == at && is_wiped(out, 32));
+            refused(g->sum_var(out, in, w, M, &seen), TALLY_ERR_MALFORMED, out, 1, &seen, at);
         }
-        CU_ASSERT_EQUAL(g->mul_common(in, in, 5, &one, NULL), TALLY_ERR_MALFORMED);
-        CU_ASSERT(is_wiped(in, sizeof in));
+        if (i % M == 0) {
+            CU_ASSERT_EQUAL(g->mul_common(in, in, M, &k[0], NULL), TALLY_ERR_MALFORMED);
+            CU_ASSERT(is_wiped(in, sizeof in));
+        }
+    }
+}
+
+/* Each invalid encoding at every place, in either operand of a sum. */
+static void invalid_everywhere(void)
+{
+    enum { M = EVERY_LANE };
+    psi_point good[M], in[M], out[M];
+    size_t seen;
+    read_invalid();
+    random_points(good, M);
+    for (size_t i = 0; i < INVALID; i++)
+        for (size_t at = 0; at < M; at++) {
+            for (size_t j = 0; j < M; j++)
+                in[j] = good[(j + 1) % M]; /* nothing cancels */
+            in[at] = bad[i];
+            if ((i + at) % 2)
+                refused(g->add(out, in, good, M, &seen), TALLY_ERR_MALFORMED, out, M, &seen, at);
+            else
+                refused(g->subtract(out, good, in, M, &seen), TALLY_ERR_MALFORMED, out, M, &seen, at);
+        }
+}
+
+/* Scalars of 0, and sums that are the identity, at every place. */
+static void identities(void)
+{
+    enum { M = EVERY_LANE };
+    psi_point p[M], q[M], out[M];
+    psi_scalar k[M], w[M];
+    uint8_t uniform[M][64];
+    size_t seen;
+    const psi_scalar zero = small(0), negative = minus(1);
+    random_points(p, M);
+    random_scalars(k, M);
+    unit_random(uniform, sizeof uniform);
+    for (size_t at = 0; at < M; at++) {
+        memcpy(w, k, sizeof w);
+        w[at] = zero;
+        refused(g->base_mul(out, w, M), TALLY_ERR_INTERNAL, out, M, NULL, 0);
+        refused(g->mul_each(out, p, w, M, &seen), TALLY_ERR_MALFORMED, out, M, &seen, at);
+        refused(g->map_mul_each(out, (const uint8_t(*)[64])uniform, w, M), TALLY_ERR_MALFORMED, out, M, NULL,
+                0);
+        for (size_t i = 0; i < M; i++)
+            q[i] = p[(i + 1) % M];
+        CU_ASSERT_EQUAL(g->mul_common(&q[at], &p[at], 1, &negative, NULL), TALLY_OK);
+        refused(g->add(out, p, q, M, &seen), TALLY_ERR_MALFORMED, out, M, &seen, at);
+        q[at] = p[at];
+        refused(g->subtract(out, p, q, M, &seen), TALLY_ERR_MALFORMED, out, M, &seen, at);
+    }
+    CU_ASSERT_EQUAL(g->mul_common(out, p, M, &zero, NULL), TALLY_ERR_MALFORMED);
+    CU_ASSERT_EQUAL(g->map_mul_common(out, (const uint8_t(*)[64])uniform, M, &zero), TALLY_ERR_MALFORMED);
+    CU_ASSERT(is_wiped(out, sizeof out));
+}
+
+/* What fails behind the first batch wipes the first batch as well. */
+static void late(void)
+{
+    enum { M = BATCH + 2 };
+    static psi_point in[M], out[M];
+    static psi_scalar k[M];
+    size_t seen;
+    random_points(in, M);
+    random_scalars(k, M);
+    in[M - 1].b[31] |= 0x80;
+    refused(g->mul_common(out, in, M, k, &seen), TALLY_ERR_MALFORMED, out, M, &seen, M - 1);
+    refused(g->mul_each(out, in, k, M, &seen), TALLY_ERR_MALFORMED, out, M, &seen, M - 1);
+    refused(g->add(out, in, in, M, &seen), TALLY_ERR_MALFORMED, out, M, &seen, M - 1);
+    refused(g->sum_var(out, in, k, M, &seen), TALLY_ERR_MALFORMED, out, 1, &seen, M - 1);
+    k[M - 1] = small(0);
+    refused(g->base_mul(out, k, M), TALLY_ERR_INTERNAL, out, M, NULL, 0);
+}
+
+/* Sums with weights of 0 among others, of 0 only, and that cancel across lanes and vectors. */
+static void sums(void)
+{
+    psi_point p[N], sum, wanted, twice[2];
+    psi_scalar k[N];
+    random_points(p, N);
+    for (size_t n = 1; n <= N; n += n < 18 ? 1 : 13) {
+        for (size_t i = 0; i < n; i++)
+            k[i] = small(0);
+        CU_ASSERT_EQUAL(g->sum_var(&sum, p, k, n, NULL), TALLY_OK);
+        CU_ASSERT(is_wiped(&sum, sizeof sum));
+        psi_scalar_random(&k[n - 1], &prg);
+        CU_ASSERT_EQUAL(g->sum_var(&sum, p, k, n, NULL), TALLY_OK);
+        CU_ASSERT_EQUAL(g->mul_common(&wanted, &p[n - 1], 1, &k[n - 1], NULL), TALLY_OK);
+        CU_ASSERT(same(&sum, &wanted, 32));
+        if (n == 1)
+            continue;
+        psi_point kept = p[0];
+        p[0] = p[n - 1]; /* 5 p + (l - 5) p = 0, then 5 p + (l - 3) p = 2 p */
+        k[0] = small(5);
+        k[n - 1] = minus(5);
+        CU_ASSERT_EQUAL(g->sum_var(&sum, p, k, n, NULL), TALLY_OK);
+        CU_ASSERT(is_wiped(&sum, sizeof sum));
+        k[n - 1] = minus(3);
+        CU_ASSERT_EQUAL(g->sum_var(&sum, p, k, n, NULL), TALLY_OK);
+        CU_ASSERT_EQUAL(g->add(twice, p, p, 1, NULL), TALLY_OK);
+        CU_ASSERT(same(&sum, twice, 32));
+        p[0] = kept;
     }
 }
 
@@ -170,7 +313,7 @@ static void batches(void)
     memcpy(in_place, p, sizeof p);
     CU_ASSERT_EQUAL(g->mul_each(in_place, in_place, k, N, NULL), TALLY_OK);
     CU_ASSERT(same(each, in_place, sizeof each));
-    for (size_t i = 0; i < N; i++) {
+    for (size_t i = 0; i < N; i += i < 2 * EVERY_LANE ? 1 : 17) {
         CU_ASSERT_EQUAL(g->mul_common(&got, &p[i], 1, &k[i], NULL), TALLY_OK);
         CU_ASSERT(same(&got, &each[i], 32));
     }
@@ -208,6 +351,26 @@ static void test_multiples(void)
 static void test_invalid(void)
 {
     for_each_backend(invalid);
+}
+
+static void test_invalid_everywhere(void)
+{
+    for_each_backend(invalid_everywhere);
+}
+
+static void test_identities(void)
+{
+    for_each_backend(identities);
+}
+
+static void test_late(void)
+{
+    for_each_backend(late);
+}
+
+static void test_sums(void)
+{
+    for_each_backend(sums);
 }
 
 static void test_uniform(void)
@@ -334,6 +497,10 @@ int main(int argc, char **argv)
 {
     static const unit_test tests[] = {{"multiples", test_multiples},
                                       {"invalid", test_invalid},
+                                      {"invalid_everywhere", test_invalid_everywhere},
+                                      {"identities", test_identities},
+                                      {"late", test_late},
+                                      {"sums", test_sums},
                                       {"uniform", test_uniform},
                                       {"batches", test_batches},
                                       {"hash_to_group", test_hash_to_group},

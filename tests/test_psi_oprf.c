@@ -116,7 +116,7 @@ static void test_vectors(void)
 
 /* ---- A batch of our own ---- */
 
-enum { N = 70, LEN = 24 };
+enum { N = 150, LEN = 24 };
 static uint8_t inputs[N][LEN];
 static psi_scalar k, r[N], inverse[N], proof_r;
 static psi_point pk, blinded[N], evaluated[N];

@@ -5,6 +5,7 @@
  * turn and then all again, so that a slow minute of the machine meets every row and ratios hold.
  * benchmarks/README.md says what an operation is.
  */
+#include "psi/expand.h"
 #include "psi/gf128.h"
 #include "psi/group_backends.h"
 #include "psi/item.h"
@@ -137,6 +138,15 @@ static void hash_to_group(const row *r, work *w)
          r->kernel);
 }
 
+static void expand(const row *r, work *w)
+{
+    static const char dst[] = "TALLY-V01-CS01-ECDH-ristretto255_XMD:SHA-512_R255MAP_RO_";
+    static const uint8_t prefix[PSI_ITEM_PREFIX];
+    must(psi_expand64_by(r->table, w->wide, prefix, sizeof prefix, w->numbers[0], 32, N, (const uint8_t *)dst,
+                         sizeof dst - 1),
+         r->kernel);
+}
+
 static void scalar_invert(const row *r, work *w)
 {
     must(psi_scalar_invert(w->inverse, w->k, N), r->kernel);
@@ -241,6 +251,9 @@ static void offer_all(void)
             offer("field_square", groups[i]->name, groups[i], 100 * N, field_square);
     }
     offer("scalar_invert", "libsodium", NULL, N, scalar_invert);
+    const psi_expand_backend *const *expanders = psi_expand_backends(&count);
+    for (size_t i = 0; i < count; i++)
+        offer("expand", psi_expand_name(expanders[i]), expanders[i], N, expand);
     const psi_sha256_backend *const *hashes = psi_sha256_backends(&count);
     for (size_t i = 0; i < count; i++)
         offer("sha256", hashes[i]->name, hashes[i], N, sha256);

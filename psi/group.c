@@ -4,6 +4,7 @@
 #include "psi/cpu.h"
 #include "psi/ct.h"
 #include "psi/digits.h"
+#include "psi/expand.h"
 #include "psi/group_backends.h"
 #include "psi/mem.h"
 #include <pthread.h>
@@ -123,14 +124,10 @@ static tally_status hash_any(psi_point *out, const void *prefix, size_t prefix_l
     const psi_group_backend *g = psi_group();
     uint8_t uniform[CHUNK][64];
     const uint8_t(*u)[64] = (const uint8_t(*)[64])uniform;
-    psi_hash *h = psi_hash_new();
-    tally_status st = h ? TALLY_OK : TALLY_ERR_NO_MEMORY;
+    tally_status st = TALLY_OK;
     for (size_t at = 0; !st && at < n; at += CHUNK) {
         size_t m = n - at < CHUNK ? n - at : CHUNK;
-        for (size_t i = 0; !st && i < m; i++) {
-            const psi_part msg[] = {{prefix, prefix_len}, {msgs + (at + i) * len, len}};
-            st = psi_expand_message_xmd(h, msg, 2, dst, dst_len, uniform[i], sizeof uniform[i]);
-        }
+        st = psi_expand64(uniform, prefix, prefix_len, msgs + at * len, len, m, dst, dst_len);
         if (st)
             break;
         if (!k)
@@ -143,7 +140,6 @@ static tally_status hash_any(psi_point *out, const void *prefix, size_t prefix_l
     if (st)
         psi_wipe(out, n * sizeof *out);
     psi_wipe(uniform, sizeof uniform); /* as secret as the messages */
-    psi_hash_free(h);
     return st;
 }
 

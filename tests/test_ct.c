@@ -21,6 +21,7 @@
 #include "psi/shamir.h"
 #include "psi/vole_setup.h"
 #include "tests/paillier_primes.h"
+#include "tests/support_expand.h"
 #include "tests/support_lanes.h"
 #include "tests/unit.h"
 #include <stdio.h>
@@ -491,6 +492,25 @@ static void test_rlwe_lanes(void)
     }
 }
 
+/* Messages that are hashed to the group: every backend that runs here, and eight lanes in C. */
+static void test_expand(void)
+{
+    static const char dst[] = "a tag that fills more than one block, together with a prefix and an item";
+    const psi_expand_backend *all[UNIT_EXPANDS_MAX];
+    uint8_t out[UNIT_EXPANDS_MAX][N][64], one[1][64];
+    size_t count = unit_expands(all);
+    start();
+    for (size_t b = 0; b < count; b++) {
+        CU_ASSERT_EQUAL(psi_expand64_by(all[b], out[b], &sid, sizeof sid, items[0].b, sizeof *items, N,
+                                        (const uint8_t *)dst, sizeof dst - 1),
+                        TALLY_OK);
+        CU_ASSERT(same(out[b], out[0], sizeof out[0]));
+    }
+    CU_ASSERT_EQUAL(
+        psi_expand64(one, &sid, sizeof sid, items[0].b, sizeof *items, 1, (const uint8_t *)dst, 1), TALLY_OK);
+    CU_ASSERT(!same(one, out[0][0], sizeof one));
+}
+
 /* The controls: one secret bit decides a branch, or an address. Status 0 unless valgrind objects. */
 static int leak(const char *how)
 {
@@ -527,7 +547,8 @@ int main(int argc, char **argv)
                                       {"shamir-label", test_shamir_label},
                                       {"paillier", test_paillier},
                                       {"rlwe", test_rlwe},
-                                      {"rlwe-lanes", test_rlwe_lanes}};
+                                      {"rlwe-lanes", test_rlwe_lanes},
+                                      {"expand", test_expand}};
     if (argc == 3 && strcmp(argv[1], "leak") == 0)
         return leak(argv[2]);
     if (argc == 2 && strcmp(argv[1], "list") == 0) {

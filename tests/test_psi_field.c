@@ -382,7 +382,7 @@ static void check_scalar(const psi_scalar *k)
 
 static void test_scalars(void)
 {
-    psi_scalar k;
+    psi_scalar k = {{0}};
     start();
     for (unsigned i = 0; i < 600; i++) { /* 0.., l - 1 .. */
         mpz_set_ui(x, i);

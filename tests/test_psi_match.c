@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "psi/mem.h"
 #include "psi/oprf.h"
-#include "tests/support_curve.h"
 #include "tests/unit.h"
 #include <string.h>
 
@@ -184,15 +183,11 @@ static void test_no_memory(void)
     sweep(do_blind, blinded, sizeof blinded, 0, 0);
 }
 
-UNIT_EACH_GROUP(test_equal_labels)
-UNIT_EACH_GROUP(test_definition)
-UNIT_EACH_GROUP(test_refused)
-
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"equal_labels", test_equal_labels_each},
-                                      {"definition", test_definition_each},
-                                      {"refused", test_refused_each},
+    static const unit_test tests[] = {{"equal_labels", test_equal_labels},
+                                      {"definition", test_definition},
+                                      {"refused", test_refused},
                                       {"fresh_blinds_hide", test_fresh_blinds_hide},
                                       {"no_memory", test_no_memory}};
     return unit_main(argc, argv, "psi_match", tests, sizeof tests / sizeof *tests);

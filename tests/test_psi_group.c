@@ -55,7 +55,7 @@ static void random_scalars(psi_scalar *out, size_t n)
 /* l - k, for 0 < k < 2^32 */
 static psi_scalar minus(uint32_t k)
 {
-    psi_scalar s;
+    psi_scalar s = {{0}};
     uint64_t low = 0, high;
     unit_hex(s.b, 32, order_hex);
     for (int i = 0; i < 8; i++)

@@ -155,6 +155,7 @@ check-run:
 	@tests/step.sh unit-test $(MAKE) --no-print-directory unit VARIANT=test; :
 	@tests/step.sh unit-plain $(MAKE) --no-print-directory unit VARIANT=plain; :
 	@tests/step.sh constant-time $(MAKE) --no-print-directory ct; :
+	@tests/step.sh without $(MAKE) --no-print-directory without; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/total.sh $(RESULTS)
 
@@ -173,6 +174,12 @@ ct-levels:
 	  b=build/ct-$$cc-O$$level; echo "$$cc -O$$level"; \
 	  $(MAKE) --no-print-directory VARIANT=ct CC=$$cc CFLAGS="-O$$level -g" B=$$b $$b/tests/test_ct >/dev/null && \
 	  tests/ct.sh $$b/tests/test_ct curve-multiply curve-map curve-sums || exit 1; done; done
+
+# The group without one backend or the other.
+.PHONY: without
+without:
+	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_group
+	@tests/without.sh build/plain $(CC) -O1 $(filter-out -Werror,$(WARN)) $(DEFS) $(PKG_CFLAGS) -DTALLY_TEST
 
 # Installs into a folder of its own and runs the installed command as two organisations would.
 STAGE := $(CURDIR)/build/stage

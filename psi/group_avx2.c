@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The group over four lanes of double precision: AVX2 and FMA. */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(PSI_WITHOUT_AVX2)
 
 #include <immintrin.h>
 #include <stddef.h>
@@ -156,16 +156,6 @@ static inline void lanes_product_set(reals a, const reals *b, reals split, reals
     __asm__(LANES_SPLIT : [h] "+&x"(h), [l] "=&x"(l) : [a] "x"(a), [b] "m"(*b), [both] "x"(both));
     *low = _mm256_castpd_si256(l);
     *high = _mm256_castpd_si256(h);
-}
-
-static inline void lanes_product_low(reals a, const reals *b, reals split, reals both, lanes *low,
-                                     lanes *high)
-{
-    reals h = split, l;
-    __asm__(LANES_SPLIT "vpaddq %[h], %[high], %[high]"
-            : [h] "+&x"(h), [l] "=&x"(l), [high] "+&x"(*high)
-            : [a] "x"(a), [b] "m"(*b), [both] "x"(both));
-    *low = _mm256_castpd_si256(l);
 }
 
 static inline void lanes_product_high(reals a, const reals *b, reals split, reals both, lanes *low,

@@ -66,7 +66,7 @@ SONAME   := libtally.so.$(SOVERSION)
 SHARED   := libtally.so.$(VERSION)
 
 .PHONY: all deps demo check check-long lint format asan ubsan tsan fuzz bench install uninstall dist clean help \
-        unit unit-plain ct commands examples library objects
+        unit unit-plain ct audit commands examples library objects
 .DELETE_ON_ERROR:
 
 all: $(B)/tally $(B)/$(SHARED) $(B)/libtally.a
@@ -78,6 +78,7 @@ help:
 	  'make all          build the command and the libraries in $(B)' \
 	  'make install      into PREFIX ($(PREFIX)), DESTDIR respected; make uninstall keeps keys and data' \
 	  'make deps         install build dependencies (Debian, Ubuntu)' \
+	  'make audit        no branch and no address of the compiled group backends depends on a secret' \
 	  'make lint         include direction, names, forbidden calls, format, static analysis' \
 	  'make format       rewrite the sources as lint wants them' \
 	  'make asan|ubsan|tsan  unit tests under a sanitizer' \
@@ -155,6 +156,7 @@ check-run:
 	@tests/step.sh unit-test $(MAKE) --no-print-directory unit VARIANT=test; :
 	@tests/step.sh unit-plain $(MAKE) --no-print-directory unit VARIANT=plain; :
 	@tests/step.sh constant-time $(MAKE) --no-print-directory ct; :
+	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/total.sh $(RESULTS)
 
@@ -164,6 +166,10 @@ unit: $(TESTS)
 ct:
 	@$(MAKE) --no-print-directory VARIANT=ct build/ct/tests/test_ct
 	@tests/ct.sh build/ct/tests/test_ct
+
+# The compiled group backends, read instruction by instruction; by clang too where it is installed.
+audit:
+	@MAKE="$(MAKE)" CC="$(CC)" tests/audit.sh $(or $(LEVELS),-O3)
 
 # Installs into a folder of its own and runs the installed command as two organisations would.
 STAGE := $(CURDIR)/build/stage
@@ -203,6 +209,9 @@ check-long: deps
 	@$(B)/tests/long_okvs
 	@$(MAKE) --no-print-directory $(B)/tests/long_rlwe
 	@$(B)/tests/long_rlwe
+	@$(MAKE) --no-print-directory $(B)/tests/long_curve
+	@$(B)/tests/long_curve
+	@$(MAKE) --no-print-directory audit LEVELS='-O1 -O2 -O3'
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_vole
 	@TALLY_LONG=1000 build/plain/tests/test_psi_vole many powers
 	@tests/arm64.sh

@@ -3,8 +3,8 @@
 # Builds the group backends by each compiler and level, and the controls, and audits the objects (tests/audit.py).
 # Usage: audit.sh LEVEL... with MAKE and CC in the environment; clang is tried beside CC where it is installed.
 here=$(dirname "$0")
-case $(uname -m) in
-x86_64) ;;
+case $($CC -dumpmachine) in
+x86_64*) ;;
 *)
     echo "audit: there are vector backends of the group on x86-64 only"
     exit 0
@@ -20,15 +20,18 @@ case $CC in
 clang" ;;
 esac
 mkdir -p build/audit
-"$CC" -c -o build/audit/leaks.o "$here/audit_leaks.s" || exit 1
-set -- "$@" # the levels
+$CC -c -o build/audit/leaks.o "$here/audit_leaks.s" || exit 1
 objects="controls=build/audit/leaks.o"
 for level in "$@"; do
+    IFS='
+'
     for compiler in $compilers; do
-        folder=build/audit/$(basename "$compiler")$level
+        unset IFS
+        short=$(basename "$compiler" | tr ' ' '_')
+        folder=build/audit/$short$level
         for name in digits group_avx2 group_ifma; do
             "$MAKE" --no-print-directory CC="$compiler" CFLAGS="$level -g" B="$folder" "$folder/psi/$name.o" || exit 1
-            objects="$objects $name.$(basename "$compiler")$level=$folder/psi/$name.o"
+            objects="$objects $name.$short$level=$folder/psi/$name.o"
         done
     done
 done

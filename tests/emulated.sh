@@ -89,6 +89,7 @@ guest=$scratch/guest
 mkdir -p "$guest/bin" "$guest/dev" "$guest/proc" "$guest/sys" "$guest/tmp" "$scratch/iso"
 cp "$root/usr/bin/busybox" "$guest/busybox"
 cp "$program" "$guest/bin/"
+mkdir -p "$guest/src/tests" && cp -R tests/vectors "$guest/src/tests/" # the program runs at the top of the sources, as it were
 {
     echo '#!/busybox sh'
     echo '/busybox mount -t devtmpfs none /dev'
@@ -101,7 +102,7 @@ cp "$program" "$guest/bin/"
         eval "value=\$$name"
         echo "export $name=$(quoted "$value")"
     done
-    printf 'cd /tmp && %s' "$(quoted "/bin/$(basename "$program")")"
+    printf 'cd /src && %s' "$(quoted "/bin/$(basename "$program")")"
     for argument; do printf ' %s' "$(quoted "$argument")"; done
     echo ' </dev/null >/dev/ttyS1 2>/dev/ttyS2'
     echo 'echo $? >/dev/ttyS3'

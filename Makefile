@@ -66,7 +66,7 @@ SONAME   := libtally.so.$(SOVERSION)
 SHARED   := libtally.so.$(VERSION)
 
 .PHONY: all deps demo check check-long lint format asan ubsan tsan fuzz bench install uninstall dist clean help \
-        unit unit-plain ct commands examples library objects
+        unit unit-plain ct audit commands examples library objects
 .DELETE_ON_ERROR:
 
 all: $(B)/tally $(B)/$(SHARED) $(B)/libtally.a
@@ -78,6 +78,7 @@ help:
 	  'make all          build the command and the libraries in $(B)' \
 	  'make install      into PREFIX ($(PREFIX)), DESTDIR respected; make uninstall keeps keys and data' \
 	  'make deps         install build dependencies (Debian, Ubuntu)' \
+	  'make audit        no branch and no address of the compiled group backends depends on a secret' \
 	  'make lint         include direction, names, forbidden calls, format, static analysis' \
 	  'make format       rewrite the sources as lint wants them' \
 	  'make asan|ubsan|tsan  unit tests under a sanitizer' \
@@ -156,6 +157,7 @@ check-run:
 	@tests/step.sh unit-plain $(MAKE) --no-print-directory unit VARIANT=plain; :
 	@tests/step.sh constant-time $(MAKE) --no-print-directory ct; :
 	@tests/step.sh without $(MAKE) --no-print-directory without; :
+	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/total.sh $(RESULTS)
 
@@ -181,6 +183,19 @@ ct-levels:
 without:
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_group
 	@tests/without.sh build/plain $(CC) -O1 $(filter-out -Werror,$(WARN)) $(DEFS) $(PKG_CFLAGS) -DTALLY_TEST
+
+# The compiled group backends, read instruction by instruction; by clang too where it is installed.
+audit:
+	@MAKE="$(MAKE)" CC="$(CC)" tests/audit.sh $(or $(LEVELS),-O3)
+
+# What needs AVX-512, on an emulated processor that has it: an hour on one core.
+EMULATED := psi_expand psi_field psi_curve psi_group psi_rowhash psi_subspace psi_ntt psi_rlwe
+.PHONY: emulated
+emulated:
+	@$(MAKE) --no-print-directory VARIANT=test B=build/emulated-tests LDFLAGS=-static \
+	  PKG_LIBS="-lsodium -lprotobuf-c -lutf8proc -ljansson -lgmp -lssl -lcrypto -ldl" \
+	  $(EMULATED:%=build/emulated-tests/tests/test_%)
+	@for t in $(EMULATED); do TIMEOUT=3600 tests/emulated.sh build/emulated-tests/tests/test_$$t || exit 1; done
 
 # Installs into a folder of its own and runs the installed command as two organisations would.
 STAGE := $(CURDIR)/build/stage
@@ -220,11 +235,15 @@ check-long: deps
 	@$(B)/tests/long_okvs
 	@$(MAKE) --no-print-directory $(B)/tests/long_rlwe
 	@$(B)/tests/long_rlwe
+	@$(MAKE) --no-print-directory $(B)/tests/long_curve
+	@$(B)/tests/long_curve
+	@$(MAKE) --no-print-directory audit LEVELS='-O1 -O2 -O3'
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_vole
 	@TALLY_LONG=1000 build/plain/tests/test_psi_vole many powers
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_curve
 	@TALLY_LONG=1000000 build/plain/tests/test_psi_curve
 	@$(MAKE) --no-print-directory ct-levels
+	@tests/step.sh emulated $(MAKE) --no-print-directory emulated; :
 	@tests/arm64.sh
 	@python3 tests/commands.py --long build/release/tally
 	@tests/total.sh $(RESULTS)

@@ -15,7 +15,7 @@
 
 /* ---- Choice of backend ---- */
 
-/* Vector backends, fastest first, are prepared when somebody first asks for them. */
+/* Vector backends, fastest first, up to the one without a table; prepared when somebody first asks. */
 static struct vector_backend {
     const psi_group_backend *g;
     unsigned needs; /* of enum psi_cpu */
@@ -81,9 +81,9 @@ static const psi_group_backend *chosen = &psi_group_portable;
 static void choose(void)
 {
     psi_sodium();
-    for (size_t i = 0; i < VECTORS && chosen == &psi_group_portable; i++)
-        if (usable(&vectors[i], psi_cpu()))
-            chosen = vectors[i].g;
+    for (struct vector_backend *v = vectors; v->g && chosen == &psi_group_portable; v++)
+        if (usable(v, psi_cpu()))
+            chosen = v->g;
 }
 
 const psi_group_backend *psi_group(void)

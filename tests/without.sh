@@ -15,11 +15,11 @@ try() {
     name=$1
     shift
     mkdir "$dir/$name"
-    for source in psi/group.c psi/group_avx2.c psi/group_ifma.c; do
+    for source in psi/group.c psi/group_avx2.c psi/group_ifma.c tests/test_psi_group.c; do
         $compiler "$@" -c -o "$dir/$name/$(basename "$source" .c).o" "$source" || return 1
     done
-    $compiler -o "$dir/$name/test" "$build/tests/test_psi_group.o" "$build"/tests/support_*.o "$dir/$name"/*.o \
-        "$build/libtally.a" $libraries || return 1
+    $compiler -o "$dir/$name/test" "$dir/$name"/*.o "$build"/tests/support_*.o "$build/libtally.a" \
+        $libraries || return 1
     "$dir/$name/test"
 }
 

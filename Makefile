@@ -162,6 +162,7 @@ check-run:
 
 unit: $(TESTS)
 	@tests/run.sh $(VARIANT) $(TESTS)
+	@for b in portable avx2; do TALLY_BACKEND=$$b tests/step.sh "$$b" $(B)/tests/test_psi_group chosen || exit 1; done
 
 ct:
 	@$(MAKE) --no-print-directory VARIANT=ct build/ct/tests/test_ct
@@ -170,6 +171,14 @@ ct:
 # The compiled group backends, read instruction by instruction; by clang too where it is installed.
 audit:
 	@MAKE="$(MAKE)" CC="$(CC)" tests/audit.sh $(or $(LEVELS),-O3)
+
+# The curve's part of it as both compilers make it at each level: they have turned masked copies into branches.
+.PHONY: ct-levels
+ct-levels:
+	@for cc in gcc clang; do for level in 1 2 3; do \
+	  b=build/ct-$$cc-O$$level; echo "$$cc -O$$level"; \
+	  $(MAKE) --no-print-directory VARIANT=ct CC=$$cc CFLAGS="-O$$level -g" B=$$b $$b/tests/test_ct >/dev/null && \
+	  tests/ct.sh $$b/tests/test_ct curve-multiply curve-map curve-sums || exit 1; done; done
 
 # Installs into a folder of its own and runs the installed command as two organisations would.
 STAGE := $(CURDIR)/build/stage
@@ -214,6 +223,9 @@ check-long: deps
 	@$(MAKE) --no-print-directory audit LEVELS='-O1 -O2 -O3'
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_vole
 	@TALLY_LONG=1000 build/plain/tests/test_psi_vole many powers
+	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_curve
+	@TALLY_LONG=1000000 build/plain/tests/test_psi_curve
+	@$(MAKE) --no-print-directory ct-levels
 	@tests/arm64.sh
 	@python3 tests/commands.py --long build/release/tally
 	@tests/total.sh $(RESULTS)

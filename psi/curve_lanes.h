@@ -14,10 +14,11 @@
  * - lanes_load, lanes_store: LANES words at any address
  * - with psi/field_fma.h: lanes_multiply32 (of the low halves), reals_set, reals_add, reals_sub,
  *   lanes_as_reals and reals_as_lanes (the bits), and lanes_product, which splits a * b as that file says and
- *   adds both parts' bits to *low and *high
+ *   adds both parts' bits to *low and *high; lanes_product_high sets *high instead, lanes_product_set both
  * - with psi/field_ifma.h: lanes_low, lanes_high
+ * - lanes_everywhere, reals_everywhere: lanes_set and reals_set of what a pointer shows
  *
- * and LANES_CALL, an attribute of functions that must not be inlined.
+ * and LANES_CALL and LANES_INLINE, attributes of functions that must not and that must be inlined.
  */
 #include "psi/curve_constants.h"
 

@@ -85,6 +85,16 @@ const psi_group_backend *psi_group(void)
     return chosen;
 }
 
+#ifdef TALLY_TEST
+void psi_group_use(const psi_group_backend *g)
+{
+    static const psi_group_backend *own;
+    if (!own)
+        own = psi_group();
+    chosen = g ? g : own;
+}
+#endif
+
 static pthread_once_t listed_once = PTHREAD_ONCE_INIT;
 static const psi_group_backend *listed[VECTORS + 1] = {&psi_group_portable};
 static size_t listed_count = 1;

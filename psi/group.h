@@ -61,6 +61,11 @@ typedef struct psi_group_backend {
 const psi_group_backend *psi_group(void);
 /* All backends that this machine can run, portable first; *count is set. For tests and benchmarks. */
 const psi_group_backend *const *psi_group_backends(size_t *count);
+#ifdef TALLY_TEST
+/* Test builds only, while no other thread runs: psi_group() gives g, after prepare(), until called with NULL.
+ */
+void psi_group_use(const psi_group_backend *g);
+#endif
 
 /*
  * hash_to_ristretto255 (RFC 9380 appendix B, expand_message_xmd with SHA-512): out[i] from the message made

@@ -158,16 +158,6 @@ static inline void lanes_product_set(reals a, const reals *b, reals split, reals
     *high = _mm256_castpd_si256(h);
 }
 
-static inline void lanes_product_low(reals a, const reals *b, reals split, reals both, lanes *low,
-                                     lanes *high)
-{
-    reals h = split, l;
-    __asm__(LANES_SPLIT "vpaddq %[h], %[high], %[high]"
-            : [h] "+&x"(h), [l] "=&x"(l), [high] "+&x"(*high)
-            : [a] "x"(a), [b] "m"(*b), [both] "x"(both));
-    *low = _mm256_castpd_si256(l);
-}
-
 static inline void lanes_product_high(reals a, const reals *b, reals split, reals both, lanes *low,
                                       lanes *high)
 {

@@ -23,6 +23,17 @@ size_t unit_groups(const psi_group_backend *out[UNIT_GROUPS_MAX])
     return count + UNIT_GROUPS_IN_C;
 }
 
+void unit_each_group(void (*test)(void))
+{
+    const psi_group_backend *all[UNIT_GROUPS_MAX];
+    size_t count = unit_groups(all);
+    for (size_t i = 0; i < count; i++) {
+        psi_group_use(all[i]);
+        test();
+    }
+    psi_group_use(NULL);
+}
+
 /* Five limbs of `width` bits as 32 bytes; what lies above 2^255 is cut off. */
 static void pack(uint8_t out[32], const uint64_t limbs[LIMBS], unsigned width)
 {

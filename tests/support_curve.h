@@ -15,6 +15,14 @@ extern const psi_group_backend unit_group_ifma8; /* psi/field_ifma.h, eight lane
 #define UNIT_GROUPS_IN_C 2
 size_t unit_groups(const psi_group_backend *out[UNIT_GROUPS_MAX]);
 
+/* Runs the test with each of them as psi_group(). */
+void unit_each_group(void (*test)(void));
+#define UNIT_EACH_GROUP(test)                                                                                \
+    static void test##_each(void)                                                                            \
+    {                                                                                                        \
+        unit_each_group(test);                                                                               \
+    }
+
 /* Numbers below 2^255 that are special to the field: around 0, p = 2^255 - 19 and 2^255, and with limbs of 51
  * and 52 bits at every bound, alone, everywhere and alternating. Returns how many. */
 #define UNIT_NUMBERS_MAX 160

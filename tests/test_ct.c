@@ -21,6 +21,7 @@
 #include "psi/shamir.h"
 #include "psi/vole_setup.h"
 #include "tests/paillier_primes.h"
+#include "tests/support_curve.h"
 #include "tests/support_expand.h"
 #include "tests/support_lanes.h"
 #include "tests/unit.h"
@@ -511,6 +512,80 @@ static void test_expand(void)
     CU_ASSERT(!same(one, out[0][0], sizeof one));
 }
 
+/*
+ * The group in lanes: scalars, points and uniform bytes are secret. Every backend that runs here, and both in
+ * lanes in C; compared with the portable backend afterwards. N + 4 items: two vectors of the widest, the last
+ * of them not full.
+ */
+enum { CURVE_N = N + 4 };
+
+typedef struct curve_results {
+    psi_point a[CURVE_N], b[CURVE_N], c[CURVE_N];
+    psi_scalar each[CURVE_N];
+    uint8_t uniform[CURVE_N][64];
+} curve_results;
+
+static void each_curve(void (*run)(const psi_group_backend *g, curve_results *w))
+{
+    static curve_results w[UNIT_GROUPS_MAX];
+    const psi_group_backend *all[UNIT_GROUPS_MAX];
+    size_t count = unit_groups(all);
+    start();
+    unit_random(w[0].uniform, sizeof w[0].uniform);
+    CU_ASSERT_EQUAL_FATAL(all[0]->from_uniform(w[0].a, (const uint8_t(*)[64])w[0].uniform, CURVE_N),
+                          TALLY_OK);
+    for (size_t i = 0; i < CURVE_N; i++) {
+        psi_scalar_random(&w[0].each[i], &prg);
+        w[0].b[i] = w[0].a[(i + 1) % CURVE_N];
+    }
+    PSI_SECRET(&w[0], sizeof w[0]);
+    for (size_t b = count; b-- > 0;) { /* the portable one last */
+        memcpy(&w[b], &w[0], sizeof w[0]);
+        run(all[b], &w[b]);
+    }
+    for (size_t b = 1; b < count; b++)
+        CU_ASSERT(same(&w[b], &w[0], sizeof w[0]));
+}
+
+static void curve_multiply(const psi_group_backend *g, curve_results *w)
+{
+    CU_ASSERT_EQUAL(g->mul_common(w->a, w->a, CURVE_N, &k, NULL), TALLY_OK);
+    PSI_SECRET(w->a, sizeof w->a);
+    CU_ASSERT_EQUAL(g->base_mul(w->c, w->each, CURVE_N), TALLY_OK);
+    CU_ASSERT_EQUAL(g->mul_each(w->b, w->a, w->each, CURVE_N, NULL), TALLY_OK);
+}
+
+static void curve_map(const psi_group_backend *g, curve_results *w)
+{
+    const uint8_t(*u)[64] = (const uint8_t(*)[64])w->uniform;
+    CU_ASSERT_EQUAL(g->map_mul_common(w->a, u, CURVE_N, &k), TALLY_OK);
+    CU_ASSERT_EQUAL(g->map_mul_each(w->b, u, w->each, CURVE_N), TALLY_OK);
+    CU_ASSERT_EQUAL(g->from_uniform(w->c, u, CURVE_N), TALLY_OK);
+}
+
+static void curve_sums(const psi_group_backend *g, curve_results *w)
+{
+    CU_ASSERT_EQUAL(g->base_mul(w->c, w->each, CURVE_N), TALLY_OK);
+    CU_ASSERT_EQUAL(g->add(w->c, w->a, w->b, CURVE_N, NULL), TALLY_OK);
+    PSI_SECRET(w->c, sizeof w->c);
+    CU_ASSERT_EQUAL(g->subtract(w->a, w->c, w->b, CURVE_N, NULL), TALLY_OK);
+}
+
+static void test_curve_multiply(void)
+{
+    each_curve(curve_multiply);
+}
+
+static void test_curve_map(void)
+{
+    each_curve(curve_map);
+}
+
+static void test_curve_sums(void)
+{
+    each_curve(curve_sums);
+}
+
 /* The controls: one secret bit decides a branch, or an address. Status 0 unless valgrind objects. */
 static int leak(const char *how)
 {
@@ -548,7 +623,10 @@ int main(int argc, char **argv)
                                       {"paillier", test_paillier},
                                       {"rlwe", test_rlwe},
                                       {"rlwe-lanes", test_rlwe_lanes},
-                                      {"expand", test_expand}};
+                                      {"expand", test_expand},
+                                      {"curve-multiply", test_curve_multiply},
+                                      {"curve-map", test_curve_map},
+                                      {"curve-sums", test_curve_sums}};
     if (argc == 3 && strcmp(argv[1], "leak") == 0)
         return leak(argv[2]);
     if (argc == 2 && strcmp(argv[1], "list") == 0) {

@@ -2,6 +2,7 @@
 #include "psi/ecdh.h"
 #include "psi/mem.h"
 #include "psi/tagsize.h"
+#include "tests/support_curve.h"
 #include "tests/unit.h"
 #include <string.h>
 
@@ -146,10 +147,12 @@ static void test_no_memory(void)
     psi_mem_fail_at(0);
 }
 
+UNIT_EACH_GROUP(test_definition)
+
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {{"commutes", test_commutes},
-                                      {"definition", test_definition},
+                                      {"definition", test_definition_each},
                                       {"binding", test_binding},
                                       {"malformed", test_malformed},
                                       {"no_memory", test_no_memory}};

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "psi/cpu.h"
 #include "psi/group.h"
 #include "psi/mem.h"
 #include "tests/support_curve.h"
@@ -411,6 +412,21 @@ static void test_hash_to_group(void)
     psi_mem_fail_at(0);
 }
 
+/* The fastest that the processor runs, unless TALLY_BACKEND says otherwise: `make unit` runs this test under
+ * each of its values. */
+static void test_chosen(void)
+{
+    const char *wanted = getenv("TALLY_BACKEND"), *name = psi_group()->name;
+    unsigned cpu = psi_cpu_all();
+    int avx2 = (cpu & PSI_CPU_AVX2) && (cpu & PSI_CPU_FMA);
+    int ifma = (cpu & PSI_CPU_AVX512) && (cpu & PSI_CPU_IFMA);
+    if (wanted && strcmp(wanted, "portable") == 0)
+        avx2 = ifma = 0;
+    if (wanted && strcmp(wanted, "avx2") == 0)
+        ifma = 0;
+    CU_ASSERT_EQUAL(strcmp(name, ifma ? "ifma" : avx2 ? "avx2" : "portable"), 0);
+}
+
 static void test_scalar_range(void)
 {
     psi_scalar s, order = {{0}};
@@ -493,6 +509,8 @@ static void test_hash_to_scalar(void)
     CU_ASSERT(same(&s, &expected, 32));
 }
 
+UNIT_EACH_GROUP(test_hash_to_group)
+
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {{"multiples", test_multiples},
@@ -503,7 +521,8 @@ int main(int argc, char **argv)
                                       {"sums", test_sums},
                                       {"uniform", test_uniform},
                                       {"batches", test_batches},
-                                      {"hash_to_group", test_hash_to_group},
+                                      {"hash_to_group", test_hash_to_group_each},
+                                      {"chosen", test_chosen},
                                       {"scalar_range", test_scalar_range},
                                       {"invert", test_invert},
                                       {"hash_to_scalar", test_hash_to_scalar}};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "psi/mem.h"
 #include "psi/oprf.h"
+#include "tests/support_curve.h"
 #include "tests/unit.h"
 #include "tests/vectors.h"
 #include <stdlib.h>
@@ -293,12 +294,16 @@ static void test_no_memory(void)
     psi_mem_fail_at(0);
 }
 
+UNIT_EACH_GROUP(test_vectors)
+UNIT_EACH_GROUP(test_batch)
+UNIT_EACH_GROUP(test_evaluate_malformed)
+
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"vectors", test_vectors},
-                                      {"batch", test_batch},
+    static const unit_test tests[] = {{"vectors", test_vectors_each},
+                                      {"batch", test_batch_each},
                                       {"refused", test_refused},
-                                      {"evaluate_malformed", test_evaluate_malformed},
+                                      {"evaluate_malformed", test_evaluate_malformed_each},
                                       {"no_memory", test_no_memory}};
     return unit_main(argc, argv, "psi_oprf", tests, sizeof tests / sizeof *tests);
 }

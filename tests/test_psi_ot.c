@@ -2,6 +2,7 @@
 /* Base OTs and their extension: who gets which string, and what is refused. */
 #include "psi/mem.h"
 #include "psi/ot.h"
+#include "tests/support_curve.h"
 #include "tests/unit.h"
 
 #include <string.h>
@@ -182,11 +183,13 @@ static void test_faults(void)
     psi_rng_fail_at(0);
 }
 
+UNIT_EACH_GROUP(test_strings)
+
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"strings", test_strings},   {"constant", test_constant_choices},
-                                      {"open", test_open},         {"refused", test_refused},
-                                      {"tampered", test_tampered}, {"columns", test_columns},
-                                      {"faults", test_faults}};
+    static const unit_test tests[] = {
+        {"strings", test_strings_each}, {"constant", test_constant_choices}, {"open", test_open},
+        {"refused", test_refused},      {"tampered", test_tampered},         {"columns", test_columns},
+        {"faults", test_faults}};
     return unit_main(argc, argv, "psi_ot", tests, sizeof tests / sizeof *tests);
 }

@@ -156,6 +156,7 @@ check-run:
 	@tests/step.sh unit-test $(MAKE) --no-print-directory unit VARIANT=test; :
 	@tests/step.sh unit-plain $(MAKE) --no-print-directory unit VARIANT=plain; :
 	@tests/step.sh constant-time $(MAKE) --no-print-directory ct; :
+	@tests/step.sh without $(MAKE) --no-print-directory without; :
 	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/total.sh $(RESULTS)
@@ -179,6 +180,25 @@ ct-levels:
 	  b=build/ct-$$cc-O$$level; echo "$$cc -O$$level"; \
 	  $(MAKE) --no-print-directory VARIANT=ct CC=$$cc CFLAGS="-O$$level -g" B=$$b $$b/tests/test_ct >/dev/null && \
 	  tests/ct.sh $$b/tests/test_ct curve-multiply curve-map curve-sums || exit 1; done; done
+
+# The group without one backend or the other.
+.PHONY: without
+without:
+	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_group
+	@tests/without.sh build/plain $(CC) -O1 $(filter-out -Werror,$(WARN)) $(DEFS) $(PKG_CFLAGS) -DTALLY_TEST
+
+# The compiled group backends, read instruction by instruction; by clang too where it is installed.
+audit:
+	@MAKE="$(MAKE)" CC="$(CC)" tests/audit.sh $(or $(LEVELS),-O3)
+
+# What needs AVX-512, on an emulated processor that has it: an hour on one core.
+EMULATED := psi_expand psi_field psi_curve psi_group psi_rowhash psi_subspace psi_ntt psi_rlwe
+.PHONY: emulated
+emulated:
+	@$(MAKE) --no-print-directory VARIANT=test B=build/emulated-tests LDFLAGS=-static \
+	  PKG_LIBS="-lsodium -lprotobuf-c -lutf8proc -ljansson -lgmp -lssl -lcrypto -ldl" \
+	  $(EMULATED:%=build/emulated-tests/tests/test_%)
+	@for t in $(EMULATED); do TIMEOUT=3600 tests/emulated.sh build/emulated-tests/tests/test_$$t || exit 1; done
 
 # Installs into a folder of its own and runs the installed command as two organisations would.
 STAGE := $(CURDIR)/build/stage
@@ -226,6 +246,7 @@ check-long: deps
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_curve
 	@TALLY_LONG=1000000 build/plain/tests/test_psi_curve
 	@$(MAKE) --no-print-directory ct-levels
+	@tests/step.sh emulated $(MAKE) --no-print-directory emulated; :
 	@tests/arm64.sh
 	@python3 tests/commands.py --long build/release/tally
 	@tests/total.sh $(RESULTS)

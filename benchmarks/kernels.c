@@ -483,7 +483,8 @@ static int keep_only(char *only)
 {
     unsigned char wanted[ROWS_MAX] = {0};
     size_t kept = 0;
-    for (char *name = strtok(only, ","); name; name = strtok(NULL, ",")) {
+    char *rest = NULL;
+    for (char *name = strtok_r(only, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
         int found = 0;
         for (size_t i = 0; i < row_count; i++)
             if (strcmp(rows[i].kernel, name) == 0)

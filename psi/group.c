@@ -15,19 +15,26 @@
 
 /* ---- Choice of backend ---- */
 
-/* Vector backends, fastest first, are prepared when somebody first asks for them. */
+/* Vector backends, fastest first, up to the one without a table; prepared when somebody first asks. */
 static struct vector_backend {
     const psi_group_backend *g;
     unsigned needs; /* of enum psi_cpu */
     int state;      /* 0 not tried, 1 usable, -1 not */
 } vectors[] = {
-#if defined(__x86_64__)
+#ifdef PSI_GROUP_IFMA
     {&psi_group_ifma, PSI_CPU_AVX512 | PSI_CPU_IFMA, 0},
+#endif
+#ifdef PSI_GROUP_AVX2
     {&psi_group_avx2, PSI_CPU_AVX2 | PSI_CPU_FMA, 0},
 #endif
     {NULL, 0, -1},
 };
 #define VECTORS (sizeof vectors / sizeof *vectors - 1)
+
+static int differ(const void *a, const void *b, size_t len)
+{
+    return memcmp(a, b, len) != 0; /* public: of the inputs below */
+}
 
 /* A vector and one item more against the portable backend, every function that takes secrets. */
 static int agrees(const psi_group_backend *g)
@@ -44,12 +51,12 @@ static int agrees(const psi_group_backend *g)
         crypto_core_ristretto255_scalar_reduce(k[i].b, uniform[i]);
     }
     const uint8_t(*u)[64] = (const uint8_t(*)[64])uniform;
-    bad |= ref->from_uniform(p, u, N) || g->from_uniform(b, u, N) || memcmp(p, b, sizeof p) != 0;
-    bad |= ref->mul_each(a, p, k, N, NULL) || g->mul_each(b, p, k, N, NULL) || memcmp(a, b, sizeof a) != 0;
-    bad |= g->map_mul_each(b, u, k, N) || memcmp(a, b, sizeof a) != 0;
-    bad |= g->mul_common(b, p + N - 1, 1, &k[N - 1], NULL) || memcmp(&a[N - 1], b, sizeof *b) != 0;
-    bad |= g->map_mul_common(b, u, 1, k) || memcmp(a, b, sizeof *b) != 0;
-    bad |= ref->base_mul(a, k, N) || g->base_mul(b, k, N) || memcmp(a, b, sizeof a) != 0;
+    bad |= ref->from_uniform(p, u, N) || g->from_uniform(b, u, N) || differ(p, b, sizeof p);
+    bad |= ref->mul_each(a, p, k, N, NULL) || g->mul_each(b, p, k, N, NULL) || differ(a, b, sizeof a);
+    bad |= g->map_mul_each(b, u, k, N) || differ(a, b, sizeof a);
+    bad |= g->mul_common(b, p + N - 1, 1, &k[N - 1], NULL) || differ(&a[N - 1], b, sizeof *b);
+    bad |= g->map_mul_common(b, u, 1, k) || differ(a, b, sizeof *b);
+    bad |= ref->base_mul(a, k, N) || g->base_mul(b, k, N) || differ(a, b, sizeof a);
     return !bad;
 }
 
@@ -74,9 +81,9 @@ static const psi_group_backend *chosen = &psi_group_portable;
 static void choose(void)
 {
     psi_sodium();
-    for (size_t i = 0; i < VECTORS && chosen == &psi_group_portable; i++)
-        if (usable(&vectors[i], psi_cpu()))
-            chosen = vectors[i].g;
+    for (struct vector_backend *v = vectors; v->g && chosen == &psi_group_portable; v++)
+        if (usable(v, psi_cpu()))
+            chosen = v->g;
 }
 
 const psi_group_backend *psi_group(void)

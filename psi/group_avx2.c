@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The group over four lanes of double precision: AVX2 and FMA. */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(PSI_WITHOUT_AVX2)
 
 #include <immintrin.h>
 #include <stddef.h>

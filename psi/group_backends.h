@@ -6,8 +6,14 @@
 #include "psi/group.h"
 
 extern const psi_group_backend psi_group_portable; /* psi/group_sodium.c */
-#if defined(__x86_64__)
+/* A compiler or an assembler that does not know the instructions leaves them out: -DPSI_WITHOUT_IFMA,
+ * -DPSI_WITHOUT_AVX2. */
+#if defined(__x86_64__) && !defined(PSI_WITHOUT_AVX2)
+#define PSI_GROUP_AVX2
 extern const psi_group_backend psi_group_avx2; /* needs PSI_CPU_AVX2 and PSI_CPU_FMA */
+#endif
+#if defined(__x86_64__) && !defined(PSI_WITHOUT_IFMA)
+#define PSI_GROUP_IFMA
 extern const psi_group_backend psi_group_ifma; /* needs PSI_CPU_AVX512 and PSI_CPU_IFMA */
 #endif
 

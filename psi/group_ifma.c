@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The group over eight lanes of 52-bit multiply-add: AVX-512 F, DQ and IFMA. */
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(PSI_WITHOUT_IFMA)
 
 #include <immintrin.h>
 #include <stddef.h>

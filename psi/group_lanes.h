@@ -73,24 +73,36 @@ typedef struct group_digits {
     int8_t d[PSI_DIGITS][LANES];
 } group_digits;
 
-/* Of k[0] for all lanes (step 0), or of k[i] for the lanes i < n, the others 0; of their halves, if halved.
- */
-static void digits_set(group_digits *out, const psi_scalar *k, size_t step, size_t n, int halved)
+static void digits_of(int8_t digits[PSI_DIGITS], const psi_scalar *k, int halved)
 {
-    psi_scalar s;
+    psi_scalar s = *k;
+    if (halved)
+        psi_scalar_half(&s, k);
+    psi_digits(digits, &s);
+    psi_wipe(&s, sizeof s);
+}
+
+/* Of k / 2 for all lanes. */
+static void digits_common(group_digits *out, const psi_scalar *k)
+{
+    int8_t one[PSI_DIGITS];
+    digits_of(one, k, 1);
+    for (size_t i = 0; i < PSI_DIGITS; i++)
+        for (size_t l = 0; l < LANES; l++)
+            out->d[i][l] = one[i];
+    psi_wipe(one, sizeof one);
+}
+
+/* Of k[i], halved or not, for the lanes i < n, and of 0 for the others. */
+static void digits_each(group_digits *out, const psi_scalar *k, size_t n, int halved)
+{
     int8_t one[PSI_DIGITS];
     memset(out, 0, sizeof *out);
-    for (size_t l = 0; l < LANES; l++) {
-        if (l == 0 || (step && l < n)) {
-            s = k[l];
-            if (halved)
-                psi_scalar_half(&s, &s);
-            psi_digits(one, &s);
-        }
-        for (size_t i = 0; (!step || l < n) && i < PSI_DIGITS; i++)
+    for (size_t l = 0; l < n; l++) {
+        digits_of(one, &k[l], halved);
+        for (size_t i = 0; i < PSI_DIGITS; i++)
             out->d[i][l] = one[i];
     }
-    psi_wipe(&s, sizeof s);
     psi_wipe(one, sizeof one);
 }
 
@@ -268,7 +280,7 @@ static tally_status mul_any(psi_point *out, const psi_point *in, const uint8_t (
     group_work w;
     tally_status st = TALLY_OK;
     if (n && !step)
-        digits_set(&w.digits, k, 0, LANES, 1);
+        digits_common(&w.digits, k);
     for (size_t at = 0; !st && at < n; at += GROUP_BATCH) {
         size_t m = n - at < GROUP_BATCH ? n - at : GROUP_BATCH, first;
         memset(w.good, 0xff, sizeof w.good);
@@ -283,7 +295,7 @@ static tally_status mul_any(psi_point *out, const psi_point *in, const uint8_t (
             if (uniform)
                 points_map(p, uniform + at + i, group_left(m, i));
             if (step)
-                digits_set(&w.digits, k + at + i, 1, group_left(m, i), 1);
+                digits_each(&w.digits, k + at + i, group_left(m, i), 1);
             table_make(w.table[0], p);
             multiply(p, w.table, &w.digits, 1);
         }
@@ -438,7 +450,7 @@ static tally_status base_mul(psi_point *out, const psi_scalar *k, size_t n)
     for (size_t at = 0; !st && at < n; at += GROUP_BATCH) {
         size_t m = n - at < GROUP_BATCH ? n - at : GROUP_BATCH;
         for (size_t i = 0; i < m; i += LANES) {
-            digits_set(&w.digits, k + at + i, 1, group_left(m, i), 1);
+            digits_each(&w.digits, k + at + i, group_left(m, i), 1);
             base_multiply(&w.points[i / LANES], &w.digits);
         }
         memset(w.good, 0xff, sizeof w.good);
@@ -541,7 +553,7 @@ static tally_status sum_var(psi_point *out, const psi_point *in, const psi_scala
                 table_make(w.table[i / LANES + v], &pair[v]);
         }
         for (size_t i = 0; i < m; i += LANES)
-            digits_set(&w.digits[i / LANES], k + at + i, 1, group_left(m, i), 0);
+            digits_each(&w.digits[i / LANES], k + at + i, group_left(m, i), 0);
         multiply(&part, w.table, w.digits, (m + LANES - 1) / LANES);
         point_cache(&cached, &part);
         point_add(&sum[0], &sum[0], &cached, 1);

@@ -58,7 +58,7 @@ static tally_status make_pairs(psi_ot_sender *s, const psi_sid *sid, psi_prg *pr
     const psi_group_backend *group = psi_group();
     uint8_t uniform[PSI_OT_BASE][64];
     place places[2 * PSI_OT_BASE];
-    psi_point power[PSI_OT_BASE], other[PSI_OT_BASE], hashed[2 * PSI_OT_BASE], right[PSI_OT_BASE];
+    psi_point power[PSI_OT_BASE], other[PSI_OT_BASE], hashed[2 * PSI_OT_BASE], right[PSI_OT_BASE] = {{{0}}};
     psi_prg_bytes(prg, uniform, sizeof uniform);
     tally_status st = group->base_mul(power, s->exponent, PSI_OT_BASE);
     if (!st)

@@ -367,7 +367,7 @@ static void check_digits(const psi_scalar *k)
 
 static void check_scalar(const psi_scalar *k)
 {
-    psi_scalar half, in_place = *k;
+    psi_scalar half = {{0}}, in_place = *k;
     check_digits(k);
     psi_scalar_half(&half, k);
     check_digits(&half);
@@ -382,7 +382,7 @@ static void check_scalar(const psi_scalar *k)
 
 static void test_scalars(void)
 {
-    psi_scalar k;
+    psi_scalar k = {{0}};
     start();
     for (unsigned i = 0; i < 600; i++) { /* 0.., l - 1 .. */
         mpz_set_ui(x, i);

@@ -55,7 +55,7 @@ static void random_scalars(psi_scalar *out, size_t n)
 /* l - k, for 0 < k < 2^32 */
 static psi_scalar minus(uint32_t k)
 {
-    psi_scalar s;
+    psi_scalar s = {{0}};
     uint64_t low = 0, high;
     unit_hex(s.b, 32, order_hex);
     for (int i = 0; i < 8; i++)
@@ -424,6 +424,12 @@ static void test_chosen(void)
         avx2 = ifma = 0;
     if (wanted && strcmp(wanted, "avx2") == 0)
         ifma = 0;
+#ifndef PSI_GROUP_AVX2
+    avx2 = 0;
+#endif
+#ifndef PSI_GROUP_IFMA
+    ifma = 0;
+#endif
     CU_ASSERT_EQUAL(strcmp(name, ifma ? "ifma" : avx2 ? "avx2" : "portable"), 0);
 }
 

@@ -169,10 +169,6 @@ ct:
 	@$(MAKE) --no-print-directory VARIANT=ct build/ct/tests/test_ct
 	@tests/ct.sh build/ct/tests/test_ct
 
-# The compiled group backends, read instruction by instruction; by clang too where it is installed.
-audit:
-	@MAKE="$(MAKE)" CC="$(CC)" tests/audit.sh $(or $(LEVELS),-O3)
-
 # The curve's part of it as both compilers make it at each level: they have turned masked copies into branches.
 .PHONY: ct-levels
 ct-levels:

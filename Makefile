@@ -186,6 +186,7 @@ without:
 
 # The compiled group backends, read instruction by instruction; by clang too where it is installed.
 audit:
+	@python3 tests/curve_bounds.py >/dev/null || { echo "a bound of docs/curve.md does not hold: tests/curve_bounds.py"; false; }
 	@MAKE="$(MAKE)" CC="$(CC)" tests/audit.sh $(or $(LEVELS),-O3)
 
 # What needs AVX-512, on an emulated processor that has it: an hour on one core.

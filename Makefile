@@ -86,7 +86,7 @@ help:
 	  'make check-long   soak and scale tests' \
 	  'make bench        the protocol alone and two parties on this machine; N rows' \
 	  'make bench-compare  against the plain exchange of hashes' \
-  'make bench-kernels  every kernel and backend, beside OpenSSL and libsodium' \
+	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
 	  'make dist         source archive in dist/'
 
 # ---- Compiling --------------------------------------------------------------------------------------------------
@@ -186,6 +186,7 @@ without:
 
 # The compiled group backends, read instruction by instruction; by clang too where it is installed.
 audit:
+	@python3 tests/curve_bounds.py >/dev/null || { echo "a bound of docs/curve.md does not hold: tests/curve_bounds.py"; false; }
 	@MAKE="$(MAKE)" CC="$(CC)" tests/audit.sh $(or $(LEVELS),-O3)
 
 # What needs AVX-512, on an emulated processor that has it: an hour on one core.
@@ -263,15 +264,15 @@ $(B)/benchmarks/paillier: benchmarks/paillier.c $(B)/libtally.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lpthread
 
-# Every kernel and backend, beside OpenSSL and libsodium.
-$(B)/benchmarks/kernels: benchmarks/kernels.c $(B)/libtally.a
-	$(call say,CC,$<)
-	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lm -lpthread
-
 # A scheme of additively homomorphic aggregation alone.
 $(B)/benchmarks/ahe: benchmarks/ahe.c $(B)/libtally.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lpthread
+
+# Every kernel and backend, beside OpenSSL and libsodium.
+$(B)/benchmarks/kernels: $(B)/benchmarks/kernels.o $(B)/benchmarks/kernel_rows.o $(B)/libtally.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm -lpthread
 
 # The insecure baseline shares reader and writer with Tally.
 $(B)/benchmarks/plain: benchmarks/plain.c $(B)/libtally.a
@@ -286,9 +287,9 @@ bench: all $(B)/benchmarks/lists $(B)/benchmarks/protocol
 	@$(B)/benchmarks/protocol 4 $(N) $(N) $$(($(N) / 10)) 2
 	@benchmarks/match.sh $(B) $(N)
 
-# make bench-kernels OPTIONS="--json --only scalar_mul,openssl_x25519"
+# OPTIONS="--json --only scalar_mul,openssl_x25519"
 .PHONY: bench-kernels
-bench-kernels: all $(B)/benchmarks/kernels
+bench-kernels: $(B)/benchmarks/kernels
 	@$(B)/benchmarks/kernels $(OPTIONS)
 
 # Tally against the insecure baseline: make bench-compare N=16384 RUNS=3 OPTIONS="--threads 1"

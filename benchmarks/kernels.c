@@ -1,585 +1,426 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every kernel and every backend of it that this machine runs, beside OpenSSL's X25519 and libsodium in the
- * same run: operations a second and cycles an operation, on one thread and on all. All rows are measured in
- * turn and then all again, so that a slow minute of the machine meets every row and ratios hold.
- * benchmarks/README.md says what an operation is.
+ * Every kernel and every backend that this machine can run, beside OpenSSL's and libsodium's curves in the
+ * same run: operations a second and cycles an operation, on one thread and on all of them. A round measures
+ * every row once, and rounds follow each other, so that a slow minute of the machine falls on all rows alike
+ * and ratios within one run can be relied on. benchmarks/README.md says how to read the output.
  */
-#include "psi/expand.h"
-#include "psi/gf128.h"
-#include "psi/group_backends.h"
-#include "psi/item.h"
-#include "psi/mem.h"
-#include "psi/pick.h"
-#include "psi/rlwe_ring.h"
-#include "psi/rng.h"
-#include "psi/rowhash.h"
-#include "psi/sha256.h"
-#include "psi/subspace.h"
+#include "benchmarks/kernels.h"
 
+#include "party/pool.h"
+#include "psi/mem.h"
+
+#include <errno.h>
 #include <getopt.h>
-#include <openssl/evp.h>
 #include <pthread.h>
 #include <sched.h>
-#include <sodium.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #if defined(__x86_64__)
+#include <cpuid.h>
 #include <x86intrin.h>
 #endif
 
-#define N 1024 /* points, hashes and scalars in one call */
-#define REPEATS_MAX 99
-#define ROWS_MAX 64
-#define THREADS_MAX 256
-#define VOLE_K 4u
-#define STRIDE 64u       /* bytes of a column of the matrix in work: 512 slots */
-#define MATRIX_BITS 788u /* of a row, k = 4 */
-#define COEFFICIENTS 1000u
+#define REPEATS_MAX 999u
+#define THREADS_MAX 256u
+#define SECONDS_MAX 60.0
 
-/* What one thread works on. */
-typedef struct work {
-    uint8_t uniform[N][64], wide[N][64];
-    psi_point points[N], out[N];
-    psi_scalar k[N], inverse[N];
-    uint8_t numbers[N][32], digests[N][32];
-    psi_leaf leaves[N];
-    psi_block keys[N];
-    uint8_t u[STRIDE], v[VOLE_K * STRIDE], matrix[MATRIX_BITS * STRIDE], rows[PSI_ROW_STRIP * PSI_ROW_BYTES];
-    psi_row_key row_key;
-    psi_gf128 coefficients[COEFFICIENTS], sum;
-    int64_t polynomial[PSI_RLWE_N];
-    psi_pick_entry table[PSI_PICK_MAX], picked[PSI_PICK_ROWS];
-    EVP_PKEY *own, *peer;
-    EVP_PKEY_CTX *derive;
-} work;
+typedef struct settings {
+    unsigned repeats, threads; /* threads: of the rows on all of them */
+    double seconds;
+    int json, cpu_time;
+} settings;
 
-typedef struct row row;
-struct row {
-    const char *kernel, *backend;
-    const void *table; /* the backend */
-    size_t ops;        /* of one call of run */
-    void (*run)(const row *r, work *w);
-};
+/* Of one row on so many threads: one entry for each round. */
+typedef struct series {
+    const bench_row *row;
+    unsigned threads;
+    double *ops_per_s, *cycles_per_op;
+} series;
 
-static void die(const char *what)
+typedef struct worker {
+    pthread_t thread;
+    const bench_row *row;
+    bench_work *work;
+    pthread_barrier_t *start;
+    double seconds;
+    int cpu_time;
+    int cpu; /* -1: any */
+    tally_status status;
+    double ops, took, cycles;
+} worker;
+
+static int cpus[CPU_SETSIZE]; /* that this process may run on */
+static unsigned cpu_count;
+static int has_cycles;
+
+static void fail(const char *what, const char *which)
 {
-    fprintf(stderr, "kernels: %s\n", what);
+    fprintf(stderr, "tally-kernels: %s%s\n", what, which);
     exit(70);
 }
 
-static void must(int failed, const char *kernel)
+static void *room(size_t count, size_t size)
 {
-    if (failed)
-        die(kernel);
+    void *p = psi_calloc(count, size);
+    if (!p)
+        fail("out of memory", "");
+    return p;
 }
 
-/* ---- Kernels ---- */
+/* ---- Clocks and processors ---- */
 
-#define UNIFORM(w) ((const uint8_t(*)[64])(w)->uniform)
-
-static void scalar_mul(const row *r, work *w)
-{
-    const psi_group_backend *g = r->table;
-    must(g->mul_common(w->out, w->points, N, w->k, NULL), r->kernel);
-}
-
-static void scalar_mul_each(const row *r, work *w)
-{
-    const psi_group_backend *g = r->table;
-    must(g->mul_each(w->out, w->points, w->k, N, NULL), r->kernel);
-}
-
-static void map_mul(const row *r, work *w)
-{
-    const psi_group_backend *g = r->table;
-    must(g->map_mul_common(w->out, UNIFORM(w), N, w->k), r->kernel);
-}
-
-static void from_uniform(const row *r, work *w)
-{
-    const psi_group_backend *g = r->table;
-    must(g->from_uniform(w->out, UNIFORM(w), N), r->kernel);
-}
-
-static void base_mul(const row *r, work *w)
-{
-    const psi_group_backend *g = r->table;
-    must(g->base_mul(w->out, w->k, N), r->kernel);
-}
-
-static void point_add(const row *r, work *w)
-{
-    const psi_group_backend *g = r->table;
-    must(g->add(w->out, w->points, w->points, N, NULL), r->kernel);
-}
-
-static void sum_var(const row *r, work *w)
-{
-    const psi_group_backend *g = r->table;
-    must(g->sum_var(w->out, w->points, w->k, N, NULL), r->kernel);
-}
-
-static void field_square(const row *r, work *w)
-{
-    const psi_group_backend *g = r->table;
-    g->field->square(w->numbers, (const uint8_t(*)[32])w->numbers, N, 100);
-}
-
-static void hash_to_group(const row *r, work *w)
-{
-    static const char dst[] = "TALLY-V01-CS01-ECDH-ristretto255_XMD:SHA-512_R255MAP_RO_";
-    static const uint8_t prefix[PSI_ITEM_PREFIX];
-    must(psi_hash_to_group(w->out, prefix, sizeof prefix, w->numbers[0], 32, N, (const uint8_t *)dst,
-                           sizeof dst - 1),
-         r->kernel);
-}
-
-static void expand(const row *r, work *w)
-{
-    static const char dst[] = "TALLY-V01-CS01-ECDH-ristretto255_XMD:SHA-512_R255MAP_RO_";
-    static const uint8_t prefix[PSI_ITEM_PREFIX];
-    must(psi_expand64_by(r->table, w->wide, prefix, sizeof prefix, w->numbers[0], 32, N, (const uint8_t *)dst,
-                         sizeof dst - 1),
-         r->kernel);
-}
-
-static void scalar_invert(const row *r, work *w)
-{
-    must(psi_scalar_invert(w->inverse, w->k, N), r->kernel);
-}
-
-static void openssl_x25519(const row *r, work *w)
-{
-    uint8_t shared[32];
-    size_t len = sizeof shared;
-    for (int i = 0; i < 16; i++)
-        must(EVP_PKEY_derive(w->derive, shared, &len) != 1, r->kernel);
-}
-
-static void sodium_x25519(const row *r, work *w)
-{
-    static const uint8_t base[32] = {9};
-    for (int i = 0; i < 16; i++)
-        must(crypto_scalarmult(w->out[i].b, w->k[i].b, base), r->kernel);
-}
-
-static void sodium_ristretto255(const row *r, work *w)
-{
-    for (int i = 0; i < 16; i++)
-        must(crypto_scalarmult_ristretto255(w->out[i].b, w->k[i].b, w->points[i].b), r->kernel);
-}
-
-static void sha256(const row *r, work *w)
-{
-    const psi_sha256_backend *b = r->table;
-    b->blocks(w->digests, UNIFORM(w), N);
-}
-
-static void subspace_expand(const row *r, work *w)
-{
-    const psi_subspace_backend *b = r->table;
-    must(b->expand(w->leaves, w->keys, N), r->kernel);
-}
-
-static void subspace_fold(const row *r, work *w)
-{
-    const psi_subspace_backend *b = r->table;
-    must(b->fold(w->u, w->v, STRIDE, w->leaves, VOLE_K, 0, STRIDE / 16), r->kernel);
-}
-
-static void row_hash(const row *r, work *w)
-{
-    const psi_rowhash_backend *b = r->table;
-    b->strip(w->rows, w->matrix, STRIDE, MATRIX_BITS, &w->row_key);
-}
-
-static void shamir_value(const row *r, work *w)
-{
-    const psi_gf128_backend *b = r->table;
-    w->sum = b->value(w->sum ^ 2, w->coefficients, COEFFICIENTS);
-}
-
-static void rlwe_ntt(const row *r, work *w)
-{
-    const psi_rlwe_backend *b = r->table;
-    memset(w->polynomial, 1, sizeof w->polynomial);
-    for (size_t i = 0; i < PSI_RLWE_N; i++)
-        w->polynomial[i] &= 1;
-    b->ntt(w->polynomial, 0);
-}
-
-static void pick_rows(const row *r, work *w)
-{
-    static const uint64_t index[PSI_PICK_ROWS] = {1, 2, 3, 5, 8, 13, 21, 34};
-    const psi_pick_backend *b = r->table;
-    b->rows(w->picked, (const psi_pick_entry *)w->table, PSI_PICK_MAX, index);
-}
-
-static row rows[ROWS_MAX];
-static size_t row_count;
-
-static void offer(const char *kernel, const char *backend, const void *table, size_t ops,
-                  void (*run)(const row *, work *))
-{
-    if (row_count == ROWS_MAX)
-        die("too many rows");
-    rows[row_count++] = (row){kernel, backend, table, ops, run};
-}
-
-static void offer_all(void)
-{
-    size_t count;
-    const psi_group_backend *const *groups = psi_group_backends(&count);
-    for (size_t i = 0; i < count; i++)
-        offer("scalar_mul", groups[i]->name, groups[i], N, scalar_mul);
-    offer("openssl_x25519", "openssl", NULL, 16, openssl_x25519);
-    offer("sodium_x25519", "libsodium", NULL, 16, sodium_x25519);
-    offer("sodium_ristretto255", "libsodium", NULL, 16, sodium_ristretto255);
-    offer("hash_to_group", psi_group()->name, NULL, N, hash_to_group);
-    for (size_t i = 0; i < count; i++) {
-        offer("scalar_mul_each", groups[i]->name, groups[i], N, scalar_mul_each);
-        offer("map_mul", groups[i]->name, groups[i], N, map_mul);
-        offer("from_uniform", groups[i]->name, groups[i], N, from_uniform);
-        offer("base_mul", groups[i]->name, groups[i], N, base_mul);
-        offer("point_add", groups[i]->name, groups[i], N, point_add);
-        offer("sum_var", groups[i]->name, groups[i], N, sum_var);
-        if (groups[i]->field)
-            offer("field_square", groups[i]->name, groups[i], 100 * N, field_square);
-    }
-    offer("scalar_invert", "libsodium", NULL, N, scalar_invert);
-    const psi_expand_backend *const *expanders = psi_expand_backends(&count);
-    for (size_t i = 0; i < count; i++)
-        offer("expand", psi_expand_name(expanders[i]), expanders[i], N, expand);
-    const psi_sha256_backend *const *hashes = psi_sha256_backends(&count);
-    for (size_t i = 0; i < count; i++)
-        offer("sha256", hashes[i]->name, hashes[i], N, sha256);
-    const psi_subspace_backend *const *streams = psi_subspace_backends(&count);
-    for (size_t i = 0; i < count; i++) {
-        offer("subspace_expand", streams[i]->name, streams[i], N, subspace_expand);
-        offer("subspace_fold", streams[i]->name, streams[i], 8 * STRIDE, subspace_fold);
-    }
-    const psi_rowhash_backend *const *strips = psi_rowhash_backends(&count);
-    for (size_t i = 0; i < count; i++)
-        offer("row_hash", strips[i]->name, strips[i], PSI_ROW_STRIP, row_hash);
-    const psi_gf128_backend *const *fields = psi_gf128_backends(&count);
-    for (size_t i = 0; i < count; i++)
-        offer("shamir_value", fields[i]->name, fields[i], COEFFICIENTS, shamir_value);
-    const psi_rlwe_backend *const *rings = psi_rlwe_rings(&count);
-    for (size_t i = 0; i < count; i++)
-        offer("rlwe_ntt", rings[i]->name, rings[i], 1, rlwe_ntt);
-    const psi_pick_backend *const *picks = psi_pick_backends(&count);
-    for (size_t i = 0; i < count; i++)
-        offer("pick_rows", picks[i]->name, picks[i], PSI_PICK_ROWS, pick_rows);
-}
-
-/* ---- Measuring ---- */
-
-static double now(void)
+static double now(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* The processor's reference clock; 0 where there is none that a program may read. */
-static uint64_t cycles(void)
+/* 1 if there is a counter that runs at one rate whatever the core does: the invariant time stamp counter. */
+static int find_cycles(void)
 {
 #if defined(__x86_64__)
-    return __rdtsc();
+    unsigned a, b, c, d;
+    return __get_cpuid(0x80000007, &a, &b, &c, &d) && (d >> 8 & 1);
 #else
     return 0;
 #endif
 }
 
-static work *work_new(void)
+static uint64_t cycles(void)
 {
-    work *w = psi_calloc(1, sizeof *w);
-    psi_prg prg;
-    uint8_t points[32];
-    if (!w)
-        die("out of memory");
-    must(psi_prg_init(&prg), "random generator");
-    psi_prg_bytes(&prg, w->uniform, sizeof w->uniform);
-    psi_prg_bytes(&prg, w->numbers, sizeof w->numbers);
-    psi_prg_bytes(&prg, w->keys, sizeof w->keys);
-    psi_prg_bytes(&prg, w->matrix, sizeof w->matrix);
-    psi_prg_bytes(&prg, w->coefficients, sizeof w->coefficients);
-    psi_prg_bytes(&prg, w->table, sizeof w->table);
-    psi_prg_bytes(&prg, points, sizeof points);
-    psi_row_key_init(&w->row_key, points);
-    for (size_t i = 0; i < N; i++)
-        psi_scalar_random(&w->k[i], &prg);
-    must(psi_group()->from_uniform(w->points, UNIFORM(w), N), "points");
-    must(psi_subspace()->expand(w->leaves, w->keys, N), "leaves");
-    w->own = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-    w->peer = EVP_PKEY_Q_keygen(NULL, NULL, "X25519");
-    w->derive = w->own ? EVP_PKEY_CTX_new(w->own, NULL) : NULL;
-    if (!w->peer || !w->derive || EVP_PKEY_derive_init(w->derive) != 1 ||
-        EVP_PKEY_derive_set_peer(w->derive, w->peer) != 1)
-        die("OpenSSL gives no X25519 keys");
-    psi_prg_wipe(&prg);
-    return w;
+#if defined(__x86_64__)
+    return has_cycles ? __rdtsc() : 0;
+#else
+    return 0;
+#endif
 }
 
-static void work_free(work *w)
+static void find_cpus(void)
 {
-    EVP_PKEY_CTX_free(w->derive);
-    EVP_PKEY_free(w->peer);
-    EVP_PKEY_free(w->own);
-    psi_free(w);
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set))
+        return; /* more processors than the set holds: threads go where they like */
+    for (int c = 0; c < CPU_SETSIZE; c++)
+        if (CPU_ISSET((size_t)c, &set))
+            cpus[cpu_count++] = c;
 }
 
-typedef struct worker {
-    pthread_t thread;
-    work *w;
-    const row *r;
-    pthread_barrier_t *start;
-    int cpu; /* -1: any */
-    double seconds, ops_per_s, cycles_per_op;
-} worker;
-
-static void *measure(void *user)
+static void stay_on(int cpu)
 {
-    worker *k = user;
-    if (k->cpu >= 0) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET((size_t)k->cpu, &set);
-        (void)pthread_setaffinity_np(pthread_self(), sizeof set, &set); /* a place, not a promise */
-    }
-    k->r->run(k->r, k->w);
-    pthread_barrier_wait(k->start);
+    cpu_set_t set;
+    if (cpu < 0)
+        return;
+    CPU_ZERO(&set);
+    CPU_SET((size_t)cpu, &set);
+    (void)pthread_setaffinity_np(pthread_self(), sizeof set, &set); /* where that is refused, any will do */
+}
+
+/* ---- Measuring ---- */
+
+static void *work_on(void *user)
+{
+    worker *w = user;
+    const bench_row *row = w->row;
     size_t calls = 0;
-    double begin = now(), took;
-    uint64_t ticks = cycles();
+    stay_on(w->cpu);
+    w->status = row->run(row->table, w->work); /* warms up caches, tables and clock */
+    pthread_barrier_wait(w->start);
+    double begin = now(CLOCK_MONOTONIC), begin_cpu = now(CLOCK_THREAD_CPUTIME_ID);
+    uint64_t first = cycles();
     do {
-        k->r->run(k->r, k->w);
+        if (!w->status)
+            w->status = row->run(row->table, w->work);
         calls++;
-        took = now() - begin;
-    } while (took < k->seconds);
-    ticks = cycles() - ticks;
-    double ops = (double)calls * (double)k->r->ops;
-    k->ops_per_s = ops / took;
-    k->cycles_per_op = (double)ticks / ops;
+        w->took = now(CLOCK_MONOTONIC) - begin;
+    } while (!w->status && w->took < w->seconds);
+    w->cycles = (double)(cycles() - first);
+    if (w->cpu_time) { /* without the time in which others had the processor */
+        double ran = now(CLOCK_THREAD_CPUTIME_ID) - begin_cpu;
+        w->cycles *= ran / w->took;
+        w->took = ran;
+    }
+    w->ops = (double)calls * (double)row->ops;
     return NULL;
 }
 
-typedef struct result {
-    double ops_per_s[REPEATS_MAX], cycles_per_op[REPEATS_MAX];
-} result;
-
-static int cpus[THREADS_MAX];
-
-static void measure_row(const row *r, worker *workers, unsigned threads, double seconds, result *out,
-                        unsigned repeat)
+/* One row once: operations a second of all threads together, cycles of one processor for an operation. */
+static void measure(const series *s, worker *workers, const settings *o, unsigned round)
 {
     pthread_barrier_t start;
-    must(pthread_barrier_init(&start, NULL, threads), "threads");
-    for (unsigned i = 0; i < threads; i++) {
-        workers[i].r = r;
-        workers[i].start = &start;
-        workers[i].seconds = seconds;
-        workers[i].cpu = cpus[i];
-        must(pthread_create(&workers[i].thread, NULL, measure, &workers[i]), "threads");
+    double ops = 0, rate = 0, spent = 0;
+    if (pthread_barrier_init(&start, NULL, s->threads))
+        fail("no barrier", "");
+    for (unsigned i = 0; i < s->threads; i++) {
+        worker *w = &workers[i];
+        w->row = s->row;
+        w->start = &start;
+        w->seconds = o->seconds;
+        w->cpu_time = o->cpu_time;
+        /* A processor for each thread; a single thread takes them in turn, from round to round. */
+        w->cpu = s->threads > cpu_count ? -1 : cpus[(i + (s->threads == 1 ? round : 0)) % cpu_count];
+        if (pthread_create(&w->thread, NULL, work_on, w))
+            fail("cannot start a thread", "");
     }
-    out->ops_per_s[repeat] = out->cycles_per_op[repeat] = 0;
-    for (unsigned i = 0; i < threads; i++) {
-        pthread_join(workers[i].thread, NULL);
-        out->ops_per_s[repeat] += workers[i].ops_per_s;
-        out->cycles_per_op[repeat] += workers[i].cycles_per_op / threads;
+    for (unsigned i = 0; i < s->threads; i++) {
+        const worker *w = &workers[i];
+        pthread_join(w->thread, NULL);
+        if (w->status)
+            fail("a kernel failed: ", s->row->kernel);
+        ops += w->ops;
+        rate += w->ops / w->took;
+        spent += w->cycles;
     }
     pthread_barrier_destroy(&start);
+    s->ops_per_s[round] = rate;
+    s->cycles_per_op[round] = spent / ops;
+}
+
+static void measure_all(const series *all, size_t count, const settings *o)
+{
+    worker *workers = room(o->threads, sizeof *workers);
+    for (unsigned i = 0; i < o->threads; i++) {
+        workers[i].work = bench_work_new();
+        if (!workers[i].work)
+            fail("out of memory, or no keys for X25519", "");
+    }
+    for (unsigned round = 0; round < o->repeats; round++)
+        for (size_t i = 0; i < count; i++)
+            measure(&all[i], workers, o, round);
+    for (unsigned i = 0; i < o->threads; i++)
+        bench_work_free(workers[i].work);
+    psi_free(workers);
 }
 
 /* ---- Output ---- */
 
+typedef struct spread {
+    double min, median, max;
+} spread;
+
 static int ascending(const void *a, const void *b)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
 }
 
-static void sort(double *v, unsigned n)
+static spread spread_of(const double *v, unsigned n)
 {
-    qsort(v, n, sizeof *v, ascending);
+    double sorted[REPEATS_MAX];
+    memcpy(sorted, v, n * sizeof *v);
+    qsort(sorted, n, sizeof *sorted, ascending);
+    return (spread){sorted[0], (sorted[(n - 1) / 2] + sorted[n / 2]) / 2, sorted[n - 1]};
 }
 
-static void print_row(const row *r, unsigned threads, result *x, unsigned repeats, int json, int first)
+static void print_csv(const series *all, size_t count, unsigned repeats)
 {
-    sort(x->ops_per_s, repeats);
-    sort(x->cycles_per_op, repeats);
-    double ops = x->ops_per_s[repeats / 2], low = x->ops_per_s[0], high = x->ops_per_s[repeats - 1];
-    double ticks = x->cycles_per_op[repeats / 2];
-    if (json)
-        printf("%s\n  {\"kernel\": \"%s\", \"backend\": \"%s\", \"threads\": %u, \"ops_per_s\": %.1f, "
-               "\"cycles_per_op\": %.2f, \"ops_per_s_min\": %.1f, \"ops_per_s_max\": %.1f, "
-               "\"cycles_per_op_min\": %.2f, \"cycles_per_op_max\": %.2f, \"repeats\": %u}",
-               first ? "" : ",", r->kernel, r->backend, threads, ops, ticks, low, high, x->cycles_per_op[0],
-               x->cycles_per_op[repeats - 1], repeats);
-    else
-        printf("%s,%s,%u,%.1f,%.1f,%.1f,%.2f,%.2f,%.2f,%u\n", r->kernel, r->backend, threads, ops, low, high,
-               ticks, x->cycles_per_op[0], x->cycles_per_op[repeats - 1], repeats);
+    puts("kernel,backend,threads,ops_per_s,ops_per_s_min,ops_per_s_max,cycles_per_op,cycles_per_op_min,"
+         "cycles_per_op_max,repeats");
+    for (const series *s = all; s < all + count; s++) {
+        spread ops = spread_of(s->ops_per_s, repeats), c = spread_of(s->cycles_per_op, repeats);
+        printf("%s,%s,%u,%.1f,%.1f,%.1f,%.2f,%.2f,%.2f,%u\n", s->row->kernel, s->row->backend, s->threads,
+               ops.median, ops.min, ops.max, c.median, c.min, c.max, repeats);
+    }
 }
 
-/* The median of the ratios of two rows, repeat by repeat: before print_row sorts them. */
-static double ratio(const result *a, const result *b, unsigned repeats)
+static void print_json(const series *all, size_t count, unsigned repeats)
 {
-    double q[REPEATS_MAX];
-    for (unsigned i = 0; i < repeats; i++)
-        q[i] = a->ops_per_s[i] / b->ops_per_s[i];
-    sort(q, repeats);
-    return q[repeats / 2];
+    for (size_t i = 0; i < count; i++) {
+        const series *s = &all[i];
+        spread ops = spread_of(s->ops_per_s, repeats), c = spread_of(s->cycles_per_op, repeats);
+        printf("%s{\"kernel\": \"%s\", \"backend\": \"%s\", \"threads\": %u, \"ops_per_s\": %.1f, ",
+               i ? ",\n " : "[", s->row->kernel, s->row->backend, s->threads, ops.median);
+        if (has_cycles)
+            printf("\"cycles_per_op\": %.2f, ", c.median);
+        else
+            printf("\"cycles_per_op\": null, ");
+        printf("\"ops_per_s_min\": %.1f, \"ops_per_s_max\": %.1f, \"repeats\": %u}", ops.min, ops.max,
+               repeats);
+    }
+    puts("]");
 }
 
-static const result *find(const result *results, const char *kernel, const char *backend)
+static const series *find(const series *all, size_t count, const char *kernel, const char *backend,
+                          unsigned threads)
 {
-    for (size_t i = 0; i < row_count; i++)
-        if (strcmp(rows[i].kernel, kernel) == 0 && (!backend || strcmp(rows[i].backend, backend) == 0))
-            return &results[i];
+    for (const series *s = all; s < all + count; s++)
+        if (strcmp(s->row->kernel, kernel) == 0 && strcmp(s->row->backend, backend) == 0 &&
+            s->threads == threads)
+            return s;
     return NULL;
 }
 
-/* The ratios that one looks for first: results of one thread, then of all. */
-static void print_ratios(const result *one, const result *all, unsigned threads, unsigned repeats)
+static void print_ratio(const series *a, const series *b, const char *text, unsigned repeats)
 {
-    const result *x25519 = find(one, "openssl_x25519", NULL), *portable = find(one, "scalar_mul", "portable");
-    for (size_t i = 0; i < row_count; i++) {
-        if (strcmp(rows[i].kernel, "scalar_mul") != 0)
-            continue;
-        fprintf(stderr, "kernels: scalar_mul %s:", rows[i].backend);
-        if (x25519)
-            fprintf(stderr, " %.2f times openssl_x25519,", ratio(&one[i], x25519, repeats));
-        if (portable)
-            fprintf(stderr, " %.2f times portable,", ratio(&one[i], portable, repeats));
-        fprintf(stderr, " %u threads %.2f times one\n", threads, ratio(&all[i], &one[i], repeats));
-    }
+    double ratio[REPEATS_MAX];
+    if (!a || !b || a == b)
+        return;
+    for (unsigned i = 0; i < repeats; i++)
+        ratio[i] = a->ops_per_s[i] / b->ops_per_s[i];
+    spread r = spread_of(ratio, repeats);
+    spread best_a = spread_of(a->ops_per_s, repeats), best_b = spread_of(b->ops_per_s, repeats);
+    fprintf(stderr,
+            "tally-kernels: scalar_mul %s, %u thread%s / %s: %.2f (%.2f to %.2f; best by best %.2f)\n",
+            a->row->backend, a->threads, a->threads == 1 ? "" : "s", text, r.median, r.min, r.max,
+            best_a.max / best_b.max);
 }
 
-static void help(void)
+/* What one looks for first: each backend beside OpenSSL and libsodium, and what more threads give. */
+static void print_ratios(const series *all, size_t count, const settings *o)
 {
-    puts("Usage: kernels [OPTION]...\n"
-         "Measures every kernel and backend that this machine runs; CSV on standard output.\n"
+    const series *openssl = find(all, count, "openssl_x25519", "openssl", 1);
+    const series *portable = find(all, count, "scalar_mul", "portable", 1);
+    for (const series *s = all; s < all + count; s++)
+        if (strcmp(s->row->kernel, "scalar_mul") == 0 && s->threads == 1) {
+            print_ratio(s, openssl, "openssl_x25519", o->repeats);
+            print_ratio(s, portable, "portable", o->repeats);
+            if (!o->cpu_time) /* which does not see that threads wait for each other */
+                print_ratio(find(all, count, "scalar_mul", s->row->backend, o->threads), s, "1 thread",
+                            o->repeats);
+        }
+}
+
+/* ---- Options ---- */
+
+static void help(const bench_row *rows, size_t count)
+{
+    puts("usage: kernels [OPTION...]\n"
+         "Measures every kernel and backend that this machine can run; CSV on standard output.\n"
          "\n"
-         "  --json          an array of objects instead of CSV\n"
-         "  --repeats N     rounds over all rows, 1 to 99 (9)\n"
-         "  --seconds S     for one row in one round (0.05)\n"
-         "  --threads N     for the rows of all threads (one for each processor)\n"
-         "  --only K[,K]    only these kernels\n"
-         "  --help          this text");
+         "      --json           an array of objects instead\n"
+         "      --repeats N      rounds over all rows, 1 to 999 (9)\n"
+         "      --seconds S      for each row in each round, up to 60 (0.05)\n"
+         "      --threads N      of the rows on all threads, 1 to 256 (as many as processors)\n"
+         "      --only K[,K...]  these kernels only\n"
+         "      --cpu-time       count the threads' processor time instead of wall time\n"
+         "      --help           this text\n"
+         "\n"
+         "kernels:");
+    for (size_t i = 0; i < count; i++)
+        if (!i || strcmp(rows[i].kernel, rows[i - 1].kernel) != 0)
+            printf("  %s\n", rows[i].kernel);
 }
 
-static int misuse(const char *what)
+static int misuse(const char *option, const char *value, const char *what)
 {
-    fprintf(stderr, "kernels: %s\nTry 'kernels --help'.\n", what);
+    fprintf(stderr, "tally-kernels: %s %s: %s\nhint: kernels --help\n", option, value, what);
     return 1;
 }
 
-/* Leaves the rows named in `only`. 0 if a name is none. */
-static int keep_only(char *only)
+/* Keeps the rows of the kernels in the list, in their order. NULL, or a name that is no kernel's. */
+static const char *keep_only(bench_row *rows, size_t *count, char *list)
 {
-    unsigned char wanted[ROWS_MAX] = {0};
+    unsigned char keep[BENCH_ROWS_MAX] = {0};
     size_t kept = 0;
-    char *rest = NULL;
-    for (char *name = strtok_r(only, ",", &rest); name; name = strtok_r(NULL, ",", &rest)) {
+    for (char *name = list, *next; name; name = next) {
         int found = 0;
-        for (size_t i = 0; i < row_count; i++)
+        next = strchr(name, ',');
+        if (next)
+            *next++ = 0;
+        for (size_t i = 0; i < *count; i++)
             if (strcmp(rows[i].kernel, name) == 0)
-                found = wanted[i] = 1;
+                found = keep[i] = 1;
         if (!found)
-            return 0;
+            return name;
     }
-    for (size_t i = 0; i < row_count; i++)
-        if (wanted[i])
+    for (size_t i = 0; i < *count; i++)
+        if (keep[i])
             rows[kept++] = rows[i];
-    row_count = kept;
-    return 1;
+    *count = kept;
+    return NULL;
 }
 
-/* The processors that this process may run on. */
-static unsigned count_cpus(void)
+/* A number from..to written in digits; 0 if it is none. */
+static unsigned count_of(const char *text, unsigned from, unsigned to)
 {
-    cpu_set_t set;
-    unsigned n = 0;
-    if (sched_getaffinity(0, sizeof set, &set))
-        return 1;
-    for (int c = 0; c < CPU_SETSIZE && n < THREADS_MAX; c++)
-        if (CPU_ISSET((size_t)c, &set))
-            cpus[n++] = c;
-    for (unsigned i = n; i < THREADS_MAX; i++)
-        cpus[i] = -1;
-    return n;
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+    return text[0] >= '0' && text[0] <= '9' && !*end && n >= from && n <= to ? (unsigned)n : 0;
+}
+
+/* 0 to go on, 1 for misuse, -1 when help was asked for. */
+static int read_options(settings *o, int argc, char **argv, bench_row *rows, size_t *count)
+{
+    static const struct option known[] = {
+        {"json", no_argument, NULL, 'j'},          {"repeats", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 's'}, {"threads", required_argument, NULL, 't'},
+        {"only", required_argument, NULL, 'o'},    {"help", no_argument, NULL, 'h'},
+        {"cpu-time", no_argument, NULL, 'c'},      {NULL, 0, NULL, 0},
+    };
+    char *only = NULL, *end;
+    int option, at = 1;
+    for (; (option = getopt_long(argc, argv, "+:", known, NULL)) != -1; at = optind)
+        switch (option) {
+        case 'j':
+            o->json = 1;
+            break;
+        case 'c':
+            o->cpu_time = 1;
+            break;
+        case 'r':
+            o->repeats = count_of(optarg, 1, REPEATS_MAX);
+            if (!o->repeats)
+                return misuse("--repeats", optarg, "not a number from 1 to 999");
+            break;
+        case 't':
+            o->threads = count_of(optarg, 1, THREADS_MAX);
+            if (!o->threads)
+                return misuse("--threads", optarg, "not a number from 1 to 256");
+            break;
+        case 's':
+            o->seconds = strtod(optarg, &end);
+            if (end == optarg || *end || !(o->seconds > 0 && o->seconds <= SECONDS_MAX))
+                return misuse("--seconds", optarg, "not a number above 0, up to 60");
+            break;
+        case 'o':
+            only = optarg;
+            break;
+        case 'h':
+            help(rows, *count);
+            return -1;
+        default:
+            return misuse("option", argv[at],
+                          option == ':' ? "a value is missing" : "unknown, or with a value it does not take");
+        }
+    if (optind < argc)
+        return misuse("argument", argv[optind], "there are only options");
+    const char *stranger = only ? keep_only(rows, count, only) : NULL;
+    return stranger ? misuse("--only", stranger, "no kernel of this name") : 0;
 }
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-                                            {"repeats", required_argument, NULL, 'r'},
-                                            {"seconds", required_argument, NULL, 's'},
-                                            {"threads", required_argument, NULL, 't'},
-                                            {"only", required_argument, NULL, 'o'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    static worker workers[THREADS_MAX];
-    unsigned repeats = 9, threads = count_cpus();
-    double seconds = 0.05;
-    int json = 0, c;
-    char *end;
-    offer_all();
-    while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
-        if (c == 'j')
-            json = 1;
-        else if (c == 'r')
-            repeats = (unsigned)strtoul(optarg, &end, 10);
-        else if (c == 't')
-            threads = (unsigned)strtoul(optarg, &end, 10);
-        else if (c == 's')
-            seconds = strtod(optarg, &end);
-        else if (c == 'o' && !keep_only(optarg))
-            return misuse("--only names a kernel that does not exist");
-        else if (c == 'h')
-            return help(), 0;
-        else if (c == '?')
-            return misuse("an option is not known, or misses its value");
-        if ((c == 'r' || c == 't' || c == 's') && (*end || end == optarg))
-            return misuse("a number is not a number");
-    }
-    if (optind < argc)
-        return misuse("there are no arguments besides options");
-    if (repeats < 1 || repeats > REPEATS_MAX || threads < 1 || threads > THREADS_MAX ||
-        !(seconds > 0 && seconds <= 3600))
-        return misuse("a number is out of range");
-
-    result *one = psi_calloc(row_count, sizeof *one), *all = psi_calloc(row_count, sizeof *all);
-    if (!one || !all)
-        die("out of memory");
-    for (unsigned i = 0; i < threads; i++)
-        workers[i].w = work_new();
-    for (unsigned repeat = 0; repeat < repeats; repeat++)
-        for (size_t i = 0; i < row_count; i++) {
-            measure_row(&rows[i], workers, 1, seconds, &one[i], repeat);
-            measure_row(&rows[i], workers, threads, seconds, &all[i], repeat);
+    static bench_row rows[BENCH_ROWS_MAX];
+    settings o = {.repeats = 9, .threads = party_pool_threads(0), .seconds = 0.05};
+    size_t row_count = bench_rows(rows), count = 0;
+    int stop = read_options(&o, argc, argv, rows, &row_count);
+    if (stop)
+        return stop < 0 ? 0 : 1;
+    has_cycles = find_cycles();
+    find_cpus();
+    series *all = room(2 * row_count, sizeof *all);
+    double *numbers = room((size_t)4 * o.repeats, row_count * sizeof *numbers), *next = numbers;
+    for (size_t i = 0; i < row_count; i++)
+        for (unsigned t = 0; t < (o.threads > 1 ? 2u : 1u); t++) {
+            all[count++] = (series){&rows[i], t ? o.threads : 1, next, next + o.repeats};
+            next += 2 * o.repeats;
         }
-    if (!json)
-        print_ratios(one, all, threads, repeats);
-    fputs(
-        json ? "["
-             : "kernel,backend,threads,ops_per_s,ops_per_s_min,ops_per_s_max,cycles_per_op,cycles_per_op_min,"
-               "cycles_per_op_max,repeats\n",
-        stdout);
-    for (size_t i = 0; i < row_count; i++) {
-        print_row(&rows[i], 1, &one[i], repeats, json, i == 0);
-        if (threads > 1)
-            print_row(&rows[i], threads, &all[i], repeats, json, 0);
-    }
-    if (json)
-        puts("\n]");
-    for (unsigned i = 0; i < threads; i++)
-        work_free(workers[i].w);
+    measure_all(all, count, &o);
+    if (o.json)
+        print_json(all, count, o.repeats);
+    else
+        print_csv(all, count, o.repeats);
+    int lost = fflush(stdout) || ferror(stdout);
+    if (lost)
+        fprintf(stderr, "tally-kernels: standard output: %s\n", strerror(errno));
+    else if (!o.json)
+        print_ratios(all, count, &o);
+    psi_free(numbers);
     psi_free(all);
-    psi_free(one);
-    return 0;
+    return lost ? 7 : 0;
 }

@@ -432,7 +432,7 @@ static void point_map(point p[2], const lanes w[2][4])
 /*
  * Encodings of 2 p[i] for a batch, with one inversion for all (Hamburg's doubling formula; the product of all
  * denominators and back, Montgomery 1987). With e = 2 X Y, f = Z^2 + d T^2, g = Y^2 + X^2, h = Z^2 - d T^2
- * the double is (e f : g h : f h : e g); 1 / (e f g h) gives every quotient that section 4.3.2 takes a square
+ * the double is (e h : f g : f h : e g); 1 / (e f g h) gives every quotient that section 4.3.2 takes a square
  * root for. Where e f g h = 0 the double is the identity or its coset: the product takes 1 instead, its
  * inverse is taken as 0, and the encoding is 0. p[i] holds e, f, g, h afterwards.
  */

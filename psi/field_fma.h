@@ -65,9 +65,9 @@ static inline lanes field_fold(lanes r, lanes x)
 }
 
 /*
- * Columns are in [-20 * 2^51, 20 * 2^51] or so: at most 5 low halves below 2^51 and 5 high halves up to
- * 2^50 + 1; folded: below 20 * 2^54 < 2^58.4. Column 4 comes first, then 5 and 0, 6 and 1, .. so that a
- * column is whole soon after its first term.
+ * Low halves are below 2^51, high ones up to 2^50 + 2^16 + 1 (one factor loose): columns are below 7 * 2^51 +
+ * 2^20 in magnitude, and below 125 * 2^51 < 2^58 once folded. Column 4 comes first, then 5 and 0, 6 and 1, ..
+ * so that a column is whole soon after its first term.
  */
 static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *b)
 {
@@ -271,7 +271,7 @@ static LANES_INLINE field field_from_words(const lanes w[4])
 
 /*
  * The canonical number, 0 <= x < p, of a tight or loose element. |x| < 2^255 + 2^221, so that x + 2 p lies
- * between 0 and 4 p; its limbs are not negative. One quotient by 2^255 is taken, which leaves
+ * between 0 and 4 p; the limbs are not negative then. One quotient by 2^255 is taken, which leaves
  * x < 2^255 + 57, then one of x + 19, which is 1 exactly if x >= p.
  */
 static inline void field_to_words(lanes w[4], const field *a)

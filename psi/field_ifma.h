@@ -27,11 +27,11 @@ typedef struct field_wide {
 #define FIELD_TOP (((uint64_t)1 << 47) - 1) /* what limb 4 of a number of 255 bits holds */
 
 /*
- * Ten columns, 2^260 = 608 modulo p. Columns 0..8 have at most 5 low and 4 high halves, so r < 10 * 2^52;
- * column 9 has one high half of x4 y4 < 2^96, so r9 < 2^44 (2^46 in a square, where it is doubled with
- * others in r8 only). Column k + 5 goes to column k: its low 52 bits times 608 to columns k and k + 1, the
- * bits above, below 2^4, times 608 to column k + 1. From r9 nothing but the high half of 608 r9 < 2^54, a
- * carry below 2^2 into column 5, is folded once more. Result: limbs below 10 * 2^52 + 2 * 2^52 + 2^15 < 2^56.
+ * Ten columns, 2^260 = 608 modulo p. Columns 0..8 have at most nine halves, so r < 9 * 2^52; column 9 has one
+ * high half of x4 y4 < 2^96, so r9 < 2^44. Column k + 5 goes to column k: its low 52 bits times 608 to
+ * columns k and k + 1, the bits above, below 2^4, times 608 to column k + 1. From r9 nothing but the high
+ * half of 608 r9 < 2^54, a carry below 2^2 into column 5, is folded once more. Result: limbs below 10 * 2^52
+ * + 2^13 < 2^56.
  */
 static LANES_INLINE field_wide field_fold(const lanes r[10])
 {

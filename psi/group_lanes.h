@@ -29,6 +29,7 @@ static void words_load(lanes w[4], const uint8_t *items, size_t stride, size_t n
             memcpy(&t[j][i], items + (i < n ? i : 0) * stride + 8 * j, 8);
     for (int j = 0; j < 4; j++)
         w[j] = lanes_load(t[j]);
+    psi_wipe(t, sizeof t);
 }
 
 static void words_store(uint8_t *items, const lanes w[4], size_t n)

@@ -10,10 +10,10 @@ need="binutils debian-archive-keyring"
 dir=$PWD/build/emulated
 timeout=${TIMEOUT:-1500}
 memory=${MEMORY:-512}
-root=$dir/root
+tree=$dir/tree
 # What is unpacked runs with the libraries unpacked beside it.
-libraries=$root/usr/lib/x86_64-linux-gnu
-loader=$root/usr/lib64/ld-linux-x86-64.so.2
+libraries=$tree/usr/lib/x86_64-linux-gnu
+loader=$tree/usr/lib64/ld-linux-x86-64.so.2
 # Bochs of Debian 13: the 2.7 of Debian 12 computes GF2P8AFFINEQB wrongly (the complement).
 suite=trixie
 packages="bochs bochs-term bochsbios vgabios xorriso isolinux syslinux-common busybox-static"
@@ -64,7 +64,7 @@ unpack() {
         echo "apt has no index of a Debian mirror (apt-get update makes one)"
         return 1
     }
-    mkdir -p "$scratch/apt/lists/partial" "$scratch/apt/archives/partial" "$scratch/root" "$dir" &&
+    mkdir -p "$scratch/apt/lists/partial" "$scratch/apt/archives/partial" "$scratch/tree" "$dir" &&
         : >"$scratch/apt/status" &&
         echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $mirror $suite main" >"$scratch/apt/mirror.list" ||
         return 1
@@ -74,11 +74,11 @@ unpack() {
     apt-get $options update && apt-get $options install -y --no-install-recommends --download-only $packages || return 1
     kernel=$(apt-cache $options depends linux-image-cloud-amd64 | sed -n 's/.*Depends: \(linux-image-[^ ]*\)$/\1/p')
     (cd "$scratch/apt/archives" && apt-get $options download $kernel) || return 1
-    for deb in "$scratch"/apt/archives/*.deb; do dpkg-deb -x "$deb" "$scratch/root" || return 1; done
-    rm -rf "$scratch/root/usr/lib/modules" "$scratch/root/usr/share/doc" "$scratch/root/usr/share/locale" "$dir/root" "$dir/new"
-    cp "$scratch"/root/boot/vmlinuz-* "$scratch/root/vmlinuz" && cp -R -P "$scratch/root" "$dir/new" && mv "$dir/new" "$dir/root"
+    for deb in "$scratch"/apt/archives/*.deb; do dpkg-deb -x "$deb" "$scratch/tree" || return 1; done
+    rm -rf "$scratch/tree/usr/lib/modules" "$scratch/tree/usr/share/doc" "$scratch/tree/usr/share/locale" "$dir/tree" "$dir/new"
+    cp "$scratch"/tree/boot/vmlinuz-* "$scratch/tree/vmlinuz" && cp -R -P "$scratch/tree" "$dir/new" && mv "$dir/new" "$dir/tree"
 }
-[ -e "$root/vmlinuz" ] || unpack >"$scratch/unpacking" 2>&1 || {
+[ -e "$tree/vmlinuz" ] || unpack >"$scratch/unpacking" 2>&1 || {
     cat "$scratch/unpacking" >&2
     fail "could not unpack the emulator"
 }
@@ -87,7 +87,7 @@ unpack() {
 # output needs no parsing and stays as it was written: kernel, standard output, standard error, exit status.
 guest=$scratch/guest
 mkdir -p "$guest/bin" "$guest/dev" "$guest/proc" "$guest/sys" "$guest/tmp" "$scratch/iso"
-cp "$root/usr/bin/busybox" "$guest/busybox"
+cp "$tree/usr/bin/busybox" "$guest/busybox"
 cp "$program" "$guest/bin/"
 mkdir -p "$guest/src/tests" && cp -R tests/vectors "$guest/src/tests/" # the program runs at the top of the sources, as it were
 {
@@ -110,7 +110,7 @@ mkdir -p "$guest/src/tests" && cp -R tests/vectors "$guest/src/tests/" # the pro
 } >"$guest/init"
 chmod +x "$guest/init"
 (cd "$guest" && find . | ./busybox cpio -o -H newc 2>/dev/null) >"$scratch/iso/initrd"
-cp "$root/vmlinuz" "$root/usr/lib/ISOLINUX/isolinux.bin" "$root/usr/lib/syslinux/modules/bios/ldlinux.c32" "$scratch/iso"
+cp "$tree/vmlinuz" "$tree/usr/lib/ISOLINUX/isolinux.bin" "$tree/usr/lib/syslinux/modules/bios/ldlinux.c32" "$scratch/iso"
 
 # reboot=t: ends in a triple fault, at which the emulator stops. The rest shortens the boot.
 cat >"$scratch/iso/isolinux.cfg" <<CONFIG
@@ -120,15 +120,15 @@ label tally
   kernel /vmlinuz
   append initrd=/initrd console=ttyS0,115200 loglevel=5 reboot=t panic=-1 nosmp noapic nokaslr tsc=reliable mitigations=off cryptomgr.notests=1 initcall_blacklist=load_system_certificate_list
 CONFIG
-"$loader" --library-path "$libraries" "$root/usr/bin/xorriso" -as mkisofs -quiet -o "$scratch/disc.iso" -b isolinux.bin -c boot.cat \
+"$loader" --library-path "$libraries" "$tree/usr/bin/xorriso" -as mkisofs -quiet -o "$scratch/disc.iso" -b isolinux.bin -c boot.cat \
     -no-emul-boot -boot-load-size 4 -boot-info-table "$scratch/iso" 2>"$scratch/xorriso" || fail "no disc image: $(cat "$scratch/xorriso")"
 
 # ips paces the timers and serial ports, not the processor: low, so that the kernel does not wait long for either.
 cat >"$scratch/machine" <<CONFIG
 config_interface: textconfig
 display_library: term
-romimage: file=$root/usr/share/bochs/BIOS-bochs-latest, options=fastboot
-vgaromimage: file=$root/usr/share/vgabios/vgabios.bin
+romimage: file=$tree/usr/share/bochs/BIOS-bochs-latest, options=fastboot
+vgaromimage: file=$tree/usr/share/vgabios/vgabios.bin
 cpu: model=corei7_icelake_u, count=1, ips=10000000, reset_on_triple_fault=0, ignore_bad_msrs=1
 megs: $memory
 ata0-master: type=cdrom, path=$scratch/disc.iso, status=inserted
@@ -148,7 +148,7 @@ echo c >"$scratch/debugger"
 : >"$scratch/out"
 : >"$scratch/error"
 export TERM=linux LTDL_LIBRARY_PATH="$libraries/bochs/plugins"
-timeout -k 10 "$timeout" script -qec "exec $(quoted "$loader") --library-path $(quoted "$libraries") $(quoted "$root/usr/bin/bochs-bin") \
+timeout -k 10 "$timeout" script -qec "exec $(quoted "$loader") --library-path $(quoted "$libraries") $(quoted "$tree/usr/bin/bochs-bin") \
     -q -f $(quoted "$scratch/machine") -rc $(quoted "$scratch/debugger")" /dev/null </dev/null >"$scratch/screen" 2>&1 &
 emulator=$!
 ended=0

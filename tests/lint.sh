@@ -8,7 +8,7 @@ trap 'rm -rf "$tmp"' EXIT
 findings=$tmp/findings
 : >"$findings"
 shopt -s nullglob
-code=(psi/*.[ch] proto/*.[ch] party/*.[ch] cli/*.[ch] tests/*.[ch] docs/examples/*.c benchmarks/*.c)
+code=(psi/*.[ch] proto/*.[ch] party/*.[ch] cli/*.[ch] tests/*.[ch] docs/examples/*.c benchmarks/*.[ch])
 texts=("${code[@]}" Makefile README.md CONTRIBUTING.md proto/*.proto docs/*.md docs/man/* docs/examples/*.sh tests/*.sh tests/*.py
     tests/commands/*.py benchmarks/*.sh benchmarks/*.py .ci/run)
 

@@ -147,9 +147,10 @@ CONFIG
 echo c >"$scratch/debugger"
 : >"$scratch/out"
 : >"$scratch/error"
+mkfifo "$scratch/idle" # an input that never ends: after its end script would stop reading what the screen writes, and all would wait
 export TERM=linux LTDL_LIBRARY_PATH="$libraries/bochs/plugins"
 timeout -k 10 "$timeout" script -qec "exec $(quoted "$loader") --library-path $(quoted "$libraries") $(quoted "$tree/usr/bin/bochs-bin") \
-    -q -f $(quoted "$scratch/machine") -rc $(quoted "$scratch/debugger")" /dev/null </dev/null >"$scratch/screen" 2>&1 &
+    -q -f $(quoted "$scratch/machine") -rc $(quoted "$scratch/debugger")" /dev/null <>"$scratch/idle" >"$scratch/screen" 2>&1 &
 emulator=$!
 ended=0
 wait "$emulator" || ended=$?

@@ -51,9 +51,9 @@ unsigned psi_cpu_all(void)
 unsigned psi_cpu(void)
 {
     const char *wanted = getenv("TALLY_BACKEND");
-    if (wanted && strcmp(wanted, "portable") == 0)
-        return 0;
-    if (wanted && strcmp(wanted, "avx2") == 0)
+    if (!wanted || !*wanted)
+        return psi_cpu_all();
+    if (strcmp(wanted, "avx2") == 0)
         return psi_cpu_all() & ~(unsigned)(PSI_CPU_AVX512 | PSI_CPU_IFMA);
-    return psi_cpu_all();
+    return 0;
 }

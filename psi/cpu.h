@@ -12,8 +12,9 @@ enum psi_cpu {
     PSI_CPU_IFMA = 32,  /* AVX-512's, with saved ZMM state */
 };
 
-/* Set of enum psi_cpu. Zero on other architectures, and when TALLY_BACKEND=portable is in the environment;
- * without the AVX-512 ones when TALLY_BACKEND=avx2 is. */
+/* Set of enum psi_cpu. Zero on other architectures. TALLY_BACKEND=avx2 in the environment takes the AVX-512
+ * ones out; any other value, "portable" being the one to use, takes all out: who sets it wants less than
+ * there is. */
 unsigned psi_cpu(void);
 /* The same without a look at the environment: what tests may run. */
 unsigned psi_cpu_all(void);

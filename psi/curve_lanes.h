@@ -26,6 +26,16 @@
 
 /* ---- Field, continued ---- */
 
+/* b where mask is all ones, else a. */
+static LANES_INLINE field field_select(lanes mask, const field *a, const field *b)
+{
+    return field_of_limbs(lanes_select(mask, field_limb(a, 0), field_limb(b, 0)),
+                          lanes_select(mask, field_limb(a, 1), field_limb(b, 1)),
+                          lanes_select(mask, field_limb(a, 2), field_limb(b, 2)),
+                          lanes_select(mask, field_limb(a, 3), field_limb(b, 3)),
+                          lanes_select(mask, field_limb(a, 4), field_limb(b, 4)));
+}
+
 LANES_CALL static void field_multiply(field *r, const field *a, const field *b)
 {
     field_wide w = field_multiply_wide(a, b);
@@ -182,12 +192,12 @@ static void field_invert(field *r, const field *x)
     field_multiply(r, &a, &x11);
 }
 
-/* SQRT_RATIO_M1 of RFC 9496 section 4.2 of two pairs: all ones where u / v is a square; r is the root that is
- * not negative, of u / v or of sqrt(-1) u / v. u, v tight. */
-static void field_sqrt_ratio(lanes square[2], field r[2], const field u[2], const field v[2])
+/* SQRT_RATIO_M1 of RFC 9496 section 4.2 of one or two pairs: all ones where u / v is a square; r is the root
+ * that is not negative, of u / v or of sqrt(-1) u / v. u, v tight. */
+static void field_sqrt_ratio(lanes *square, field *r, const field *u, const field *v, int count)
 {
     field uv3[2], uv7[2], x11[2], power[2], a, b;
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < count; i++) {
         field_square(&a, &v[i], 1);
         field_multiply(&b, &a, &v[i]);
         field_multiply(&uv3[i], &u[i], &b);
@@ -195,10 +205,10 @@ static void field_sqrt_ratio(lanes square[2], field r[2], const field u[2], cons
         field_multiply(&a, &a, &v[i]);
         field_multiply(&uv7[i], &a, &u[i]);
     }
-    field_power250(power, x11, uv7, 2); /* to the power (p - 5) / 8 = 2^252 - 3: */
-    field_square_pair(power, power, 2);
-    field_products(power, power, uv7, 2);
-    for (int i = 0; i < 2; i++) {
+    field_power250(power, x11, uv7, count); /* to the power (p - 5) / 8 = 2^252 - 3: */
+    field_squares(power, power, 2, count);
+    field_products(power, power, uv7, count);
+    for (int i = 0; i < count; i++) {
         field root, check, i_u;
         field_multiply(&root, &power[i], &uv3[i]);
         field_square(&a, &root, 1);
@@ -300,14 +310,14 @@ static inline void point_cached_negate_if(point_cached *q, lanes mask)
 
 /* ---- Encodings (RFC 9496 section 4.3) ---- */
 
-/* Section 4.3.1, of two vectors. good: all ones where the 32 bytes in w are a canonical encoding; elsewhere r
- * is some point that nobody may use. The identity, zero, passes. */
-static void point_decode(point r[2], lanes good[2], const lanes w[2][4])
+/* Section 4.3.1, of one or two vectors. good: all ones where the 32 bytes in w are a canonical encoding;
+ * elsewhere r is some point that nobody may use. The identity, zero, passes. */
+static void point_decode(point *r, lanes *good, const lanes (*w)[4], int count)
 {
     const field *numbers = curve_numbers, *one = &numbers[CURVE_ONE], ones[2] = {*one, *one};
     field s[2], u1[2], u2[2], v[2], vu2s[2], root[2], a, b;
     lanes square[2];
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < count; i++) {
         lanes canonical[4];
         s[i] = field_from_words(w[i]);
         field_to_words(canonical, &s[i]);
@@ -327,8 +337,8 @@ static void point_decode(point r[2], lanes good[2], const lanes w[2][4])
         v[i] = field_negate(&a); /* -(d u1^2) - u2^2 */
         field_multiply(&vu2s[i], &v[i], &b);
     }
-    field_sqrt_ratio(square, root, ones, vu2s);
-    for (int i = 0; i < 2; i++) {
+    field_sqrt_ratio(square, root, ones, vu2s, count);
+    for (int i = 0; i < count; i++) {
         field den_x, den_y;
         field_multiply(&den_x, &root[i], &u2[i]);
         field_multiply(&a, &root[i], &den_x);
@@ -345,13 +355,13 @@ static void point_decode(point r[2], lanes good[2], const lanes w[2][4])
     }
 }
 
-/* Section 4.3.2, of two vectors. */
-static void point_encode(lanes w[2][4], const point p[2])
+/* Section 4.3.2, of one or two vectors. */
+static void point_encode(lanes (*w)[4], const point *p, int count)
 {
     const field *numbers = curve_numbers, *one = &numbers[CURVE_ONE], ones[2] = {*one, *one};
     field u1[2], u2[2], u1u2s[2], root[2], a, b;
     lanes square[2];
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < count; i++) {
         a = field_add(&p[i].z, &p[i].y);
         a = field_tighten(&a);
         b = field_subtract(&p[i].z, &p[i].y);
@@ -360,8 +370,8 @@ static void point_encode(lanes w[2][4], const point p[2])
         field_square(&a, &u2[i], 1);
         field_multiply(&u1u2s[i], &a, &u1[i]);
     }
-    field_sqrt_ratio(square, root, ones, u1u2s);
-    for (int i = 0; i < 2; i++) {
+    field_sqrt_ratio(square, root, ones, u1u2s, count);
+    for (int i = 0; i < count; i++) {
         field den1, den2, z_inverse, ix, iy, enchanted;
         field_multiply(&den1, &root[i], &u1[i]);
         field_multiply(&den2, &root[i], &u2[i]);
@@ -402,7 +412,7 @@ static void point_map(point p[2], const lanes w[2][4])
         b = field_add(&r[i], &numbers[CURVE_D]);
         field_multiply(&v[i], &a, &b); /* (-1 - r d) (r + d) */
     }
-    field_sqrt_ratio(square, s, u, v);
+    field_sqrt_ratio(square, s, u, v, 2);
     for (int i = 0; i < 2; i++) {
         field w0, w1, w2, w3;
         field_multiply(&a, &s[i], &t[i]);

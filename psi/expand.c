@@ -83,53 +83,9 @@ static void many_portable(uint8_t (*out)[64], const psi_expand_job *job, const u
 
 static const psi_expand_backend portable = {.name = "portable", .many = many_portable};
 
-/* ---- Choice ---- */
-
-static const psi_expand_backend *backends[3] = {&portable};
-static size_t backend_count = 1;
-static const psi_expand_backend *chosen = &portable;
-static uint64_t zero_block[8]; /* state after Z_pad, the block of zeros */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-
-static void start(void)
-{
-    static const uint8_t z_pad[PSI_SHA512_BLOCK];
-    SHA512_CTX c;
-    SHA512_Init(&c);
-    SHA512_Transform(&c, z_pad);
-    for (unsigned j = 0; j < 8; j++)
-        zero_block[j] = c.h[j];
-#if defined(__x86_64__)
-    if (psi_cpu_all() & PSI_CPU_AVX2)
-        backends[backend_count++] = &psi_expand_avx2;
-    if (psi_cpu_all() & PSI_CPU_AVX512)
-        backends[backend_count++] = &psi_expand_avx512;
-    if (psi_cpu() & PSI_CPU_AVX2)
-        chosen = &psi_expand_avx2;
-    if (psi_cpu() & PSI_CPU_AVX512)
-        chosen = &psi_expand_avx512;
-#endif
-}
-
-const psi_expand_backend *psi_expand(void)
-{
-    pthread_once(&once, start);
-    return chosen;
-}
-
-const char *psi_expand_name(const psi_expand_backend *backend)
-{
-    return backend->name;
-}
-
-const psi_expand_backend *const *psi_expand_backends(size_t *count)
-{
-    pthread_once(&once, start);
-    *count = backend_count;
-    return backends;
-}
-
 /* ---- Jobs ---- */
+
+static uint64_t zero_block[8]; /* state after Z_pad, the block of zeros; set once by start */
 
 /* Pads a tail of len bytes that ends a message of before + len bytes; returns its length. */
 static size_t pad(uint8_t *tail, size_t len, size_t before)
@@ -148,7 +104,6 @@ static void prepare(psi_expand_job *job, const uint8_t *prefix, size_t prefix_le
     SHA512_CTX c;
     size_t whole = prefix_len - prefix_len % PSI_SHA512_BLOCK;
     uint8_t *p = job->tail0;
-    pthread_once(&once, start);
     SHA512_Init(&c);
     for (unsigned j = 0; j < 8; j++)
         c.h[j] = zero_block[j];
@@ -170,9 +125,9 @@ static void prepare(psi_expand_job *job, const uint8_t *prefix, size_t prefix_le
     PSI_CHECK(job->tail0_len <= sizeof job->tail0 && job->tail1_len <= sizeof job->tail1);
 }
 
-tally_status psi_expand64_by(const psi_expand_backend *backend, uint8_t (*out64)[64], const void *prefix,
-                             size_t prefix_len, const uint8_t *msgs, size_t len, size_t n, const uint8_t *dst,
-                             size_t dst_len)
+static tally_status expand_by(const psi_expand_backend *backend, uint8_t (*out64)[64], const void *prefix,
+                              size_t prefix_len, const uint8_t *msgs, size_t len, size_t n,
+                              const uint8_t *dst, size_t dst_len)
 {
     psi_expand_job job; /* all public */
     if (!dst_len || dst_len > 255) {
@@ -182,6 +137,82 @@ tally_status psi_expand64_by(const psi_expand_backend *backend, uint8_t (*out64)
     prepare(&job, prefix, prefix_len, len, dst, dst_len);
     backend->many(out64, &job, msgs, n);
     return TALLY_OK;
+}
+
+/* ---- Choice ---- */
+
+static const psi_expand_backend *backends[3] = {&portable};
+static size_t backend_count = 1;
+static const psi_expand_backend *chosen = &portable;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+#if defined(__x86_64__)
+/* A vector and one message more, of several lengths, against the portable way. */
+static int agrees(const psi_expand_backend *b)
+{
+    enum { COUNT = 9, LEN = 150 };
+    static const uint8_t dst[] = "check at start";
+    uint8_t msgs[COUNT * LEN], here[COUNT][64], there[COUNT][64];
+    int same = 1;
+    for (size_t i = 0; i < sizeof msgs; i++)
+        msgs[i] = (uint8_t)(i * i + 7 * i);
+    for (size_t len = LEN; len > 0; len /= 8) {
+        same &= !expand_by(b, here, "prefix", 6, msgs, len, COUNT, dst, sizeof dst - 1) &&
+                !expand_by(&portable, there, "prefix", 6, msgs, len, COUNT, dst, sizeof dst - 1);
+        same &= memcmp(here, there, sizeof here) == 0; /* public: of the messages above */
+    }
+    return same;
+}
+
+/* One that computes anything else on this machine is not used. */
+static void offer(const psi_expand_backend *b, unsigned needs)
+{
+    if (!(psi_cpu_all() & needs) || !agrees(b))
+        return;
+    backends[backend_count++] = b;
+    if (psi_cpu() & needs)
+        chosen = b;
+}
+#endif
+
+static void start(void)
+{
+    static const uint8_t z_pad[PSI_SHA512_BLOCK];
+    SHA512_CTX c;
+    SHA512_Init(&c);
+    SHA512_Transform(&c, z_pad);
+    for (unsigned j = 0; j < 8; j++)
+        zero_block[j] = c.h[j];
+#if defined(__x86_64__)
+    offer(&psi_expand_avx2, PSI_CPU_AVX2);
+    offer(&psi_expand_avx512, PSI_CPU_AVX512);
+#endif
+}
+
+const psi_expand_backend *psi_expand(void)
+{
+    pthread_once(&once, start);
+    return chosen;
+}
+
+const char *psi_expand_name(const psi_expand_backend *backend)
+{
+    return backend->name;
+}
+
+const psi_expand_backend *const *psi_expand_backends(size_t *count)
+{
+    pthread_once(&once, start);
+    *count = backend_count;
+    return backends;
+}
+
+tally_status psi_expand64_by(const psi_expand_backend *backend, uint8_t (*out64)[64], const void *prefix,
+                             size_t prefix_len, const uint8_t *msgs, size_t len, size_t n, const uint8_t *dst,
+                             size_t dst_len)
+{
+    pthread_once(&once, start);
+    return expand_by(backend, out64, prefix, prefix_len, msgs, len, n, dst, dst_len);
 }
 
 tally_status psi_expand64(uint8_t (*out64)[64], const void *prefix, size_t prefix_len, const uint8_t *msgs,

@@ -221,16 +221,6 @@ static LANES_INLINE field field_of_limbs(lanes x0, lanes x1, lanes x2, lanes x3,
         {lanes_as_reals(x0), lanes_as_reals(x1), lanes_as_reals(x2), lanes_as_reals(x3), lanes_as_reals(x4)}};
 }
 
-/* b where mask is all ones, else a. */
-static LANES_INLINE field field_select(lanes mask, const field *a, const field *b)
-{
-    return field_of_limbs(lanes_select(mask, field_limb(a, 0), field_limb(b, 0)),
-                          lanes_select(mask, field_limb(a, 1), field_limb(b, 1)),
-                          lanes_select(mask, field_limb(a, 2), field_limb(b, 2)),
-                          lanes_select(mask, field_limb(a, 3), field_limb(b, 3)),
-                          lanes_select(mask, field_limb(a, 4), field_limb(b, 4)));
-}
-
 /*
  * A limb of a tight or loose element as an integer. A loose one may be as large as 2^51 or a little more,
  * where the sum with 3 * 2^51 leaves the doubles whose bits are integers: the multiple of 2^51 next to it is

@@ -152,16 +152,6 @@ static LANES_INLINE field field_of_limbs(lanes x0, lanes x1, lanes x2, lanes x3,
     return (field){{x0, x1, x2, x3, x4}};
 }
 
-/* b where mask is all ones, else a. */
-static LANES_INLINE field field_select(lanes mask, const field *a, const field *b)
-{
-    return field_of_limbs(lanes_select(mask, field_limb(a, 0), field_limb(b, 0)),
-                          lanes_select(mask, field_limb(a, 1), field_limb(b, 1)),
-                          lanes_select(mask, field_limb(a, 2), field_limb(b, 2)),
-                          lanes_select(mask, field_limb(a, 3), field_limb(b, 3)),
-                          lanes_select(mask, field_limb(a, 4), field_limb(b, 4)));
-}
-
 static LANES_INLINE field field_tighten(const field *a)
 {
     return *a;

@@ -43,7 +43,8 @@ static int agrees(const psi_group_backend *g)
     const psi_group_backend *ref = &psi_group_portable;
     uint8_t uniform[N][64];
     psi_scalar k[N];
-    psi_point a[N], b[N], p[N];
+    psi_point a[N], b[N], p[N], q[N];
+    size_t at = N;
     int bad = 0;
     for (size_t i = 0; i < N; i++) {
         for (size_t j = 0; j < 64; j++)
@@ -52,11 +53,15 @@ static int agrees(const psi_group_backend *g)
     }
     const uint8_t(*u)[64] = (const uint8_t(*)[64])uniform;
     bad |= ref->from_uniform(p, u, N) || g->from_uniform(b, u, N) || differ(p, b, sizeof p);
-    bad |= ref->mul_each(a, p, k, N, NULL) || g->mul_each(b, p, k, N, NULL) || differ(a, b, sizeof a);
-    bad |= g->map_mul_each(b, u, k, N) || differ(a, b, sizeof a);
-    bad |= g->mul_common(b, p + N - 1, 1, &k[N - 1], NULL) || differ(&a[N - 1], b, sizeof *b);
-    bad |= g->map_mul_common(b, u, 1, k) || differ(a, b, sizeof *b);
+    bad |= ref->mul_each(q, p, k, N, NULL) || g->mul_each(b, p, k, N, NULL) || differ(q, b, sizeof q);
+    bad |= g->map_mul_each(b, u, k, N) || differ(q, b, sizeof q);
+    bad |= ref->mul_common(a, p, N, k, NULL) || g->mul_common(b, p, N, k, NULL) || differ(a, b, sizeof a);
+    bad |= g->map_mul_common(b, u, N, k) || differ(a, b, sizeof a);
     bad |= ref->base_mul(a, k, N) || g->base_mul(b, k, N) || differ(a, b, sizeof a);
+    bad |= ref->add(a, p, q, N, NULL) || g->add(b, p, q, N, NULL) || differ(a, b, sizeof a);
+    bad |= ref->subtract(a, p, q, N, NULL) || g->subtract(b, p, q, N, NULL) || differ(a, b, sizeof a);
+    p[N - 1].b[0] ^= 1; /* odd: no encoding */
+    bad |= g->mul_common(b, p, N, k, &at) != TALLY_ERR_MALFORMED || at != N - 1;
     return !bad;
 }
 
@@ -123,10 +128,10 @@ const psi_group_backend *const *psi_group_backends(size_t *count)
 
 /* ---- Hashing to the group ---- */
 
-/* k NULL: the points themselves. step 0: one scalar for all. */
+/* k NULL: the points themselves; else times k[i], if each, or k. */
 static tally_status hash_any(psi_point *out, const void *prefix, size_t prefix_len, const uint8_t *msgs,
                              size_t len, size_t n, const uint8_t *dst, size_t dst_len, const psi_scalar *k,
-                             size_t step)
+                             int each)
 {
     const psi_group_backend *g = psi_group();
     uint8_t uniform[CHUNK][64];
@@ -139,7 +144,7 @@ static tally_status hash_any(psi_point *out, const void *prefix, size_t prefix_l
             break;
         if (!k)
             st = g->from_uniform(out + at, u, m);
-        else if (step)
+        else if (each)
             st = g->map_mul_each(out + at, u, k + at, m);
         else
             st = g->map_mul_common(out + at, u, m, k);

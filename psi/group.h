@@ -5,8 +5,8 @@
  * reference. Called by psi/ecdh and psi/oprf. Scalars are secret, points are public once encoded.
  *
  * Common rules: out and in may be the same array, otherwise they do not overlap. n == 0 is fine. A batch is
- * one thread's work; callers split batches over threads. Time depends on n only. On failure out is wiped as a
- * whole and *bad, if not NULL, holds the first offending index.
+ * one thread's work; callers split batches over threads. Time depends on n only, and on where an input is
+ * refused. On failure out is wiped as a whole and *bad, if not NULL, holds the first offending index.
  */
 #ifndef PSI_GROUP_H
 #define PSI_GROUP_H
@@ -38,8 +38,9 @@ typedef struct psi_group_backend {
     tally_status (*mul_each)(psi_point *out, const psi_point *in, const psi_scalar *k, size_t n, size_t *bad);
     /* out[i] = map(uniform[i]): the one-way map of RFC 9496 section 4.3.4 on 64 uniform bytes. */
     tally_status (*from_uniform)(psi_point *out, const uint8_t (*uniform64)[64], size_t n);
-    /* out[i] = k * map(uniform[i]) and k[i] * map(uniform[i]), without an encoding in between. k as for
-     * mul_common. */
+    /* out[i] = k * map(uniform[i]) and k[i] * map(uniform[i]), without an encoding in between.
+     * TALLY_ERR_INTERNAL: a product is the identity, that is a scalar is 0 (or 64 bytes were drawn that occur
+     * once in 2^252). */
     tally_status (*map_mul_common)(psi_point *out, const uint8_t (*uniform64)[64], size_t n,
                                    const psi_scalar *k);
     tally_status (*map_mul_each)(psi_point *out, const uint8_t (*uniform64)[64], const psi_scalar *k,

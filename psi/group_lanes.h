@@ -67,6 +67,16 @@ static tally_status group_refuse(psi_point *out, size_t n, size_t at, size_t *ba
     return TALLY_ERR_MALFORMED;
 }
 
+/*
+ * The frames of what an entry point called hold coordinates before they are normalised, of H(x) or of a
+ * product with a secret scalar, which tell more than the encoding does. The deepest chain takes about 10 KiB.
+ */
+LANES_CALL static void stack_wipe(void)
+{
+    uint8_t below[16384];
+    psi_wipe(below, sizeof below);
+}
+
 /* ---- Multiplication ---- */
 
 /* Digits of LANES scalars, digit by digit. */
@@ -224,15 +234,17 @@ static void batch_encode(group_work *w, psi_point *out, size_t n)
     }
 }
 
-/* Two vectors of items in[0..n): points, and all ones where an item is a valid encoding and not the identity.
+/* One or two vectors of items in[0..n), 0 < n <= 2 LANES: points, and all ones where an item is a valid
+ * encoding and not the identity.
  */
-static void points_decode(point p[2], lanes good[2], const psi_point *in, size_t n)
+static void points_decode(point *p, lanes *good, const psi_point *in, size_t n)
 {
     lanes words[2][4];
-    for (size_t i = 0; i < 2; i++)
-        words_load(words[i], in[i * LANES < n ? i * LANES : 0].b, sizeof *in, group_left(n, i * LANES));
-    point_decode(p, good, (const lanes(*)[4])words);
-    for (size_t i = 0; i < 2; i++)
+    const size_t count = n > LANES ? 2 : 1;
+    for (size_t i = 0; i < count; i++)
+        words_load(words[i], in[i * LANES].b, sizeof *in, group_left(n, i * LANES));
+    point_decode(p, good, (const lanes(*)[4])words, (int)count);
+    for (size_t i = 0; i < count; i++)
         good[i] = lanes_and(good[i], lanes_not(words_zero(words[i])));
     psi_wipe(words, sizeof words);
 }
@@ -253,34 +265,36 @@ static void points_map(point *r, const uint8_t (*uniform)[64], size_t n)
     psi_wipe(&cached, sizeof cached);
 }
 
-/* Encodings of two vectors to out[0..n); where they are the identity, good becomes 0. */
-static void points_encode(psi_point *out, lanes good[2], const point p[2], size_t n)
+/* Encodings of one or two vectors to out[0..n); where they are the identity, good becomes 0. */
+static void points_encode(psi_point *out, lanes *good, const point *p, size_t n)
 {
     lanes words[2][4];
-    point_encode(words, p);
-    for (size_t i = 0; i < 2; i++) {
+    const size_t count = n > LANES ? 2 : 1;
+    point_encode(words, p, (int)count);
+    for (size_t i = 0; i < count; i++) {
         good[i] = lanes_and(good[i], lanes_not(words_zero(words[i])));
-        words_store(out[i * LANES < n ? i * LANES : 0].b, words[i], group_left(n, i * LANES));
+        words_store(out[i * LANES].b, words[i], group_left(n, i * LANES));
     }
     psi_wipe(words, sizeof words);
 }
 
 /* The masks of n items in two vectors, one number an item. */
-static void good_store(uint64_t *out, const lanes good[2], size_t n)
+static void good_store(uint64_t *out, const lanes *good, size_t n)
 {
     uint64_t each[2 * LANES];
     lanes_store(each, good[0]);
-    lanes_store(each + LANES, good[1]);
+    if (n > LANES)
+        lanes_store(each + LANES, good[1]);
     memcpy(out, each, n * sizeof *out);
 }
 
-/* Either in or uniform; step 0: one scalar for all. */
+/* Either in or uniform; a scalar for each, or one for all. */
 static tally_status mul_any(psi_point *out, const psi_point *in, const uint8_t (*uniform)[64],
-                            const psi_scalar *k, size_t step, size_t n, size_t *bad)
+                            const psi_scalar *k, int each, size_t n, size_t *bad)
 {
     group_work w;
     tally_status st = TALLY_OK;
-    if (n && !step)
+    if (n && !each)
         digits_common(&w.digits, k);
     for (size_t at = 0; !st && at < n; at += GROUP_BATCH) {
         size_t m = n - at < GROUP_BATCH ? n - at : GROUP_BATCH, first;
@@ -295,7 +309,7 @@ static tally_status mul_any(psi_point *out, const psi_point *in, const uint8_t (
             point *p = &w.points[i / LANES];
             if (uniform)
                 points_map(p, uniform + at + i, group_left(m, i));
-            if (step)
+            if (each)
                 digits_each(&w.digits, k + at + i, group_left(m, i), 1);
             table_make(w.table[0], p);
             multiply(p, w.table, &w.digits, 1);
@@ -304,8 +318,11 @@ static tally_status mul_any(psi_point *out, const psi_point *in, const uint8_t (
         first = group_first_bad(w.good, m);
         if (first < m)
             st = group_refuse(out, n, at + first, bad);
+        if (st && uniform) /* nothing of a peer's is in it */
+            st = TALLY_ERR_INTERNAL;
     }
     psi_wipe(&w, sizeof w);
+    stack_wipe();
     return st;
 }
 
@@ -339,12 +356,12 @@ static tally_status from_uniform(psi_point *out, const uint8_t (*uniform64)[64],
     for (size_t at = 0; at < n; at += 2 * LANES) {
         size_t here = n - at < 2 * LANES ? n - at : 2 * LANES;
         points_map(&p[0], uniform64 + at, group_left(here, 0));
-        p[1] = p[0];
         if (here > LANES)
             points_map(&p[1], uniform64 + at + LANES, group_left(here, LANES));
         points_encode(out + at, good, p, here);
     }
     psi_wipe(p, sizeof p);
+    stack_wipe();
     return TALLY_OK;
 }
 
@@ -364,14 +381,13 @@ static void lane_of(uint64_t out[5], const field *a)
 
 static void base_prepare(void)
 {
-    lanes words[2][4], good[2];
-    point pair[2], p, multiples[GROUP_TABLE];
+    lanes words[1][4], good[1];
+    point p, multiples[GROUP_TABLE];
     point_cached cached;
     field before[GROUP_TABLE], inverse, z;
     for (int i = 0; i < 4; i++)
-        words[0][i] = words[1][i] = lanes_set(psi_curve_generator[i]);
-    point_decode(pair, good, (const lanes(*)[4])words);
-    p = pair[0];
+        words[0][i] = lanes_set(psi_curve_generator[i]);
+    point_decode(&p, good, (const lanes(*)[4])words, 1);
     for (int row = 0; row < GROUP_ROWS; row++) {
         point_cache(&cached, &p);
         multiples[0] = p;
@@ -462,6 +478,7 @@ static tally_status base_mul(psi_point *out, const psi_scalar *k, size_t n)
         }
     }
     psi_wipe(&w, sizeof w);
+    stack_wipe();
     return st;
 }
 
@@ -479,7 +496,7 @@ static tally_status combine(psi_point *out, const psi_point *a, const psi_point 
         uint64_t each[2 * LANES];
         points_decode(p, good, a + at, here);
         points_decode(q, good_b, b + at, here);
-        for (int i = 0; i < 2; i++) {
+        for (size_t i = 0; i * LANES < here; i++) {
             point_cache(&cached, &q[i]);
             point_cached_negate_if(&cached, lanes_set(negative ? UINT64_MAX : 0));
             point_add(&p[i], &p[i], &cached, 1);
@@ -494,6 +511,7 @@ static tally_status combine(psi_point *out, const psi_point *a, const psi_point 
     psi_wipe(p, sizeof p);
     psi_wipe(q, sizeof q);
     psi_wipe(&cached, sizeof cached);
+    stack_wipe();
     return st;
 }
 
@@ -535,10 +553,10 @@ typedef struct group_sum {
 static tally_status sum_var(psi_point *out, const psi_point *in, const psi_scalar *k, size_t n, size_t *bad)
 {
     group_sum w;
-    point sum[2], part, pair[2];
+    point sum, part, pair[2];
     point_cached cached;
     lanes good[2] = {lanes_set(0), lanes_set(0)};
-    sum[0] = sum[1] = point_identity();
+    sum = point_identity();
     for (size_t at = 0; at < n; at += GROUP_SUM * LANES) {
         size_t m = n - at < GROUP_SUM * LANES ? n - at : GROUP_SUM * LANES;
         memset(w.digits, 0, sizeof w.digits);
@@ -550,135 +568,21 @@ static tally_status sum_var(psi_point *out, const psi_point *in, const psi_scala
             first = group_first_bad(each, here);
             if (first < here)
                 return group_refuse(out, 1, at + i + first, bad);
-            for (size_t v = 0; v < 2; v++)
+            for (size_t v = 0; v * LANES < here; v++)
                 table_make(w.table[i / LANES + v], &pair[v]);
         }
         for (size_t i = 0; i < m; i += LANES)
             digits_each(&w.digits[i / LANES], k + at + i, group_left(m, i), 0);
         multiply(&part, w.table, w.digits, (m + LANES - 1) / LANES);
         point_cache(&cached, &part);
-        point_add(&sum[0], &sum[0], &cached, 1);
+        point_add(&sum, &sum, &cached, 1);
     }
-    lanes_sum(&sum[0]);
-    points_encode(out, good, sum, 1);
+    lanes_sum(&sum);
+    points_encode(out, good, &sum, 1);
     return TALLY_OK;
 }
 
-/* ---- For tests ---- */
-
-static void number_load(field *r, const uint8_t (*in)[32], size_t n)
-{
-    lanes w[4];
-    words_load(w, in[0], 32, n);
-    *r = field_from_words(w);
-}
-
-static void number_store(uint8_t (*out)[32], const field *a, size_t n)
-{
-    lanes w[4];
-    field_to_words(w, a);
-    words_store(out[0], w, n);
-}
-
-static void test_mix(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_t (*in_b)[32],
-                     const uint8_t (*in_c)[32], size_t n)
-{
-    for (size_t at = 0; at < n; at += LANES) {
-        field a, b, c, sum, difference, r;
-        number_load(&a, in_a + at, group_left(n, at));
-        number_load(&b, in_b + at, group_left(n, at));
-        number_load(&c, in_c + at, group_left(n, at));
-        sum = field_add(&a, &b);
-        difference = field_subtract(&b, &c);
-        field_wide x = field_multiply_wide(&sum, &c), y = field_multiply_wide(&difference, &a),
-                   z = field_square_wide(&b);
-        x = field_wide_subtract(&x, &y);
-        x = field_wide_add(&x, &z);
-        r = field_reduce(&x, 1);
-        number_store(out + at, &r, group_left(n, at));
-    }
-}
-
-static void test_add(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_t (*in_b)[32], size_t n)
-{
-    for (size_t at = 0; at < n; at += LANES) {
-        field a, b;
-        number_load(&a, in_a + at, group_left(n, at));
-        number_load(&b, in_b + at, group_left(n, at));
-        a = field_add(&a, &b);
-        number_store(out + at, &a, group_left(n, at));
-    }
-}
-
-static void test_subtract(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_t (*in_b)[32], size_t n)
-{
-    for (size_t at = 0; at < n; at += LANES) {
-        field a, b;
-        number_load(&a, in_a + at, group_left(n, at));
-        number_load(&b, in_b + at, group_left(n, at));
-        a = field_subtract(&a, &b);
-        a = field_tighten(&a);
-        number_store(out + at, &a, group_left(n, at));
-    }
-}
-
-static void test_multiply(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint8_t (*in_b)[32], size_t n)
-{
-    for (size_t at = 0; at < n; at += LANES) {
-        field a, b;
-        number_load(&a, in_a + at, group_left(n, at));
-        number_load(&b, in_b + at, group_left(n, at));
-        field_multiply(&a, &a, &b);
-        number_store(out + at, &a, group_left(n, at));
-    }
-}
-
-static void test_square(uint8_t (*out)[32], const uint8_t (*in)[32], size_t n, unsigned count)
-{
-    for (size_t at = 0; at < n; at += LANES) {
-        field a;
-        number_load(&a, in + at, group_left(n, at));
-        field_square(&a, &a, count);
-        number_store(out + at, &a, group_left(n, at));
-    }
-}
-
-static void test_invert(uint8_t (*out)[32], const uint8_t (*in)[32], size_t n)
-{
-    for (size_t at = 0; at < n; at += LANES) {
-        field a;
-        number_load(&a, in + at, group_left(n, at));
-        field_invert(&a, &a);
-        number_store(out + at, &a, group_left(n, at));
-    }
-}
-
-static void test_sqrt_ratio(uint8_t (*out)[32], uint8_t *was_square, const uint8_t (*in_u)[32],
-                            const uint8_t (*in_v)[32], size_t n)
-{
-    for (size_t at = 0; at < n; at += LANES) {
-        field u[2], v[2], r[2];
-        lanes square[2];
-        uint64_t each[LANES];
-        number_load(&u[0], in_u + at, group_left(n, at));
-        number_load(&v[0], in_v + at, group_left(n, at));
-        u[1] = u[0];
-        v[1] = v[0];
-        field_sqrt_ratio(square, r, u, v);
-        lanes_store(each, square[0]);
-        number_store(out + at, &r[0], group_left(n, at));
-        for (size_t i = 0; i < group_left(n, at); i++)
-            was_square[at + i] = (uint8_t)(each[i] & 1);
-    }
-}
-
-static const psi_field_backend group_field = {.mix = test_mix,
-                                              .add = test_add,
-                                              .subtract = test_subtract,
-                                              .multiply = test_multiply,
-                                              .square = test_square,
-                                              .invert = test_invert,
-                                              .sqrt_ratio = test_sqrt_ratio};
+#include "psi/field_lanes.h"
 
 static void group_prepare(void)
 {

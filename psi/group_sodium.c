@@ -67,19 +67,20 @@ static tally_status from_uniform(psi_point *out, const uint8_t (*uniform64)[64],
     return TALLY_OK;
 }
 
-/* H(x) is as secret as x and leaves no copy behind, but the one in out. */
+/* H(x) is as secret as x and leaves no copy behind, but the one in out. No byte of a peer is in it: what
+ * cannot be multiplied is a fault of ours. */
 static tally_status map_mul_each(psi_point *out, const uint8_t (*uniform64)[64], const psi_scalar *k,
                                  size_t n)
 {
     tally_status st = from_uniform(out, uniform64, n);
-    return st ? st : mul_each(out, out, k, n, NULL);
+    return st || mul_each(out, out, k, n, NULL) ? TALLY_ERR_INTERNAL : TALLY_OK;
 }
 
 static tally_status map_mul_common(psi_point *out, const uint8_t (*uniform64)[64], size_t n,
                                    const psi_scalar *k)
 {
     tally_status st = from_uniform(out, uniform64, n);
-    return st ? st : mul_common(out, out, n, k, NULL);
+    return st || mul_common(out, out, n, k, NULL) ? TALLY_ERR_INTERNAL : TALLY_OK;
 }
 
 static tally_status base_mul(psi_point *out, const psi_scalar *k, size_t n)

@@ -26,7 +26,7 @@ static void set_place(place *m, unsigned i, unsigned which, const psi_point *p)
 /* H_i(point) of n places. */
 static tally_status hash_points(psi_point *out, const psi_sid *sid, const place *places, size_t n)
 {
-    return psi_hash_to_group(out, sid->b, sizeof sid->b, places[0].b, sizeof *places, n,
+    return psi_hash_to_group(out, sid->b, sizeof sid->b, (const uint8_t *)places, sizeof *places, n,
                              (const uint8_t *)hash_dst, sizeof hash_dst - 1);
 }
 

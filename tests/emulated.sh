@@ -147,11 +147,16 @@ CONFIG
 echo c >"$scratch/debugger"
 : >"$scratch/out"
 : >"$scratch/error"
-mkfifo "$scratch/idle" # an input that never ends: after its end script would stop reading what the screen writes, and all would wait
 export TERM=linux LTDL_LIBRARY_PATH="$libraries/bochs/plugins"
 timeout -k 10 "$timeout" script -qec "exec $(quoted "$loader") --library-path $(quoted "$libraries") $(quoted "$tree/usr/bin/bochs-bin") \
-    -q -f $(quoted "$scratch/machine") -rc $(quoted "$scratch/debugger")" /dev/null <>"$scratch/idle" >"$scratch/screen" 2>&1 &
+    -q -f $(quoted "$scratch/machine") -rc $(quoted "$scratch/debugger")" /dev/null </dev/null >"$scratch/screen" 2>&1 &
 emulator=$!
+# The screen is drawn on a terminal of its own, and all waits when nobody reads it. At the emulator's end reading fails.
+while kill -0 "$emulator" 2>/dev/null; do
+    terminal=$(sed -n 's/.*connected to screen "\([^"]*\)".*/\1/p' "$scratch/screen")
+    [ -z "$terminal" ] || exec cat "$terminal" >/dev/null 2>&1
+    sleep 1
+done &
 ended=0
 wait "$emulator" || ended=$?
 emulator=

@@ -124,6 +124,7 @@ static tally_status run_check(const options *o, tally_error *error)
         st = print(o->json ? tally_agreement_learns_json(a) : tally_agreement_learns(a), error);
     if (!st) {
         cli_note("%s is complete, and its fields go together", o->words[0]);
+        cli_advise("tally match, count and sum do not take an agreement yet: until they do, people keep it");
         warn_days(a);
     }
     tally_agreement_free(a);

@@ -308,11 +308,9 @@ static void template_inner(FILE *out, enum party_agreed_id parent, size_t item, 
             explain(out, list ? "    " : "  ", field);
         if (f == AGREED_ROLE)
             example = field->words[item];
-        fprintf(out, "%s  %s%s%s: %s\n", mark,
-                first && list ? "- "
-                : list        ? "  "
-                              : "",
-                field->required || *mark ? "" : "# ", field->name, example);
+        int active = field->required || *mark || *example == '<';
+        const char *dash = first && list ? "- " : list ? "  " : "";
+        fprintf(out, "%s  %s%s%s: %s\n", mark, dash, active ? "" : "# ", field->name, example);
         first = 0;
     }
 }
@@ -326,7 +324,7 @@ static void explain_inner(FILE *out, enum party_agreed_id parent)
         if (field->parent != parent)
             continue;
         party_agreed_form(field, form, sizeof form);
-        snprintf(line, sizeof line, "%s: %s (%s%s%s)", field->name, field->help, form,
+        snprintf(line, sizeof line, "[%s] %s (%s%s%s)", field->name, field->help, form,
                  field->required ? "" : "; left out: ",
                  field->required   ? ""
                  : field->fallback ? field->fallback

@@ -166,10 +166,9 @@ static void limits_of_lists(words *w)
 {
     const tally_agreement *a = w->a;
     for (size_t k = 0; k < party_agreed_count(a, AGREED_KEYS, 0); k++)
-        say(w, w->limits, "%s: %s of the file of %s with %s of the file of %s, read as %s.",
-            k ? "And has to agree in" : "An identifier is compared in",
-            party_agreed_text(a, AGREED_KEY_RECEIVER, k), w->name[RECEIVER],
-            party_agreed_text(a, AGREED_KEY_SENDER, k), w->name[SENDER],
+        say(w, w->limits, "%s %s in the file of %s and %s in that of %s, read as %s.",
+            k ? "It also needs" : "A person is identified by", party_agreed_text(a, AGREED_KEY_RECEIVER, k),
+            w->name[RECEIVER], party_agreed_text(a, AGREED_KEY_SENDER, k), w->name[SENDER],
             party_agreed_text(a, AGREED_KEY_PROFILE, k));
     for (size_t p = 0; p < 2; p++)
         say(w, w->limits, "The list of %s has at most %s identifiers in a run.",
@@ -227,9 +226,12 @@ static void limits_of_answers(words *w)
             : "Protected against another side that follows the protocol and is curious afterwards, not "
               "against one "
               "that runs another program (semi-honest).");
-    say(w, w->limits, "The protocol is %s%s%s%s.", party_agreed_text(a, AGREED_PROTOCOL, 0),
-        w->function == TALLY_SUM ? ", the encryption of values " : "", party_agreed_text(a, AGREED_SCHEME, 0),
-        party_agreed_number(a, AGREED_PROTOCOL, 0) == 0 ? "; auto is the program's choice" : "");
+    if (party_agreed_number(a, AGREED_PROTOCOL, 0))
+        say(w, w->limits, "The protocol is %s.", party_agreed_text(a, AGREED_PROTOCOL, 0));
+    else
+        say(w, w->limits, "The program chooses the protocol.");
+    if (w->function == TALLY_SUM && party_agreed_number(a, AGREED_SCHEME, 0))
+        say(w, w->limits, "Values are encrypted by %s.", party_agreed_text(a, AGREED_SCHEME, 0));
 }
 
 static void limits_of_runs(words *w)

@@ -81,23 +81,24 @@ static tally_status set_digest(tally_agreement *a, tally_error *error)
     return TALLY_OK;
 }
 
-tally_status tally_agreement_load(const char *path, tally_agreement **out, tally_error *error)
+tally_status party_agreed_take(const char *path, char *bytes, size_t len, tally_agreement **out,
+                               tally_error *error)
 {
     tally_agreement *a = psi_calloc(1, sizeof *a);
     tally_status st = a ? TALLY_OK : party_no_memory(error, "an agreement");
-    if (st)
+    if (st) {
+        psi_free(bytes);
         return st;
+    }
+    a->bytes = bytes;
+    a->len = normalise(bytes, len);
     a->path = psi_calloc(PARTY_PATH_SHOWN, 1);
     if (a->path)
         party_printable(a->path, PARTY_PATH_SHOWN, path);
     else
         st = party_no_memory(error, "an agreement");
     if (!st)
-        st = party_agreed_read(path, TALLY_AGREEMENT_MAX, &a->bytes, &a->len, error);
-    if (!st) {
-        a->len = normalise(a->bytes, a->len);
         st = party_agreed_parse(a, error);
-    }
     if (!st)
         st = party_agreed_check(a, error);
     if (!st)
@@ -107,6 +108,14 @@ tally_status tally_agreement_load(const char *path, tally_agreement **out, tally
     else
         tally_agreement_free(a);
     return st;
+}
+
+tally_status tally_agreement_load(const char *path, tally_agreement **out, tally_error *error)
+{
+    char *bytes = NULL;
+    size_t len = 0;
+    tally_status st = party_agreed_read(path, TALLY_AGREEMENT_MAX, &bytes, &len, error);
+    return st ? st : party_agreed_take(path, bytes, len, out, error);
 }
 
 void tally_agreement_free(tally_agreement *a)

@@ -168,16 +168,15 @@ static tally_status judge(tally_agreement *a, const entry *e, const char *shown,
     return TALLY_OK;
 }
 
-tally_status tally_agreement_add_signatures(tally_agreement *a, const char *path, tally_error *error)
+tally_status party_agreed_signatures(tally_agreement *a, const char *path, char *bytes, size_t len,
+                                     tally_error *error)
 {
     entry entries[PARTY_SIGNATURES];
-    char shown[PARTY_PATH_SHOWN], *bytes = NULL;
+    char shown[PARTY_PATH_SHOWN];
     uint8_t *text = NULL;
-    size_t len = 0, count = 0, text_len = 0;
+    size_t count = 0, text_len = 0;
     party_printable(shown, sizeof shown, path);
-    tally_status st = party_agreed_read(path, TALLY_AGREEMENT_SIGNATURES_MAX, &bytes, &len, error);
-    if (!st)
-        st = parse(entries, &count, bytes, without_cr(bytes, len), shown, error);
+    tally_status st = parse(entries, &count, bytes, without_cr(bytes, len), shown, error);
     if (!st)
         st = message(a, &text, &text_len, error);
     for (size_t i = 0; text && i < count; i++) {
@@ -186,6 +185,16 @@ tally_status tally_agreement_add_signatures(tally_agreement *a, const char *path
         st = st ? st : one;
     }
     psi_free(text);
+    return st;
+}
+
+tally_status tally_agreement_add_signatures(tally_agreement *a, const char *path, tally_error *error)
+{
+    char *bytes = NULL;
+    size_t len = 0;
+    tally_status st = party_agreed_read(path, TALLY_AGREEMENT_SIGNATURES_MAX, &bytes, &len, error);
+    if (!st)
+        st = party_agreed_signatures(a, path, bytes, len, error);
     psi_free(bytes);
     return st;
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Agreements and files of signatures out of any bytes. First byte: which of the two; an agreement is also
  * tried behind a good beginning, so that the fields behind it are reached. */
-#include "party/tally.h"
+#include "party/agreement.h"
+#include "psi/mem.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -32,18 +31,16 @@ static void must(int holds)
         abort();
 }
 
-static const char *path(void)
+/* As a file that is read: with room behind it; psi_free. */
+static char *put(const char *before, const uint8_t *data, size_t size, size_t *len)
 {
-    static char name[64];
-    snprintf(name, sizeof name, "/tmp/tally-fuzz-agreement-%ld", (long)getpid());
-    return name;
-}
-
-static void put(const char *before, const uint8_t *data, size_t size)
-{
-    FILE *f = fopen(path(), "wb");
-    must(f && fwrite(before, 1, strlen(before), f) == strlen(before) && fwrite(data, 1, size, f) == size &&
-         !fclose(f));
+    size_t first = strlen(before);
+    char *bytes = psi_calloc(first + size + 2, 1);
+    must(bytes != NULL);
+    memcpy(bytes, before, first);
+    memcpy(bytes + first, data, size);
+    *len = first + size;
+    return bytes;
 }
 
 /* What was taken can be shown, and differs from itself in nothing. */
@@ -62,8 +59,9 @@ static void try_agreement(const char *before, const uint8_t *data, size_t size)
 {
     tally_agreement *a = NULL;
     tally_error error = {.hint = ""};
-    put(before, data, size);
-    tally_status st = tally_agreement_load(path(), &a, &error);
+    size_t len;
+    char *bytes = put(before, data, size, &len);
+    tally_status st = party_agreed_take("a.yaml", bytes, len, &a, &error);
     must(st == TALLY_OK || (st == TALLY_ERR_INPUT && !a && error.message[0] && error.hint[0]));
     if (!st)
         look_at(a);
@@ -74,12 +72,14 @@ static void try_signatures(const uint8_t *data, size_t size)
 {
     tally_agreement *a = NULL;
     tally_error error;
-    put(head, (const uint8_t *)"function: match\n", 16);
-    must(tally_agreement_load(path(), &a, &error) == TALLY_OK);
-    put(data[0] & 2 ? "tally-agreement-signatures 1\n" : "", data, size);
-    tally_status st = tally_agreement_add_signatures(a, path(), &error);
+    size_t len;
+    char *bytes = put(head, (const uint8_t *)"function: match\n", 16, &len);
+    must(party_agreed_take("a.yaml", bytes, len, &a, &error) == TALLY_OK);
+    bytes = put(data[0] & 2 ? "tally-agreement-signatures 1\n" : "", data, size, &len);
+    tally_status st = party_agreed_signatures(a, "a.sig", bytes, len, &error);
     must(st == TALLY_ERR_INPUT || st == TALLY_ERR_AUTH || st == TALLY_ERR_DIFFERS);
     must(tally_agreement_signed(a, 0) != TALLY_SIGNED && tally_agreement_signed(a, 1) != TALLY_SIGNED);
+    psi_free(bytes);
     tally_agreement_free(a);
 }
 
@@ -93,6 +93,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         try_agreement("", data + 1, size - 1);
         try_agreement(head, data + 1, size - 1);
     }
-    unlink(path());
     return 0;
 }

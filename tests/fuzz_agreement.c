@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Agreements and files of signatures out of any bytes. First byte: which of the two; an agreement is also
- * tried behind a good beginning, so that the fields behind it are reached. */
+ * tried behind a good beginning, and as the value of a field that the byte picks. */
 #include "party/agreement.h"
 #include "psi/mem.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +93,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     else {
         try_agreement("", data + 1, size - 1);
         try_agreement(head, data + 1, size - 1);
+        char before[sizeof head + 64];
+        static const char *const functions[] = {"match", "count", "sum"};
+        const party_agreed_field *field = &party_agreed_fields[(data[0] >> 1) % AGREED_FIELDS];
+        snprintf(before, sizeof before, "%sfunction: %s\n%s: ", head, functions[data[0] % 3], field->name);
+        try_agreement(before, data + 1, size - 1);
     }
     return 0;
 }

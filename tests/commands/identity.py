@@ -121,7 +121,7 @@ def version(t):
     p = t.run("version", "--json")
     v = json.loads(p.out)
     t.check(re.fullmatch(r"\d+\.\d+\.\d+", v["tally"]), f"version: {v}")
-    for name in ("openssl", "libsodium", "protobuf-c", "utf8proc", "jansson"):
+    for name in ("openssl", "libsodium", "protobuf-c", "utf8proc", "jansson", "libyaml"):
         t.check(re.match(r"\d+\.\d+", v["libraries"].get(name, "")), f"version of {name}: {v}")
     t.check(v["backends"].get("group") and v["protocol"]["min"] <= v["protocol"]["max"], f"backends and protocol: {v}")
     t.equal(p.err, "", "stderr of version --json")
@@ -129,7 +129,7 @@ def version(t):
 
 @test
 def help_and_misuse(t):
-    for words in ((), ("match",), ("identity",), ("identity", "new"), ("identity", "show"), ("version",)):
+    for words in ((), ("match",), ("identity",), ("identity", "new"), ("identity", "show"), ("agreement",), ("agreement", "sign"), ("version",)):
         p = t.run(*words, "--help")
         t.check(p.status == 0 and len(p.out) > 40 and not p.err, f"{words} --help: {p.status} {p.out[:80]!r} {p.last()}")
     page = t.run("match", "--help").out.decode()

@@ -218,8 +218,11 @@ static tally_status take_list(reader *r, enum party_agreed_id field, size_t item
         if (r->event.type == YAML_SEQUENCE_END_EVENT)
             break;
         snprintf(r->path, sizeof r->path, "%.80s[%zu]", path, n + 1);
-        if (n == f->max || (edges ? !is_scalar(r) : r->event.type != YAML_MAPPING_START_EVENT))
+        if (n == f->max)
             return wrong_kind(r, field);
+        if (edges ? !is_scalar(r) : r->event.type != YAML_MAPPING_START_EVENT)
+            return refuse(r, line_of(r), edges ? "has to be a number" : "has to be a group of fields",
+                          "tally agreement init shows how it is written");
         party_agreed *node = NULL;
         uint32_t at = line_of(r);
         if (edges)

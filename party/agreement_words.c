@@ -122,8 +122,8 @@ static void learns_sum(words *w)
         if (w->learns[s]) {
             say(w, w->told[s], "sum, mean and variance of %s over them%s", values, noisy);
             if (*own || *others)
-                say(w, w->told[s], "the same by the bands of %s%s%s%s", own, *own && *others ? " and " : "",
-                    others,
+                say(w, w->told[s], "the number and the sum of %s in each band of %s%s%s%s", values, own,
+                    *own && *others ? " and " : "", others,
                     w->minimum ? "; bands with fewer identifiers than the minimum are shown together" : "");
         }
         /* Whoever shows the owner's bands to the other hears or tells their sizes before any are merged. */
@@ -187,7 +187,7 @@ static void limits_of_lists(words *w)
         for (size_t e = 0; e < n && used < sizeof edges; e++)
             used += (size_t)snprintf(edges + used, sizeof edges - used, "%s%s", e ? ", " : "",
                                      party_agreed_find(a, AGREED_BAND_EDGES, b, e)->text);
-        say(w, w->limits, "The bands of %s, a column of %s, end at %s.",
+        say(w, w->limits, "The bands of %s, a column of %s, have the edges %s.",
             party_agreed_text(a, AGREED_BAND_NAME, b), w->name[party_agreed_number(a, AGREED_BAND_OF, b)],
             edges);
     }

@@ -161,7 +161,7 @@ static void test_values(void)
         {M, "keys:\n  - receiver", "keys: []\nname2:\n  - receiver",
          ":18: keys: has to be a list of 1 to 8 entries, not 0"},
         {M, "keys:\n  - receiver", "keys: x\nname2:\n  - receiver", ":18: keys: has to be a list"},
-        {M, "", "columns: [court]\n", ":23: columns[1]: has to be a list"},
+        {M, "", "columns: [court]\n", ":23: columns[1]: has to be a group of fields"},
         {M, "", "columns:\n  - {name: c, width: 0}\n", ":24: columns[1].width: "},
         {M, "", "columns:\n  - {name: c, width: 1025}\n", ":24: columns[1].width: "},
         {M, "", "columns:\n  - {name: c, width: 3.0}\n",
@@ -487,10 +487,11 @@ static void test_learns(void)
         {S, "reveal-to: sender\n", "- how many identifiers are on both lists",
          "- sum, mean and variance of amount", "nothing else"},
         {S, "min-overlap: 20\nbands:\n  - {name: x, of: sender, edges: [1, 2]}\n",
-         "by the bands of x; bands with fewer", "- how many of them lie in each band of x", "whole list"},
+         "in each band of x; bands with fewer", "- how many of them lie in each band of x", "whole list"},
         {S, "reveal-to: sender\nmin-overlap: 20\nbands:\n  - {name: x, of: sender, edges: [1, 2]}\n",
-         "- how many of them lie in each band of x", "by the bands of x; bands with fewer", "whole list"},
-        {S, "bands:\n  - {name: z, of: receiver, edges: [1, 2]}\n", "the same by the bands of z",
+         "- how many of them lie in each band of x", "in each band of x; bands with fewer", "whole list"},
+        {S, "bands:\n  - {name: z, of: receiver, edges: [1, 2]}\n",
+         "the number and the sum of amount in each band of z",
          "- how many identifiers of the whole list of Example Bank lie in each band of z", "of them lie"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -26,7 +26,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # Empty when the libraries are not installed yet: `make deps` comes first, in a make of its own.
-PACKAGES   := libsodium libcrypto libssl libprotobuf-c libutf8proc jansson gmp
+PACKAGES   := libsodium libcrypto libssl libprotobuf-c libutf8proc jansson gmp yaml-0.1
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
@@ -194,7 +194,7 @@ EMULATED := psi_expand psi_field psi_curve psi_group psi_rowhash psi_subspace ps
 .PHONY: emulated
 emulated:
 	@$(MAKE) --no-print-directory VARIANT=test B=build/emulated-tests LDFLAGS=-static \
-	  PKG_LIBS="-lsodium -lprotobuf-c -lutf8proc -ljansson -lgmp -lssl -lcrypto -ldl" \
+	  PKG_LIBS="-lsodium -lprotobuf-c -lutf8proc -ljansson -lyaml -lgmp -lssl -lcrypto -ldl" \
 	  $(EMULATED:%=build/emulated-tests/tests/test_%)
 	@for t in $(EMULATED); do TIMEOUT=3600 tests/emulated.sh build/emulated-tests/tests/test_$$t || exit 1; done
 

@@ -14,15 +14,19 @@
 const char cli_help_identity[] =
     "usage: tally identity new NAME --organisation ORGANISATION [--json]\n"
     "       tally identity show NAME [--json]\n"
+    "       tally identity add-signing-key NAME [--json]\n"
     "\n"
-    "An identity is a private key and a certificate, in a folder of its own.\n"
-    "  new     makes one, valid for two years, and prints its fingerprint\n"
-    "  show    prints its subject, fingerprint and validity\n"
+    "An identity is a private key and a certificate, and a second key that signs\n"
+    "agreements, in a folder of its own.\n"
+    "  new              makes one, valid for two years, and prints its fingerprints\n"
+    "  show             prints its subject, fingerprints and validity\n"
+    "  add-signing-key  gives an older or imported identity the key that signs\n"
     "\n"
     "NAME is a folder in $TALLY_HOME (else ~/.config/tally, else /etc/tally),\n"
-    "or a path if it holds a slash. The key file is yours alone (mode 0600).\n"
-    "Give the fingerprint to the other organisation by a way you both trust;\n"
-    "they pass it to tally match as --peer.\n"
+    "or a path if it holds a slash. The key files are yours alone (mode 0600).\n"
+    "Give the fingerprints to the other organisation by a way you both trust; they\n"
+    "pass the first to tally match as --peer. Both stand in an agreement: the first\n"
+    "as link-key, that of the signing key as signing-key.\n"
     "\n"
     "options:\n"
     "      --organisation ORGANISATION    name in the certificate, 1 to 64 characters\n"
@@ -67,12 +71,14 @@ static int print_json(const char *name, const char *dir, const char *organisatio
                       const tally_identity *identity)
 {
     char from[32], until[32];
+    const char *signing = tally_identity_signing_fingerprint(identity);
     utc_text(from, tally_identity_not_before(identity), 1);
     utc_text(until, tally_identity_not_after(identity), 1);
-    json_t *object = json_pack(
-        "{s:s, s:s, s:s*, s:s, s:s, s:s, s:s, s:s}", "name", name, "folder", dir, "organisation",
-        organisation, "subject", tally_identity_subject(identity), "key", tally_identity_key_type(identity),
-        "fingerprint", tally_identity_fingerprint(identity), "valid_from", from, "valid_until", until);
+    json_t *object =
+        json_pack("{s:s, s:s, s:s*, s:s, s:s, s:s, s:s?, s:s, s:s}", "name", name, "folder", dir,
+                  "organisation", organisation, "subject", tally_identity_subject(identity), "key",
+                  tally_identity_key_type(identity), "fingerprint", tally_identity_fingerprint(identity),
+                  "signing_key", *signing ? signing : NULL, "valid_from", from, "valid_until", until);
     char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
     json_decref(object);
     if (!text)
@@ -85,11 +91,13 @@ static int print_json(const char *name, const char *dir, const char *organisatio
 static void print_plain(const char *name, const char *dir, const tally_identity *identity)
 {
     char from[32], until[32];
+    const char *signing = tally_identity_signing_fingerprint(identity);
     utc_text(from, tally_identity_not_before(identity), 0);
     utc_text(until, tally_identity_not_after(identity), 0);
-    printf("name: %s\nfolder: %s\nsubject: %s\nkey: %s\nfingerprint: %s\nvalid from: %s\nvalid until: %s\n",
+    printf("name: %s\nfolder: %s\nsubject: %s\nkey: %s\nfingerprint: %s\nsigning key: %s\nvalid from: "
+           "%s\nvalid until: %s\n",
            name, dir, tally_identity_subject(identity), tally_identity_key_type(identity),
-           tally_identity_fingerprint(identity), from, until);
+           tally_identity_fingerprint(identity), *signing ? signing : "none", from, until);
 }
 
 typedef struct identity_options {
@@ -103,7 +111,7 @@ static tally_status parse(char *const *argv, identity_options *out, tally_error 
     static const cli_option options[] = {[ORGANISATION] = {.name = "organisation", .takes_value = 1},
                                          [JSON] = {.name = "json"},
                                          [HELP] = {.name = "help", .letter = 'h'}};
-    static const char *const actions[] = {"new", "show", NULL};
+    static const char *const actions[] = {"new", "show", "add-signing-key", NULL};
     cli_args args;
     const char *value;
     int o, action;
@@ -139,7 +147,7 @@ static tally_status parse(char *const *argv, identity_options *out, tally_error 
         cli_hint(error, "write tally identity %s NAME", out->action);
         return TALLY_ERR_USAGE;
     }
-    if (strcmp(out->action, "show") == 0 && out->organisation)
+    if (strcmp(out->action, "new") != 0 && out->organisation)
         return cli_fail(error, TALLY_ERR_USAGE, "--organisation is only for tally identity new");
     if (strcmp(out->action, "new") == 0 && !out->organisation) {
         cli_fail(error, TALLY_ERR_USAGE, "--organisation is missing");
@@ -156,13 +164,14 @@ int cli_identity(char *const *argv)
     char *dir = NULL;
     tally_identity *identity = NULL;
     tally_error error = {0};
-    int fresh;
+    int fresh, adds;
     tally_status st = parse(argv, &options, &error);
     if (st)
         return cli_report(&error);
     if (options.help)
         return cli_show_help(cli_help_identity);
     fresh = strcmp(options.action, "new") == 0;
+    adds = strcmp(options.action, "add-signing-key") == 0;
     st = cli_places_find(&places, &error);
     if (!st && fresh)
         st = cli_identity_fresh(&places, options.name, &dir, &error);
@@ -170,6 +179,8 @@ int cli_identity(char *const *argv)
         st = cli_identity_existing(&places, options.name, &dir, &error);
     if (!st && fresh)
         st = tally_identity_create(dir, options.organisation, &error);
+    if (!st && adds)
+        st = tally_identity_add_signing_key(dir, &error);
     if (!st)
         st = tally_identity_load(dir, &identity, &error);
     if (st)
@@ -178,16 +189,20 @@ int cli_identity(char *const *argv)
         if (print_json(options.name, dir, options.organisation, identity))
             st = cli_fail(&error, TALLY_ERR_NO_MEMORY, "the result could not be written as JSON");
     } else if (fresh) {
-        printf("folder: %s\norganisation: %s\nfingerprint: %s\n", dir, options.organisation,
-               tally_identity_fingerprint(identity));
+        printf("folder: %s\norganisation: %s\nfingerprint: %s\nsigning key: %s\n", dir, options.organisation,
+               tally_identity_fingerprint(identity), tally_identity_signing_fingerprint(identity));
     } else {
         print_plain(options.name, dir, identity);
     }
     if (fresh)
-        cli_advise("give the fingerprint to the other organisation by a way you both trust; they pass it as "
-                   "--peer");
+        cli_advise(
+            "give the fingerprints to the other organisation by a way you both trust; they pass the first "
+            "as --peer, and an agreement names both");
     else
         cli_warn_expiry(options.name, tally_identity_not_after(identity));
+    if (!*tally_identity_signing_fingerprint(identity))
+        cli_advise("to sign agreements this identity needs one more key: tally identity add-signing-key %s",
+                   options.name);
 done:
     if (st)
         cli_report(&error);

@@ -40,7 +40,7 @@ tally_status party_no_memory(tally_error *error, const char *what)
 
 /* C0, C1, and the marks that reorder a line: a name must not be able to change how the rest of a message
  * reads. */
-static int unprintable(int32_t c)
+int party_unprintable(int32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) ||
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
@@ -52,7 +52,7 @@ void party_printable(char *out, size_t out_size, const char *text)
     while (left && out_size) {
         int32_t c;
         ptrdiff_t n = utf8proc_iterate((const uint8_t *)text, (ptrdiff_t)left, &c);
-        int bad = n <= 0 || unprintable(c);
+        int bad = n <= 0 || party_unprintable(c);
         size_t step = n <= 0 ? 1 : (size_t)n, wide = bad ? 1 : step;
         if (used + wide >= out_size)
             break;

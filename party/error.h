@@ -13,6 +13,8 @@ tally_status party_fail(tally_error *error, tally_status status, const char *for
 void party_hint(tally_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Out of memory, with the place named. Returns TALLY_ERR_NO_MEMORY. */
 tally_status party_no_memory(tally_error *error, const char *what);
+/* C0, C1, and the marks that hide or reorder text: nothing that may stand in a line. */
+int party_unprintable(int32_t c);
 /* Copies text so that it is safe on a terminal: control characters become '?', cut to fit out_size with its
  * zero. */
 void party_printable(char *out, size_t out_size, const char *text);

@@ -145,23 +145,44 @@ static int no_passphrase(char *buf, int size, int writing, void *user)
     return -1;
 }
 
-static tally_status read_key(tally_identity *id, const char *path, tally_error *error)
+static tally_status read_key(EVP_PKEY **out, const char *path, tally_error *error)
 {
     BIO *bio = NULL;
     struct passphrase p = {0};
     tally_status st = read_file(&bio, path, 1, error);
     if (st)
         return st;
-    id->key = PEM_read_bio_PrivateKey_ex(bio, NULL, no_passphrase, &p, psi_openssl(), NULL);
+    *out = PEM_read_bio_PrivateKey_ex(bio, NULL, no_passphrase, &p, psi_openssl(), NULL);
     BIO_free(bio);
-    if (id->key)
+    if (*out)
         return TALLY_OK;
     if (!p.asked)
         return file_error(error, path, "no private key in PEM form");
     file_error(error, path, "the private key is encrypted");
     party_hint(error,
-               "store it without passphrase, readable by this user only: openssl pkey -in OLD -out key.pem");
+               "store it without passphrase, readable by this user only: openssl pkey -in OLD -out NEW");
     return TALLY_ERR_FILE;
+}
+
+/* sign.pem. An identity made by another program, or by an earlier version of this one, has none. */
+static tally_status read_signing_key(tally_identity *id, const char *path, tally_error *error)
+{
+    struct stat info;
+    size_t len = sizeof id->sign_public32;
+    if (lstat(path, &info) && errno == ENOENT)
+        return TALLY_OK;
+    tally_status st = read_key(&id->sign, path, error);
+    if (st)
+        return st;
+    if (!EVP_PKEY_is_a(id->sign, "ED25519") ||
+        EVP_PKEY_get_raw_public_key(id->sign, id->sign_public32, &len) != 1 ||
+        len != sizeof id->sign_public32) {
+        party_fail(error, TALLY_ERR_AUTH, "%s: the key that signs has to be an Ed25519 key", path);
+        party_hint(error, "move it away, and make one with: tally identity add-signing-key");
+        return TALLY_ERR_AUTH;
+    }
+    st = party_sign_fingerprint(id->sign_public32, id->sign_fingerprint);
+    return st ? party_fail(error, st, "%s: cannot read the public key", path) : TALLY_OK;
 }
 
 /* The next certificate of the file; NULL at its end or when it is damaged. */
@@ -267,7 +288,7 @@ tally_status tally_identity_load(const char *dir, tally_identity **out, tally_er
         goto done;
     }
     snprintf(path, size, "%s/key.pem", dir);
-    st = read_key(id, path, error);
+    st = read_key(&id->key, path, error);
     if (st)
         goto done;
     snprintf(path, size, "%s/cert.pem", dir);
@@ -275,6 +296,10 @@ tally_status tally_identity_load(const char *dir, tally_identity **out, tally_er
     if (st)
         goto done;
     st = describe(id, dir, error);
+    if (st)
+        goto done;
+    snprintf(path, size, "%s/sign.pem", dir);
+    st = read_signing_key(id, path, error);
     if (st)
         goto done;
     *out = id;
@@ -293,12 +318,18 @@ void tally_identity_free(tally_identity *identity)
     sk_X509_pop_free(identity->chain, X509_free);
     X509_free(identity->cert);
     EVP_PKEY_free(identity->key);
+    EVP_PKEY_free(identity->sign);
     psi_secret_free(identity);
 }
 
 const char *tally_identity_fingerprint(const tally_identity *identity)
 {
     return identity->fingerprint;
+}
+
+const char *tally_identity_signing_fingerprint(const tally_identity *identity)
+{
+    return identity->sign_fingerprint;
 }
 
 const char *tally_identity_subject(const tally_identity *identity)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The identity's inside, for party/tls: key and certificate. Made by identity_new.c, read by identity.c. */
+/* The identity's inside, for party/tls: key and certificate; for party/agreement the signing key. Made by
+ * identity_new.c, read by identity.c. */
 #ifndef PARTY_IDENTITY_H
 #define PARTY_IDENTITY_H
 
@@ -14,6 +15,9 @@ struct tally_identity {
         chain; /* further certificates of cert.pem (a CA's intermediates), sent along; may be empty */
     uint8_t fingerprint32[32];
     char fingerprint[TALLY_FINGERPRINT_TEXT];
+    EVP_PKEY *sign; /* Ed25519, of sign.pem; NULL: this identity has none */
+    uint8_t sign_public32[32];
+    char sign_fingerprint[TALLY_FINGERPRINT_TEXT]; /* empty without one */
     char subject[256];
     char key_type[32];
     int64_t not_before, not_after;
@@ -28,6 +32,16 @@ void party_subject_text(X509 *cert, char *out, size_t size);
 int party_asn1_seconds(const ASN1_TIME *t, int64_t *out);
 /* "2026-08-25 10:00 UTC". */
 void party_time_text(char out[32], int64_t seconds);
+/* "sha256:..." of an Ed25519 public key (RFC 8032, 32 bytes), over its DER SubjectPublicKeyInfo. */
+tally_status party_sign_fingerprint(const uint8_t public32[32],
+                                    char out[TALLY_FINGERPRINT_TEXT]) TALLY_MUST_CHECK;
+/* Ed25519 over len bytes by the identity's signing key, which has to be there. */
+tally_status party_sign(const tally_identity *identity, const void *message, size_t len,
+                        uint8_t out64[64]) TALLY_MUST_CHECK;
+/* TALLY_ERR_DIFFERS: not the signature of this key over these bytes. */
+tally_status party_sign_verify(const uint8_t public32[32], const void *message, size_t len,
+                               const uint8_t signature64[64]) TALLY_MUST_CHECK;
+
 /* TALLY_ERR_AUTH when our own certificate is not valid now: said before anything is sent. */
 tally_status party_identity_usable(const tally_identity *identity, tally_error *error) TALLY_MUST_CHECK;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Making an identity: Ed25519 key, self-signed certificate, two files that appear whole or not at all. */
+/* Making an identity: Ed25519 key, self-signed certificate, and a second key that signs: three files that
+ * appear whole or not at all. */
 #include "party/error.h"
 #include "party/identity.h"
 #include "psi/hash.h"
@@ -111,7 +112,8 @@ static int holds_identity(int fd)
 {
     struct stat info;
     return fstatat(fd, "key.pem", &info, AT_SYMLINK_NOFOLLOW) == 0 ||
-           fstatat(fd, "cert.pem", &info, AT_SYMLINK_NOFOLLOW) == 0;
+           fstatat(fd, "cert.pem", &info, AT_SYMLINK_NOFOLLOW) == 0 ||
+           fstatat(fd, "sign.pem", &info, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 static tally_status check_empty(int fd, const char *dir, tally_error *error)
@@ -166,39 +168,42 @@ static int write_file(int dir_fd, const char *name, mode_t mode, BIO *bio)
     return ok;
 }
 
-/* Both files by temporary names. The first temporary file, made exclusively, also keeps a second process out:
+/* The files of an identity, in the order in which they appear. */
+enum { KEY, CERT, SIGN, FILES };
+
+/* All files by temporary names. The first temporary file, made exclusively, also keeps a second process out:
    it either fails to make it, or sees the first one's key.pem afterwards. On failure only our own files are
    removed. */
-static int put_files(int fd, BIO *key, BIO *cert)
+static int put_files(int fd, BIO *const pem[FILES])
 {
-    static const char *const tmp[2] = {".key.pem.new", ".cert.pem.new"}, *const name[2] = {"key.pem",
-                                                                                           "cert.pem"};
-    const char *ours[2] = {NULL, NULL};
-    int ok = write_file(fd, tmp[0], 0600, key);
-    if (ok)
-        ours[0] = tmp[0];
-    ok = ok && write_file(fd, tmp[1], 0644, cert);
-    if (ok)
-        ours[1] = tmp[1];
+    static const char *const tmp[FILES] = {".key.pem.new", ".cert.pem.new", ".sign.pem.new"},
+                             *const name[FILES] = {"key.pem", "cert.pem", "sign.pem"};
+    const char *ours[FILES] = {NULL};
+    int ok = 1;
+    for (int i = 0; ok && i < FILES; i++) {
+        ok = write_file(fd, tmp[i], i == CERT ? 0644 : 0600, pem[i]);
+        if (ok)
+            ours[i] = tmp[i];
+    }
     if (ok && holds_identity(fd)) {
         errno = EEXIST;
         ok = 0;
     }
-    for (int i = 0; ok && i < 2; i++) {
+    for (int i = 0; ok && i < FILES; i++) {
         ok = renameat(fd, tmp[i], fd, name[i]) == 0;
         if (ok)
             ours[i] = name[i];
     }
     ok = ok && fsync(fd) == 0;
     int saved = errno;
-    for (int i = 0; !ok && i < 2; i++)
+    for (int i = 0; !ok && i < FILES; i++)
         if (ours[i])
             unlinkat(fd, ours[i], 0);
     errno = saved;
     return ok;
 }
 
-static tally_status store(const char *dir, BIO *key, BIO *cert, tally_error *error)
+static tally_status store(const char *dir, BIO *const pem[FILES], tally_error *error)
 {
     int made = mkdir(dir, 0700) == 0, failed = made ? 0 : errno;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -212,12 +217,25 @@ static tally_status store(const char *dir, BIO *key, BIO *cert, tally_error *err
         return TALLY_ERR_FILE;
     }
     tally_status st = made ? TALLY_OK : check_empty(fd, dir, error);
-    if (!st && (fchmod(fd, 0700) || !put_files(fd, key, cert)))
+    if (!st && (fchmod(fd, 0700) || !put_files(fd, pem)))
         st = folder_error(error, dir, strerror(errno));
     close(fd);
     if (st && made)
         rmdir(dir);
     return st;
+}
+
+/* A new Ed25519 key that signs, as PEM; wiped on release. NULL when it cannot be made. */
+static BIO *make_signing_key(void)
+{
+    EVP_PKEY *key = psi_openssl() ? EVP_PKEY_Q_keygen(psi_openssl(), NULL, "ED25519") : NULL;
+    BIO *pem = key ? BIO_new(BIO_s_secmem()) : NULL;
+    if (pem && !PEM_write_bio_PKCS8PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL)) {
+        BIO_free(pem);
+        pem = NULL;
+    }
+    EVP_PKEY_free(key);
+    return pem;
 }
 
 tally_status tally_identity_create(const char *dir, const char *organisation, tally_error *error)
@@ -228,7 +246,7 @@ tally_status tally_identity_create(const char *dir, const char *organisation, ta
     const char *common = last_component(dir, &common_len);
     EVP_PKEY *key = NULL;
     X509 *cert = NULL;
-    BIO *key_pem = NULL, *cert_pem = NULL;
+    BIO *pem[FILES] = {NULL};
     if (!name_ok(organisation, strlen(organisation))) {
         party_fail(error, TALLY_ERR_USAGE,
                    "the organisation's name has to be 1 to %d characters of UTF-8 without "
@@ -254,20 +272,61 @@ tally_status tally_identity_create(const char *dir, const char *organisation, ta
         goto done;
     }
     cert = make_cert(key, organisation, common, common_len, serial20);
-    key_pem = BIO_new(BIO_s_secmem());
-    cert_pem = BIO_new(BIO_s_mem());
-    if (!cert || !key_pem || !cert_pem ||
-        !PEM_write_bio_PKCS8PrivateKey(key_pem, key, NULL, NULL, 0, NULL, NULL) ||
-        !PEM_write_bio_X509(cert_pem, cert)) {
+    pem[KEY] = BIO_new(BIO_s_secmem());
+    pem[CERT] = BIO_new(BIO_s_mem());
+    pem[SIGN] = make_signing_key();
+    if (!cert || !pem[KEY] || !pem[CERT] || !pem[SIGN] ||
+        !PEM_write_bio_PKCS8PrivateKey(pem[KEY], key, NULL, NULL, 0, NULL, NULL) ||
+        !PEM_write_bio_X509(pem[CERT], cert)) {
         party_fail(error, st, "cannot make a certificate");
         goto done;
     }
-    st = store(dir, key_pem, cert_pem, error);
+    st = store(dir, pem, error);
 done:
-    BIO_free(cert_pem);
-    BIO_free(key_pem);
+    for (int i = 0; i < FILES; i++)
+        BIO_free(pem[i]);
     X509_free(cert);
     EVP_PKEY_free(key);
+    ERR_clear_error();
+    return st;
+}
+
+tally_status tally_identity_add_signing_key(const char *dir, tally_error *error)
+{
+    static const char tmp[] = ".sign.pem.new", name[] = "sign.pem";
+    tally_status st = TALLY_OK;
+    struct stat info;
+    BIO *pem = NULL;
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return folder_error(error, dir, strerror(errno));
+    if (fstatat(fd, "key.pem", &info, AT_SYMLINK_NOFOLLOW)) {
+        st = folder_error(error, dir, "holds no identity");
+        party_hint(error, "make one with `tally identity new`, or check the folder's name");
+        goto done;
+    }
+    pem = make_signing_key();
+    if (!pem) {
+        st = party_fail(error, TALLY_ERR_INTERNAL, "cannot make an Ed25519 key");
+        goto done;
+    }
+    /* The exclusive temporary file keeps a second process out; the link never replaces a key. */
+    if (!write_file(fd, tmp, 0600, pem)) {
+        st = folder_error(error, dir, strerror(errno));
+        goto done;
+    }
+    if (linkat(fd, tmp, fd, name, 0)) {
+        int exists = errno == EEXIST;
+        st = folder_error(error, dir, exists ? "has a key that signs already" : strerror(errno));
+        if (exists)
+            party_hint(error, "use it; nothing was changed");
+    }
+    unlinkat(fd, tmp, 0);
+    if (!st && fsync(fd))
+        st = folder_error(error, dir, strerror(errno));
+done:
+    BIO_free(pem);
+    close(fd);
     ERR_clear_error();
     return st;
 }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <utf8proc.h>
+#include <yaml.h>
 
 const char *tally_version(void)
 {
@@ -27,13 +28,13 @@ const char *tally_version(void)
 static json_t *versions(void)
 {
     return json_pack(
-        "{s:s, s:{s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s}}",
+        "{s:s, s:{s:i, s:i}, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s}, s:{s:s, s:s, s:s, s:s, s:s, s:s, s:s}}",
         "tally", TALLY_VERSION, "protocol", "min", WIRE_VERSION_MIN, "max", WIRE_VERSION_MAX, "libraries",
         "openssl", OpenSSL_version(OPENSSL_VERSION_STRING), "libsodium", sodium_version_string(),
         "protobuf-c", protobuf_c_version(), "utf8proc", utf8proc_version(), "jansson", JANSSON_VERSION, "gmp",
-        gmp_version, "backends", "group", psi_group()->name, "sha512", psi_expand_name(psi_expand()),
-        "streams", psi_subspace()->name, "rows", psi_rowhash()->name, "sha256", psi_sha256_lanes()->name,
-        "shares", psi_gf128_lanes()->name, "polynomials", psi_rlwe_ring()->name);
+        gmp_version, "libyaml", yaml_get_version_string(), "backends", "group", psi_group()->name, "sha512",
+        psi_expand_name(psi_expand()), "streams", psi_subspace()->name, "rows", psi_rowhash()->name, "sha256",
+        psi_sha256_lanes()->name, "shares", psi_gf128_lanes()->name, "polynomials", psi_rlwe_ring()->name);
 }
 
 static char *dump(json_t *j)

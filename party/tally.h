@@ -64,22 +64,32 @@ typedef struct tally_identity tally_identity;
 
 /*
  * Makes a new identity in the folder dir (created with mode 0700, must not exist yet or be empty): key.pem
- * (Ed25519, PKCS#8, mode 0600) and cert.pem (self-signed, X.509, subject O=organisation, CN=the folder's last
- * name, 730 days). organisation: 1..64 characters, no control characters. TALLY_ERR_FILE: a file exists or
- * cannot be written; nothing is left behind. TALLY_ERR_USAGE: organisation.
+ * (Ed25519, PKCS#8, mode 0600), cert.pem (self-signed, X.509, subject O=organisation, CN=the folder's last
+ * name, 730 days) and sign.pem (a second Ed25519 key, mode 0600, which signs agreements). organisation: 1..64
+ * characters, no control characters. TALLY_ERR_FILE: a file exists or cannot be written; nothing is left
+ * behind. TALLY_ERR_USAGE: organisation.
  */
 TALLY_API tally_status tally_identity_create(const char *dir, const char *organisation,
                                              tally_error *error) TALLY_MUST_CHECK;
 /*
- * Loads key.pem and cert.pem of a folder. Any key type TLS 1.3 can use is accepted; the two must belong
- * together. TALLY_ERR_FILE: missing, unreadable, or a key that others may read (mode & 077). TALLY_ERR_AUTH:
- * not a matching pair. An expired certificate loads, so that it can be shown; a session refuses it.
+ * Loads key.pem and cert.pem of a folder, and sign.pem if there is one. Any key type TLS 1.3 can use is
+ * accepted; the two must belong together. TALLY_ERR_FILE: missing, unreadable, or a key that others may read
+ * (mode & 077). TALLY_ERR_AUTH: not a matching pair, or a sign.pem that is no Ed25519 key. An expired
+ * certificate loads, so that it can be shown; a session refuses it.
  */
 TALLY_API tally_status tally_identity_load(const char *dir, tally_identity **out,
                                            tally_error *error) TALLY_MUST_CHECK;
 TALLY_API void tally_identity_free(tally_identity *identity);
 /* "sha256:<64 hex>": SHA-256 of the public key (DER SubjectPublicKeyInfo). Lives as long as the identity. */
 TALLY_API const char *tally_identity_fingerprint(const tally_identity *identity);
+/* The same of the key that signs, "" for an identity without one. Lives as long as the identity. */
+TALLY_API const char *tally_identity_signing_fingerprint(const tally_identity *identity);
+/*
+ * Gives an identity that was made by another program, or by a version of this one before there were
+ * agreements, its sign.pem (Ed25519, mode 0600). A loaded identity does not change. TALLY_ERR_FILE: dir holds
+ * no identity, has a sign.pem already, or cannot be written; nothing was changed.
+ */
+TALLY_API tally_status tally_identity_add_signing_key(const char *dir, tally_error *error) TALLY_MUST_CHECK;
 /* Subject of the certificate, RFC 2253, UTF-8: the text --peer-name compares with. */
 TALLY_API const char *tally_identity_subject(const tally_identity *identity);
 /* "Ed25519", "RSA 3072", ... */
@@ -87,6 +97,83 @@ TALLY_API const char *tally_identity_key_type(const tally_identity *identity);
 /* Validity of the certificate, seconds since 1970 UTC. */
 TALLY_API int64_t tally_identity_not_before(const tally_identity *identity);
 TALLY_API int64_t tally_identity_not_after(const tally_identity *identity);
+
+/* ---- Agreement: what two organisations allow each other to ask, signed by both ---- */
+
+/*
+ * A YAML file of one document (docs/agreement.md has every field). This version checks, shows and signs
+ * agreements; sessions do not take one yet.
+ */
+typedef struct tally_agreement tally_agreement;
+
+#define TALLY_AGREEMENT_MAX 65536           /* bytes of an agreement */
+#define TALLY_AGREEMENT_SIGNATURES_MAX 2048 /* bytes of a file of signatures */
+
+enum tally_signature_state {
+    TALLY_UNSIGNED = 0,     /* there is no signature of this party */
+    TALLY_SIGNED = 1,       /* there is one, it fits the text, and the key is the one the agreement names */
+    TALLY_SIGNATURE_BAD = 2 /* there is one that does not fit: of another text, or damaged */
+};
+
+/* A commented agreement in which everything in <> is to be filled in. Release with free(). NULL when memory
+   is short. */
+TALLY_API char *tally_agreement_template(void);
+/*
+ * Reads and checks a file. Every field is there that has to be, each is in its range, and together they are
+ * what a run can do. TALLY_ERR_INPUT: "FILE:LINE: FIELD: what is wrong", and what to do in the hint; also for
+ * a file above TALLY_AGREEMENT_MAX. TALLY_ERR_FILE: cannot be read. TALLY_ERR_NO_MEMORY.
+ */
+TALLY_API tally_status tally_agreement_load(const char *path, tally_agreement **out,
+                                            tally_error *error) TALLY_MUST_CHECK;
+TALLY_API void tally_agreement_free(tally_agreement *agreement);
+/* "sha256:<64 hex>" over the text with line ends normalised (docs/agreement.md): CRLF and CR are LF, the last
+   line ends. Lives as long as the agreement, as the next three do. */
+TALLY_API const char *tally_agreement_digest(const tally_agreement *agreement);
+/* First and last day, "YYYY-MM-DD", in the time zone of the agreement. */
+TALLY_API const char *tally_agreement_valid_from(const tally_agreement *agreement);
+TALLY_API const char *tally_agreement_valid_until(const tally_agreement *agreement);
+/* Name of party 0 or 1, in the order of the file. */
+TALLY_API const char *tally_agreement_organisation(const tally_agreement *agreement, size_t party);
+
+/*
+ * In plain words, for people: what each side would learn, and every limit, in lines ended by \n. Release with
+ * free(), like the next three. NULL when memory is short.
+ */
+TALLY_API char *tally_agreement_learns(const tally_agreement *agreement);
+/* The same as one JSON object: "learns" (organisation, role, learns) and "limits", texts. */
+TALLY_API char *tally_agreement_learns_json(const tally_agreement *agreement);
+/* Every field with what was filled in, the digest, and who has signed: lines ended by \n. */
+TALLY_API char *tally_agreement_fields(const tally_agreement *agreement);
+/* The same as one JSON object (docs/agreement.md). */
+TALLY_API char *tally_agreement_json(const tally_agreement *agreement);
+/*
+ * The fields in which two agreements differ, "field: in A, in B", filled-in values included; json = 1: a JSON
+ * object. *report is released with free(). TALLY_OK: every field is the same (the texts may still differ in
+ * comments and layout, as the digests say). TALLY_ERR_DIFFERS: at least one is not; *report is set, error is
+ * not. TALLY_ERR_NO_MEMORY.
+ */
+TALLY_API tally_status tally_agreement_diff(const tally_agreement *a, const tally_agreement *b, int json,
+                                            char **report, tally_error *error) TALLY_MUST_CHECK;
+
+/*
+ * Takes the signatures of a file (docs/agreement.md, signatures) over into the agreement, each verified.
+ * All are looked at; the first failure is reported. TALLY_ERR_FILE: cannot be read. TALLY_ERR_INPUT: not such
+ * a file, or above TALLY_AGREEMENT_SIGNATURES_MAX; nothing was taken over. TALLY_ERR_AUTH: the agreement does
+ * not name the key, or not for that organisation. TALLY_ERR_DIFFERS: a signature does not fit; its state is
+ * then TALLY_SIGNATURE_BAD, unless one that fits had been there.
+ */
+TALLY_API tally_status tally_agreement_add_signatures(tally_agreement *agreement, const char *path,
+                                                      tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Signs with the identity's signing key. TALLY_ERR_AUTH: it has none, or not one that the agreement names.
+ */
+TALLY_API tally_status tally_agreement_sign(tally_agreement *agreement, const tally_identity *identity,
+                                            tally_error *error) TALLY_MUST_CHECK;
+/* Writes the signatures that fit to path: by temporary file, mode 0600, fsync and rename. TALLY_ERR_FILE. */
+TALLY_API tally_status tally_agreement_write_signatures(const tally_agreement *agreement, const char *path,
+                                                        tally_error *error) TALLY_MUST_CHECK;
+/* Of party 0 or 1. */
+TALLY_API enum tally_signature_state tally_agreement_signed(const tally_agreement *agreement, size_t party);
 
 /* ---- Input: one party's list ---- */
 

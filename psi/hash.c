@@ -21,6 +21,7 @@ static const char *const texts[PSI_TAG_COUNT] = {
     [PSI_TAG_LABEL_SHARE] = "tally/1 lblshr", [PSI_TAG_LABEL_POINT] = "tally/1 lblpnt",
     [PSI_TAG_LABEL_BOTH] = "tally/1 lblboth", [PSI_TAG_DUMMY] = "tally/1 dummy",
     [PSI_TAG_RLWE_SEED] = "tally/1 rlwe",     [PSI_TAG_PAILLIER] = "tally/1 modulus",
+    [PSI_TAG_AGREEMENT] = "tally/1 agreed",   [PSI_TAG_SIGN] = "tally/1 agrsign",
 };
 
 const char *psi_tag_text(enum psi_tag tag)

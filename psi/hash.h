@@ -34,6 +34,8 @@ enum psi_tag {
     PSI_TAG_DUMMY,       /* sid, batch, number -> an item that is on no list */
     PSI_TAG_RLWE_SEED,   /* sid -> key of the public polynomials */
     PSI_TAG_PAILLIER,    /* sid, modulus, number -> element whose root proves the key */
+    PSI_TAG_AGREEMENT,   /* an agreement's text, line ends normalised -> its digest */
+    PSI_TAG_SIGN,        /* in front of an agreement's text when it is signed */
     PSI_TAG_COUNT
 };
 

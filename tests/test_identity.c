@@ -67,7 +67,8 @@ static void test_roundtrip(void)
     CU_ASSERT_EQUAL_FATAL(create(dir, "Example Bank", &error), TALLY_OK);
     CU_ASSERT_EQUAL(mode_of(dir), 0700);
     CU_ASSERT_EQUAL(mode_of(join(dir, "key.pem")), 0600);
-    CU_ASSERT_EQUAL(entries(dir), 2);
+    CU_ASSERT_EQUAL(mode_of(join(dir, "sign.pem")), 0600);
+    CU_ASSERT_EQUAL(entries(dir), 3);
     CU_ASSERT_EQUAL_FATAL(load(dir, &id, &error), TALLY_OK);
     CU_ASSERT_STRING_EQUAL(tally_identity_subject(id), "CN=bank-id,O=Example Bank");
     CU_ASSERT_STRING_EQUAL(tally_identity_key_type(id), "Ed25519");
@@ -164,8 +165,12 @@ static void test_never_overwrites(void)
     CU_ASSERT_EQUAL_FATAL(load(dir, &id, &error), TALLY_OK);
     CU_ASSERT_EQUAL(create(dir, "Second", &error), TALLY_ERR_FILE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "already holds an identity"));
-    /* The key alone counts too. */
+    /* A key alone counts too, either of them. */
     unlink(join(dir, "cert.pem"));
+    unlink(join(dir, "key.pem"));
+    CU_ASSERT_EQUAL(create(dir, "Second", &error), TALLY_ERR_FILE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "already holds an identity"));
+    rename(join(dir, "sign.pem"), join(dir, "key.pem"));
     CU_ASSERT_EQUAL(create(dir, "Second", &error), TALLY_ERR_FILE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "already holds an identity"));
     CU_ASSERT_EQUAL(entries(dir), 1);
@@ -356,6 +361,71 @@ static void test_long_subject_is_empty(void)
     cert_free(&made);
 }
 
+static void test_signing_key(void)
+{
+    tally_error error;
+    tally_identity *id, *other;
+    uint8_t a[64], b[64];
+    const char *dir = join(unit_tmp(), "signs");
+    CU_ASSERT_EQUAL_FATAL(create(dir, "Example Bank", &error), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(load(dir, &id, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(strlen(tally_identity_signing_fingerprint(id)), 71);
+    CU_ASSERT_STRING_NOT_EQUAL(tally_identity_signing_fingerprint(id), tally_identity_fingerprint(id));
+    CU_ASSERT_EQUAL(party_sign(id, "message", 7, a), TALLY_OK);
+    CU_ASSERT_EQUAL(party_sign(id, "message", 7, b), TALLY_OK);
+    CU_ASSERT(memcmp(a, b, 64) == 0); /* Ed25519 is deterministic */
+    CU_ASSERT_EQUAL(party_sign_verify(id->sign_public32, "message", 7, a), TALLY_OK);
+    CU_ASSERT_EQUAL(party_sign_verify(id->sign_public32, "massage", 7, a), TALLY_ERR_DIFFERS);
+    a[63] ^= 1;
+    CU_ASSERT_EQUAL(party_sign_verify(id->sign_public32, "message", 7, a), TALLY_ERR_DIFFERS);
+    /* RFC 8032 section 7.1, test 1: the empty message. */
+    uint8_t key[32], signature[64];
+    unit_hex(key, 32, "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+    unit_hex(
+        signature, 64,
+        "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b"
+        "d25bf5f0595bbe24655141438e7a100b");
+    CU_ASSERT_EQUAL(party_sign_verify(key, "", 0, signature), TALLY_OK);
+    /* The same rules as for key.pem. */
+    chmod(join(dir, "sign.pem"), 0640);
+    CU_ASSERT_EQUAL(load(dir, &other, &error), TALLY_ERR_FILE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "sign.pem: others may read"));
+    chmod(join(dir, "sign.pem"), 0600);
+    CU_ASSERT_EQUAL(tally_identity_add_signing_key(dir, &error), TALLY_ERR_FILE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "already"));
+    CU_ASSERT_EQUAL(entries(dir), 3);
+    /* An identity of before. */
+    unlink(join(dir, "sign.pem"));
+    CU_ASSERT_EQUAL_FATAL(load(dir, &other, &error), TALLY_OK);
+    CU_ASSERT_STRING_EQUAL(tally_identity_signing_fingerprint(other), "");
+    tally_identity_free(other);
+    CU_ASSERT_EQUAL(tally_identity_add_signing_key(dir, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(mode_of(join(dir, "sign.pem")), 0600);
+    CU_ASSERT_EQUAL(entries(dir), 3);
+    CU_ASSERT_EQUAL_FATAL(load(dir, &other, &error), TALLY_OK);
+    CU_ASSERT_STRING_NOT_EQUAL(tally_identity_signing_fingerprint(other),
+                               tally_identity_signing_fingerprint(id));
+    CU_ASSERT_STRING_EQUAL(tally_identity_fingerprint(other), tally_identity_fingerprint(id));
+    tally_identity_free(other);
+    tally_identity_free(id);
+    CU_ASSERT_EQUAL(tally_identity_add_signing_key(unit_tmp(), &error), TALLY_ERR_FILE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "holds no identity"));
+    CU_ASSERT_EQUAL(tally_identity_add_signing_key(join(unit_tmp(), "none"), &error), TALLY_ERR_FILE);
+    /* An organisation's own link key of another kind, and a signing key of the wrong kind. */
+    cert_made rsa = cert_make(&(cert_spec){.key = "RSA2048", .common = "r"});
+    dir = unit_tmp();
+    cert_write_identity(&rsa, NULL, dir);
+    CU_ASSERT_EQUAL(tally_identity_add_signing_key(dir, &error), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(load(dir, &id, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(strlen(tally_identity_signing_fingerprint(id)), 71);
+    tally_identity_free(id);
+    rename(join(dir, "key.pem"), join(dir, "sign.pem"));
+    cert_write_identity(&rsa, NULL, dir);
+    CU_ASSERT_EQUAL(load(dir, &id, &error), TALLY_ERR_AUTH);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "has to be an Ed25519 key"));
+    cert_free(&rsa);
+}
+
 static void test_faults(void)
 {
     tally_error error;
@@ -395,6 +465,7 @@ int main(int argc, char **argv)
         {"key_types", test_key_types},
         {"validity_and_renewal", test_validity_and_renewal},
         {"long_subject_is_empty", test_long_subject_is_empty},
+        {"signing_key", test_signing_key},
         {"faults", test_faults},
     };
     return unit_main(argc, argv, "identity", tests, sizeof tests / sizeof *tests);

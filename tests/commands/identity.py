@@ -25,7 +25,7 @@ def new_and_show(t):
     new = t.run("identity", "new", "court", "--organisation", "Example Court")
     t.equal(new.status, 0, "identity new")
     folder = os.path.join(t.home, "court")
-    t.equal(sorted(os.listdir(folder)), ["cert.pem", "key.pem"], "files of an identity")
+    t.equal(sorted(os.listdir(folder)), ["cert.pem", "key.pem", "sign.pem"], "files of an identity")
     t.equal(mode(folder), 0o700, "mode of the folder")
     t.equal(mode(os.path.join(folder, "key.pem")), 0o600, "mode of key.pem")
     t.check(mode(os.path.join(folder, "cert.pem")) in (0o600, 0o644), "mode of cert.pem")
@@ -53,7 +53,7 @@ def new_refuses_to_overwrite(t):
     t.failed(p, 7, "bank", hint=True)
     with open(key, "rb") as f:
         t.equal(f.read(), was, "key after a refused identity new")
-    t.equal(sorted(os.listdir(os.path.join(t.home, "bank"))), ["cert.pem", "key.pem"], "folder after a refused identity new")
+    t.equal(sorted(os.listdir(os.path.join(t.home, "bank"))), ["cert.pem", "key.pem", "sign.pem"], "folder after a refused identity new")
 
 
 @test
@@ -80,6 +80,27 @@ def new_names_and_places(t):
 
 
 @test
+def signing_key(t):
+    """An identity of before has no signing key: show says how it gets one, and it gets one, once."""
+    sign = os.path.join(t.home, "bank", "sign.pem")
+    t.equal(mode(sign), 0o600, "mode of sign.pem")
+    had = json.loads(t.run("identity", "show", "bank", "--json").out)
+    t.check(re.fullmatch(r"sha256:[0-9a-f]{64}", had["signing_key"]) and had["signing_key"] != had["fingerprint"], f"signing key: {had}")
+    t.failed(t.run("identity", "add-signing-key", "bank"), 7, "already", hint=True)
+    os.unlink(sign)
+    p = t.run("identity", "show", "bank")
+    t.check(p.status == 0 and b"\nsigning key: none\n" in p.out and "hint: to sign agreements" in p.err and "tally identity add-signing-key bank" in p.err,
+            f"show without a signing key: {p.status} {p.out!r} {p.last()}")
+    t.check(json.loads(t.run("identity", "show", "bank", "--json").out)["signing_key"] is None, "no signing key in JSON")
+    p = t.run("identity", "add-signing-key", "bank")
+    t.check(p.status == 0 and re.search(rb"^signing key: sha256:[0-9a-f]{64}$", p.out, re.M), f"add-signing-key: {p.status} {p.out!r} {p.last()}")
+    now = json.loads(t.run("identity", "show", "bank", "--json").out)
+    t.check(now["signing_key"] != had["signing_key"] and now["fingerprint"] == had["fingerprint"], "keys after add-signing-key")
+    t.failed(t.run("identity", "add-signing-key", "nobody"), 7, "nobody", hint=True)
+    t.failed(t.run("identity", "add-signing-key", "bank", "--organisation", "X"), 1, "--organisation")
+
+
+@test
 def show_refuses(t):
     t.failed(t.run("identity", "show", "nobody"), 7, "nobody", hint=True)
     key = os.path.join(t.home, "bank", "key.pem")
@@ -100,7 +121,7 @@ def version(t):
     p = t.run("version", "--json")
     v = json.loads(p.out)
     t.check(re.fullmatch(r"\d+\.\d+\.\d+", v["tally"]), f"version: {v}")
-    for name in ("openssl", "libsodium", "protobuf-c", "utf8proc", "jansson"):
+    for name in ("openssl", "libsodium", "protobuf-c", "utf8proc", "jansson", "libyaml"):
         t.check(re.match(r"\d+\.\d+", v["libraries"].get(name, "")), f"version of {name}: {v}")
     t.check(v["backends"].get("group") and v["protocol"]["min"] <= v["protocol"]["max"], f"backends and protocol: {v}")
     t.equal(p.err, "", "stderr of version --json")
@@ -108,7 +129,7 @@ def version(t):
 
 @test
 def help_and_misuse(t):
-    for words in ((), ("match",), ("identity",), ("identity", "new"), ("identity", "show"), ("version",)):
+    for words in ((), ("match",), ("identity",), ("identity", "new"), ("identity", "show"), ("agreement",), ("agreement", "sign"), ("version",)):
         p = t.run(*words, "--help")
         t.check(p.status == 0 and len(p.out) > 40 and not p.err, f"{words} --help: {p.status} {p.out[:80]!r} {p.last()}")
     page = t.run("match", "--help").out.decode()

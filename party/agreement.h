@@ -180,6 +180,9 @@ tally_status party_agreed_signatures(tally_agreement *a, const char *path, char 
                                      tally_error *error) TALLY_MUST_CHECK;
 /* a holds path, bytes and len. On failure a is still to be freed. */
 tally_status party_agreed_parse(tally_agreement *a, tally_error *error) TALLY_MUST_CHECK;
+/* 1 if a character hides or reorders what is read: none may stand in an agreement, but for line ends and
+ * tabs. */
+int party_agreed_hidden(int32_t c);
 /*
  * The value of one scalar into *number; text (zero-terminated, may be shortened in place) is what was
  * written. plain: not in quotes. TALLY_ERR_INPUT, with the hint.

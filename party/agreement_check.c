@@ -68,6 +68,11 @@ static tally_status check_parties(const tally_agreement *a, tally_error *error)
     if (same(a, AGREED_LINK_KEY))
         return refuse(a, AGREED_LINK_KEY, 1, error, "both parties have this key",
                       "each has an identity of its own: tally identity show at the other organisation");
+    for (size_t p = 0; p < 2; p++)
+        if (strcmp(party_agreed_text(a, AGREED_SIGNING_KEY, p), party_agreed_text(a, AGREED_LINK_KEY, !p)) ==
+            0)
+            return refuse(a, AGREED_SIGNING_KEY, p, error, "is the link-key of the other party",
+                          "copy the line \"signing key\" of tally identity show at the right organisation");
     if (same(a, AGREED_SIGNING_KEY))
         return refuse(a, AGREED_SIGNING_KEY, 1, error, "both parties have this key",
                       "each has an identity of its own: tally identity show at the other organisation");

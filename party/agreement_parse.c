@@ -41,7 +41,7 @@ static tally_status check_bytes(const tally_agreement *a, tally_error *error)
             party_hint(error, "save the file in the encoding UTF-8");
             return TALLY_ERR_INPUT;
         }
-        if (party_unprintable(c) && c != '\n' && c != '\t') {
+        if (party_agreed_hidden(c) && c != '\n' && c != '\t') {
             party_agreed_fail(a, line, "", error,
                               "the character U+%04X, which cannot be seen or hides others", (unsigned)c);
             party_hint(error, "%s",

@@ -171,14 +171,43 @@ static int not_text(const char *text)
     return is_digit(*p) && p[strspn(p, "0123456789abcdefABCDEFxo_.:eE+-")] == 0;
 }
 
-/* Printable, on one line unless prose; its characters, or -1. */
+/* What cannot be seen, reorders text, or has no meaning yet: controls, formats, private and unassigned
+ * characters, and the letters and marks that show nothing (Default_Ignorable_Code_Point of Unicode that is no
+ * format, and the empty Braille pattern). */
+int party_agreed_hidden(int32_t c)
+{
+    switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+        return 1;
+    default:
+        return c == 0x34f || c == 0x115f || c == 0x1160 || c == 0x17b4 || c == 0x17b5 ||
+               (c >= 0x180b && c <= 0x180f) || c == 0x2800 || c == 0x3164 || (c >= 0xfe00 && c <= 0xfe0f) ||
+               c == 0xffa0 || (c >= 0xe0000 && c <= 0xe0fff);
+    }
+}
+
+/* A blank of any width. */
+static int is_blank(int32_t c)
+{
+    return c == ' ' || utf8proc_category(c) == UTF8PROC_CATEGORY_ZS;
+}
+
+/* Printable, on one line unless prose, no blank at either end; its characters, or -1. */
 static long characters(const char *text, size_t len, int lines)
 {
     long n = 0;
     for (size_t at = 0; at < len; n++) {
         utf8proc_int32_t c;
         ptrdiff_t step = utf8proc_iterate((const utf8proc_uint8_t *)text + at, (ptrdiff_t)(len - at), &c);
-        if (step <= 0 || (party_unprintable(c) && !(lines && c == '\n')))
+        if (step <= 0 || (party_agreed_hidden(c) && !(lines && c == '\n')))
+            return -1;
+        if (is_blank(c) && (at == 0 || at + (size_t)step == len))
             return -1;
         at += (size_t)step;
     }
@@ -201,7 +230,8 @@ static tally_status take_text(const place *p, char *text, size_t len, int plain)
                    : refuse(p, text, "write the name as it stands in the first line of the file");
     long n = characters(text, len, f->type == AGREED_PROSE);
     if (n < 0)
-        return refuse(p, text, "take out line ends, control characters and marks that reorder or hide text");
+        return refuse(p, text,
+                      "take out blanks at the ends, line ends, and characters that reorder or hide text");
     if (n < (long)f->min)
         return refuse(p, text, "there has to be something: write it after the colon");
     if (n > (long)f->max)
@@ -257,6 +287,11 @@ static tally_status take_zone(const place *p, const char *text)
 {
     size_t len = strlen(text);
     int good = len && len <= 64 && text[0] != '/' && !strstr(text, "//");
+    /* Files in that folder that are no zones, or another for each machine. */
+    static const char *const none[] = {"localtime", "Factory", "posixrules"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        good = good && strcmp(text, none[i]) != 0;
+    good = good && strncmp(text, "right/", 6) != 0 && strncmp(text, "posix/", 6) != 0;
     for (size_t i = 0; good && i < len; i++)
         good = is_digit(text[i]) || (text[i] >= 'A' && text[i] <= 'Z') ||
                (text[i] >= 'a' && text[i] <= 'z') || strchr("/_+-", text[i]);

@@ -165,6 +165,7 @@ static void learns(words *w)
 static void limits_of_lists(words *w)
 {
     const tally_agreement *a = w->a;
+    say(w, w->limits, "This version of Tally states these limits and does not hold runs to them yet.");
     for (size_t k = 0; k < party_agreed_count(a, AGREED_KEYS, 0); k++)
         say(w, w->limits, "%s %s in the file of %s and %s in that of %s, read as %s.",
             k ? "It also needs" : "A person is identified by", party_agreed_text(a, AGREED_KEY_RECEIVER, k),
@@ -182,14 +183,20 @@ static void limits_of_lists(words *w)
             party_agreed_text(a, AGREED_VALUE_MAX, v), party_agreed_text(a, AGREED_VALUE_SCALE, v),
             w->noise ? "is taken as the nearest end" : "takes no part");
     for (size_t b = 0; b < party_agreed_count(a, AGREED_BANDS, 0); b++) {
-        char edges[500] = "";
-        size_t used = 0, n = party_agreed_count(a, AGREED_BAND_EDGES, b);
-        for (size_t e = 0; e < n && used < sizeof edges; e++)
-            used += (size_t)snprintf(edges + used, sizeof edges - used, "%s%s", e ? ", " : "",
-                                     party_agreed_find(a, AGREED_BAND_EDGES, b, e)->text);
+        char *edges = NULL;
+        size_t used, n = party_agreed_count(a, AGREED_BAND_EDGES, b);
+        FILE *all = open_memstream(&edges, &used);
+        for (size_t e = 0; all && e < n; e++)
+            fprintf(all, "%s%s", e ? ", " : "", party_agreed_find(a, AGREED_BAND_EDGES, b, e)->text);
+        if (!all || fclose(all) || !edges) {
+            free(edges);
+            w->failed = 1;
+            continue;
+        }
         say(w, w->limits, "The bands of %s, a column of %s, have the edges %s.",
             party_agreed_text(a, AGREED_BAND_NAME, b), w->name[party_agreed_number(a, AGREED_BAND_OF, b)],
             edges);
+        free(edges);
     }
     if (w->function == TALLY_SUM)
         say(w, w->limits, "Several rows of one person: %s.",

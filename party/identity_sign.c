@@ -6,6 +6,7 @@
 #include "party/tls.h"
 #include "psi/hash.h"
 #include <openssl/err.h>
+#include <sodium.h>
 #include <string.h>
 
 tally_status party_sign_fingerprint(const uint8_t public32[32], char out[TALLY_FINGERPRINT_TEXT])
@@ -37,6 +38,9 @@ tally_status party_sign(const tally_identity *identity, const void *message, siz
 tally_status party_sign_verify(const uint8_t public32[32], const void *message, size_t len,
                                const uint8_t signature64[64])
 {
+    /* Under a key of small order a signature can be made that fits every text, and OpenSSL takes it. */
+    if (crypto_core_ed25519_is_valid_point(public32) != 1)
+        return TALLY_ERR_DIFFERS;
     EVP_PKEY *key =
         psi_openssl() ? EVP_PKEY_new_raw_public_key_ex(psi_openssl(), "ED25519", NULL, public32, 32) : NULL;
     EVP_MD_CTX *c = EVP_MD_CTX_new();

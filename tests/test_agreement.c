@@ -123,6 +123,13 @@ static void test_values(void)
         {M, "Court debtors", "\"bell\\a\"", ":2: name: "},
         {M, "Court debtors", "\"zero\\0\"", ":2: name: "},
         {M, "Court debtors", "\"turned \\u202e\"", ":2: name: "},
+        {M, "Court debtors", "\"mark \\u061c\"", ":2: name: "},
+        {M, "Court debtors", "\"soft\\u00ad\"", ":2: name: "},
+        {M, "Court debtors", "\"filler \\u3164\"", ":2: name: "},
+        {M, "Court debtors", "\"tag\\U000e0041\"", ":2: name: "},
+        {M, "Court debtors", "\"\\u00a0\"", ":2: name: "},
+        {M, "Court debtors", "\"  two blanks\"", ":2: name: "},
+        {M, "Court debtors", "soft\xc2\xad", ":2: the character U+00AD"},
         {M, "role: receiver", "role: third", ":5: parties[1].role: \"third\" is not receiver or sender"},
         {M, "role: sender", "role: receiver", ":10: parties[2].role: both parties have this role"},
         {M, "Example Agency", "Example Bank", ":9: parties[2].organisation: both parties have this name"},
@@ -152,6 +159,8 @@ static void test_values(void)
         {M, "", "time-zone: Asia/Nowhere\n", ":23: time-zone: "},
         {M, "", "time-zone: ../../etc/passwd\n", ":23: time-zone: "},
         {M, "", "time-zone: /UTC\n", ":23: time-zone: "},
+        {M, "", "time-zone: localtime\n", ":23: time-zone: "},
+        {M, "", "time-zone: posix/UTC\n", ":23: time-zone: "},
         {M, "", "protocol: dh\n", ":23: protocol: \"dh\" is not auto, ecdh or vole"},
         {M, "", "security: none\n", ":23: security: "},
         {M, "", "reveal-to: all\n", ":23: reveal-to: "},
@@ -512,6 +521,27 @@ static void test_learns(void)
     }
 }
 
+/* The longest list of edges stands there whole. */
+static void test_long_edges(void)
+{
+    enum { EDGES = 33 };
+    char edges[EDGES * 24] = "", more[sizeof edges + 100];
+    size_t used = 0;
+    for (int e = 0; e < EDGES; e++)
+        used += (size_t)snprintf(edges + used, sizeof edges - used, "%s%d.900000000", e ? ", " : "",
+                                 -265474 + 1000 * e);
+    snprintf(more, sizeof more, "min-overlap: 20\nbands:\n  - {name: x, of: sender, edges: [%s]}\n", edges);
+    tally_agreement *a;
+    tally_error error;
+    char *text = agreed_with(S, "", more);
+    CU_ASSERT_EQUAL_FATAL(agreed_load(text, &a, &error), TALLY_OK);
+    char *words = tally_agreement_learns(a);
+    CU_ASSERT(words && strstr(words, edges) != NULL);
+    free(words);
+    tally_agreement_free(a);
+    free(text);
+}
+
 static void test_diff(void)
 {
     static const struct {
@@ -670,6 +700,7 @@ int main(int argc, char **argv)
         {"template", test_template},
         {"shown", test_shown},
         {"learns", test_learns},
+        {"long_edges", test_long_edges},
         {"diff", test_diff},
         {"reference", test_reference},
         {"page_examples", test_page_examples},

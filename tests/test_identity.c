@@ -386,6 +386,11 @@ static void test_signing_key(void)
         "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46b"
         "d25bf5f0595bbe24655141438e7a100b");
     CU_ASSERT_EQUAL(party_sign_verify(key, "", 0, signature), TALLY_OK);
+    /* A key of order 1, under which the same signature would fit every text. */
+    memset(key, 0, sizeof key);
+    memset(signature, 0, sizeof signature);
+    key[0] = signature[0] = 1;
+    CU_ASSERT_EQUAL(party_sign_verify(key, "message", 7, signature), TALLY_ERR_DIFFERS);
     /* The same rules as for key.pem. */
     chmod(join(dir, "sign.pem"), 0640);
     CU_ASSERT_EQUAL(load(dir, &other, &error), TALLY_ERR_FILE);

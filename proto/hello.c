@@ -67,6 +67,22 @@ static int take_text(char *out, size_t max, const ProtobufCBinaryData *in)
     return 1;
 }
 
+int wire_unseen(int32_t c)
+{
+    switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
 int wire_column_name(const char *name, size_t len)
 {
     if (len == 0 || len > WIRE_NAME_MAX)
@@ -74,20 +90,9 @@ int wire_column_name(const char *name, size_t len)
     for (size_t i = 0; i < len;) {
         utf8proc_int32_t c;
         ptrdiff_t n = utf8proc_iterate((const uint8_t *)name + i, (ptrdiff_t)(len - i), &c);
-        if (n <= 0)
+        if (n <= 0 || wire_unseen(c))
             return 0;
-        switch (utf8proc_category(c)) {
-        case UTF8PROC_CATEGORY_CN:
-        case UTF8PROC_CATEGORY_CC:
-        case UTF8PROC_CATEGORY_CF:
-        case UTF8PROC_CATEGORY_CS:
-        case UTF8PROC_CATEGORY_CO:
-        case UTF8PROC_CATEGORY_ZL:
-        case UTF8PROC_CATEGORY_ZP:
-            return 0;
-        default:
-            i += (size_t)n;
-        }
+        i += (size_t)n;
     }
     return 1;
 }

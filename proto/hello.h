@@ -83,6 +83,9 @@ tally_status wire_hello1_parse(wire_hello1 *out, const uint8_t *in, size_t len,
 tally_status wire_hello2_parse(wire_hello2 *out, const uint8_t *in, size_t len,
                                const char **why) TALLY_MUST_CHECK;
 
+/* 1 for a control, format, line separator, private or unassigned character. */
+int wire_unseen(int32_t c);
+
 /* 1 if the len bytes at name can name a column: 1..WIRE_NAME_MAX bytes of UTF-8, no control, format,
  * separator, private or unassigned character but the blank. */
 int wire_column_name(const char *name, size_t len);

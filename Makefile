@@ -26,7 +26,7 @@ Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # Empty when the libraries are not installed yet: `make deps` comes first, in a make of its own.
-PACKAGES   := libsodium libcrypto libssl libprotobuf-c libutf8proc jansson gmp yaml-0.1
+PACKAGES   := libsodium libcrypto libssl libprotobuf-c libutf8proc jansson gmp yaml-0.1 sqlite3
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 

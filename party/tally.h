@@ -175,6 +175,83 @@ TALLY_API tally_status tally_agreement_write_signatures(const tally_agreement *a
 /* Of party 0 or 1. */
 TALLY_API enum tally_signature_state tally_agreement_signed(const tally_agreement *agreement, size_t party);
 
+/* ---- Ledger: what was run ---- */
+
+/* One file (docs/ledger.md). A handle may be used by several sessions and threads at once. */
+typedef struct tally_ledger tally_ledger;
+
+enum tally_ledger_mode { TALLY_LEDGER_READ = 0, TALLY_LEDGER_WRITE = 1 };
+/*
+ * WRITE makes the file (mode 0600) and its folder (0700) if they are not there, and brings an older schema to
+ * this version's. TALLY_ERR_FILE: not there, not a ledger, of a newer version, or damaged.
+ */
+TALLY_API tally_status tally_ledger_open(tally_ledger **out, const char *path, enum tally_ledger_mode mode,
+                                         tally_error *error) TALLY_MUST_CHECK;
+TALLY_API void tally_ledger_free(tally_ledger *ledger);
+
+/* One run, as tally ledger list shows it. */
+typedef struct tally_run {
+    uint64_t n;           /* from 1 */
+    int64_t began, ended; /* seconds since 1970, UTC; ended 0: there is no outcome, the run is incomplete */
+    enum tally_function function;
+    enum tally_role role;
+    uint64_t items, peer_items; /* list sizes as the sides told each other; 0: not known */
+    int disclosed;              /* may have shown this or the other side something of the result */
+    int exit_status;            /* -1: incomplete */
+    char agreement[TALLY_FINGERPRINT_TEXT]; /* its digest, "" for a run without */
+    char peer[256];                         /* organisation or fingerprint of the other side, "" if unknown */
+} tally_run;
+
+/* Number of runs. */
+TALLY_API tally_status tally_ledger_runs(tally_ledger *ledger, uint64_t *out,
+                                         tally_error *error) TALLY_MUST_CHECK;
+/* Runs first..last in order, until each returns not 0. */
+TALLY_API tally_status tally_ledger_list(tally_ledger *ledger, uint64_t first, uint64_t last,
+                                         int (*each)(void *user, const tally_run *run), void *user,
+                                         tally_error *error) TALLY_MUST_CHECK;
+/* All that is recorded of run n, and the agreement's text and signatures, as one JSON object
+   (docs/ledger.md); free(). TALLY_ERR_USAGE: there is no such run. */
+TALLY_API tally_status tally_ledger_run_json(tally_ledger *ledger, uint64_t n, char **out,
+                                             tally_error *error) TALLY_MUST_CHECK;
+
+typedef struct tally_ledger_state {
+    uint64_t runs, records;
+    uint64_t incomplete;
+    uint64_t receipts;                   /* whose signatures were checked */
+    char root[65];                       /* of the tree, 64 hex digits */
+    char origin[64];                     /* name of the ledger in its checkpoints */
+    char signer[TALLY_FINGERPRINT_TEXT]; /* key of the latest checkpoint; "": it is not signed */
+} tally_ledger_state;
+/*
+ * Recomputes the file, the tree and the latest checkpoint; signatures: of all receipts and agreements too.
+ * TALLY_ERR_DIFFERS: message names the first record that does not hold.
+ */
+TALLY_API tally_status tally_ledger_verify(tally_ledger *ledger, int signatures, tally_ledger_state *out,
+                                           tally_error *error) TALLY_MUST_CHECK;
+/* The latest checkpoint as a signed note (C2SP); free(). */
+TALLY_API tally_status tally_ledger_checkpoint(tally_ledger *ledger, char **out,
+                                               tally_error *error) TALLY_MUST_CHECK;
+/*
+ * A file that shows, to whoever has the latest checkpoint, that the records of run n are in the ledger; with
+ * an older checkpoint (NULL: none) also that nothing it covers was changed since. free().
+ */
+TALLY_API tally_status tally_ledger_prove(tally_ledger *ledger, uint64_t n, const char *older_checkpoint,
+                                          char **out, tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Such a file against a checkpoint, without the ledger. key: fingerprint of whose checkpoint it has to be,
+ * NULL: any. TALLY_ERR_DIFFERS. *shown: what was proved, in plain words; free().
+ */
+TALLY_API tally_status tally_proof_check(const char *proof, const char *checkpoint, const char *key,
+                                         char **shown, tally_error *error) TALLY_MUST_CHECK;
+/* A consistent copy into a new file; runs may go on meanwhile. */
+TALLY_API tally_status tally_ledger_backup(tally_ledger *ledger, const char *path,
+                                           tally_error *error) TALLY_MUST_CHECK;
+/* The two sides' ledgers: each session that only one of them has, or whose receipts differ, is told in one
+ * line. *differences: how many. */
+TALLY_API tally_status tally_ledger_reconcile(tally_ledger *mine, tally_ledger *theirs,
+                                              void (*each)(void *user, const char *line), void *user,
+                                              uint64_t *differences, tally_error *error) TALLY_MUST_CHECK;
+
 /* ---- Input: one party's list ---- */
 
 typedef struct tally_input tally_input;

@@ -11,17 +11,21 @@
 #define PARTS_MAX 8  /* parts of one message */
 
 static const char *const texts[PSI_TAG_COUNT] = {
-    [PSI_TAG_ITEM] = "tally/1 item",          [PSI_TAG_SID] = "tally/1 sid",
-    [PSI_TAG_COMMIT] = "tally/1 commit",      [PSI_TAG_LIST] = "tally/1 list",
-    [PSI_TAG_ECDH_INPUT] = "tally/1 input",   [PSI_TAG_ECDH_TAG] = "tally/1 ecdh",
-    [PSI_TAG_OPRF_TAG] = "tally/1 oprf",      [PSI_TAG_VOLE_ID] = "tally/1 vole id",
-    [PSI_TAG_VOLE_ROW] = "tally/1 volerow",   [PSI_TAG_VOLE_TAG] = "tally/1 voletag",
-    [PSI_TAG_OT_SEED] = "tally/1 ot seed",    [PSI_TAG_OT_STRING] = "tally/1 ot str",
-    [PSI_TAG_ROW_HASH] = "tally/1 rowhash",   [PSI_TAG_LABEL_KEY] = "tally/1 lblkey",
-    [PSI_TAG_LABEL_SHARE] = "tally/1 lblshr", [PSI_TAG_LABEL_POINT] = "tally/1 lblpnt",
-    [PSI_TAG_LABEL_BOTH] = "tally/1 lblboth", [PSI_TAG_DUMMY] = "tally/1 dummy",
-    [PSI_TAG_RLWE_SEED] = "tally/1 rlwe",     [PSI_TAG_PAILLIER] = "tally/1 modulus",
-    [PSI_TAG_AGREEMENT] = "tally/1 agreed",   [PSI_TAG_SIGN] = "tally/1 agrsign",
+    [PSI_TAG_ITEM] = "tally/1 item",           [PSI_TAG_SID] = "tally/1 sid",
+    [PSI_TAG_COMMIT] = "tally/1 commit",       [PSI_TAG_LIST] = "tally/1 list",
+    [PSI_TAG_ECDH_INPUT] = "tally/1 input",    [PSI_TAG_ECDH_TAG] = "tally/1 ecdh",
+    [PSI_TAG_OPRF_TAG] = "tally/1 oprf",       [PSI_TAG_VOLE_ID] = "tally/1 vole id",
+    [PSI_TAG_VOLE_ROW] = "tally/1 volerow",    [PSI_TAG_VOLE_TAG] = "tally/1 voletag",
+    [PSI_TAG_OT_SEED] = "tally/1 ot seed",     [PSI_TAG_OT_STRING] = "tally/1 ot str",
+    [PSI_TAG_ROW_HASH] = "tally/1 rowhash",    [PSI_TAG_LABEL_KEY] = "tally/1 lblkey",
+    [PSI_TAG_LABEL_SHARE] = "tally/1 lblshr",  [PSI_TAG_LABEL_POINT] = "tally/1 lblpnt",
+    [PSI_TAG_LABEL_BOTH] = "tally/1 lblboth",  [PSI_TAG_DUMMY] = "tally/1 dummy",
+    [PSI_TAG_RLWE_SEED] = "tally/1 rlwe",      [PSI_TAG_PAILLIER] = "tally/1 modulus",
+    [PSI_TAG_AGREEMENT] = "tally/1 agreed",    [PSI_TAG_SIGN] = "tally/1 agrsign",
+    [PSI_TAG_AGREED_FIELD] = "tally/1 agrfld", [PSI_TAG_SESSION] = "tally/1 session",
+    [PSI_TAG_RESULT] = "tally/1 result",       [PSI_TAG_RECEIPT] = "tally/1 receipt",
+    [PSI_TAG_LEAF] = "tally/1 leaf",           [PSI_TAG_SKETCH_KEY] = "tally/1 skchkey",
+    [PSI_TAG_SKETCH] = "tally/1 sketch",
 };
 
 const char *psi_tag_text(enum psi_tag tag)

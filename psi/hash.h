@@ -14,28 +14,35 @@
 /* The table of tags. The ASCII text in hash.c is part of the wire format: frozen with the protocol version.
  */
 enum psi_tag {
-    PSI_TAG_ITEM,        /* identifier fields -> 32-byte item, before any session exists */
-    PSI_TAG_SID,         /* transcript of both hellos -> session id */
-    PSI_TAG_COMMIT,      /* hiding commitment to an input list */
-    PSI_TAG_LIST,        /* sorted items of a list -> digest that is committed to */
-    PSI_TAG_ECDH_INPUT,  /* sid, item -> message that is hashed to the group */
-    PSI_TAG_ECDH_TAG,    /* sid, doubly masked point -> tag (semi-honest) */
-    PSI_TAG_OPRF_TAG,    /* sid, RFC 9497 output -> tag and confirmation (malicious) */
-    PSI_TAG_VOLE_ID,     /* sid, item -> 16-byte id and bin (subspace VOLE) */
-    PSI_TAG_VOLE_ROW,    /* sid, seed, bin -> keys of the rows of a bin */
-    PSI_TAG_VOLE_TAG,    /* sid, id, short row -> tag */
-    PSI_TAG_OT_SEED,     /* sid, index, bit, points -> seed of a base OT */
-    PSI_TAG_OT_STRING,   /* sid, index, row of the extension -> string */
-    PSI_TAG_ROW_HASH,    /* sid, nonce -> points of the short rows */
-    PSI_TAG_LABEL_KEY,   /* sid, item, RFC 9497 output -> key of an item's sealed columns */
-    PSI_TAG_LABEL_SHARE, /* sid, key of an item -> pad of its share of the column key */
-    PSI_TAG_LABEL_POINT, /* sid, item -> point at which the column key is shared */
-    PSI_TAG_LABEL_BOTH,  /* sid, column key, key of an item -> key of its sealed columns */
-    PSI_TAG_DUMMY,       /* sid, batch, number -> an item that is on no list */
-    PSI_TAG_RLWE_SEED,   /* sid -> key of the public polynomials */
-    PSI_TAG_PAILLIER,    /* sid, modulus, number -> element whose root proves the key */
-    PSI_TAG_AGREEMENT,   /* an agreement's text, line ends normalised -> its digest */
-    PSI_TAG_SIGN,        /* in front of an agreement's text when it is signed */
+    PSI_TAG_ITEM,         /* identifier fields -> 32-byte item, before any session exists */
+    PSI_TAG_SID,          /* transcript of both hellos -> session id */
+    PSI_TAG_COMMIT,       /* hiding commitment to an input list */
+    PSI_TAG_LIST,         /* sorted items of a list -> digest that is committed to */
+    PSI_TAG_ECDH_INPUT,   /* sid, item -> message that is hashed to the group */
+    PSI_TAG_ECDH_TAG,     /* sid, doubly masked point -> tag (semi-honest) */
+    PSI_TAG_OPRF_TAG,     /* sid, RFC 9497 output -> tag and confirmation (malicious) */
+    PSI_TAG_VOLE_ID,      /* sid, item -> 16-byte id and bin (subspace VOLE) */
+    PSI_TAG_VOLE_ROW,     /* sid, seed, bin -> keys of the rows of a bin */
+    PSI_TAG_VOLE_TAG,     /* sid, id, short row -> tag */
+    PSI_TAG_OT_SEED,      /* sid, index, bit, points -> seed of a base OT */
+    PSI_TAG_OT_STRING,    /* sid, index, row of the extension -> string */
+    PSI_TAG_ROW_HASH,     /* sid, nonce -> points of the short rows */
+    PSI_TAG_LABEL_KEY,    /* sid, item, RFC 9497 output -> key of an item's sealed columns */
+    PSI_TAG_LABEL_SHARE,  /* sid, key of an item -> pad of its share of the column key */
+    PSI_TAG_LABEL_POINT,  /* sid, item -> point at which the column key is shared */
+    PSI_TAG_LABEL_BOTH,   /* sid, column key, key of an item -> key of its sealed columns */
+    PSI_TAG_DUMMY,        /* sid, batch, number -> an item that is on no list */
+    PSI_TAG_RLWE_SEED,    /* sid -> key of the public polynomials */
+    PSI_TAG_PAILLIER,     /* sid, modulus, number -> element whose root proves the key */
+    PSI_TAG_AGREEMENT,    /* an agreement's text, line ends normalised -> its digest */
+    PSI_TAG_SIGN,         /* in front of an agreement's text when it is signed */
+    PSI_TAG_AGREED_FIELD, /* a field of an agreement -> what tells whether two agreements differ in it */
+    PSI_TAG_SESSION,      /* sid -> the number of a session in receipts and ledgers */
+    PSI_TAG_RESULT,       /* opening, result -> hiding commitment to a result */
+    PSI_TAG_RECEIPT,      /* in front of a receipt's text when it is signed */
+    PSI_TAG_LEAF,         /* in front of a record's columns: a leaf of the ledger's tree */
+    PSI_TAG_SKETCH_KEY,   /* signing key -> key of the sketches of own lists */
+    PSI_TAG_SKETCH,       /* key, item -> counter and sign; key, list -> digest */
     PSI_TAG_COUNT
 };
 

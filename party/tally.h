@@ -175,6 +175,16 @@ TALLY_API tally_status tally_agreement_write_signatures(const tally_agreement *a
 /* Of party 0 or 1. */
 TALLY_API enum tally_signature_state tally_agreement_signed(const tally_agreement *agreement, size_t party);
 
+/* ---- What a run is ---- */
+
+enum tally_role { TALLY_RECEIVER = 1, TALLY_SENDER = 2 };
+/*
+ * What is asked. TALLY_COUNT: how many identifiers are on both lists. TALLY_SUM: how many, and over these the
+ * sums, means and variances of the value columns of one side, as a whole and by bands. Counts and sums are
+ * semi-honest and by ECDH; nobody learns which rows match.
+ */
+enum tally_function { TALLY_MATCH = 0, TALLY_COUNT = 1, TALLY_SUM = 2 };
+
 /* ---- Ledger: what was run ---- */
 
 /* One file (docs/ledger.md). A handle may be used by several sessions and threads at once. */
@@ -362,19 +372,12 @@ TALLY_API void tally_input_get_stats(const tally_input *input, tally_input_stats
 
 typedef struct tally_session tally_session;
 
-enum tally_role { TALLY_RECEIVER = 1, TALLY_SENDER = 2 };
 enum tally_security { TALLY_SEMI_HONEST = 1, TALLY_MALICIOUS = 2 };
 /* TALLY_AUTO: subspace VOLE, or ECDH for the malicious model and for lists so small that setting up costs
  * more. */
 enum tally_protocol { TALLY_AUTO = 0, TALLY_ECDH = 1, TALLY_VOLE = 2 };
 /* TALLY_REVEAL_SENDER is for counts and sums only. */
 enum tally_reveal { TALLY_REVEAL_RECEIVER = 1, TALLY_REVEAL_SENDER = 2, TALLY_REVEAL_BOTH = 3 };
-/*
- * What is asked. TALLY_COUNT: how many identifiers are on both lists. TALLY_SUM: how many, and over these the
- * sums, means and variances of the value columns of one side, as a whole and by bands. Counts and sums are
- * semi-honest and by ECDH; nobody learns which rows match.
- */
-enum tally_function { TALLY_MATCH = 0, TALLY_COUNT = 1, TALLY_SUM = 2 };
 /* How values are encrypted; auto: packed RLWE, or Paillier where that cannot hold what is asked. */
 enum tally_scheme { TALLY_SCHEME_AUTO = 0, TALLY_SCHEME_RLWE = 1, TALLY_SCHEME_PAILLIER = 2 };
 

@@ -223,8 +223,10 @@ tally_status tally_input_add_band(tally_input *input, const char *column, const 
 
 void tally_input_set_duplicates(tally_input *input, enum tally_duplicates rule)
 {
-    if (!input->loaded)
-        input->duplicates = rule;
+    if (input->loaded)
+        return;
+    input->duplicates = rule;
+    input->duplicates_given = 1;
 }
 
 void tally_input_set_clip(tally_input *input, int clip)

@@ -48,6 +48,7 @@ struct tally_input {
     size_t band_count;
     size_t row_numbers; /* numbers of a row: value columns, and band columns that are none */
     enum tally_duplicates duplicates;
+    int duplicates_given; /* it was set, also to what it is anyway */
     int clip;
 
     /* the file */

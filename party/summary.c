@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run reports: numbers, the closing sentence, the summary as JSON (docs/summary.md), versions. No
  * identifier in any of it. */
+#include "party/summary.h"
 #include "party/figures.h"
 #include "psi/expand.h"
 #include "psi/gf128.h"
@@ -264,7 +265,7 @@ static void add_aggregate_terms(json_t *terms, const tally_session *s)
     json_object_set_new(terms, "bands_of_the_adder", bands_json(owner ? theirs : mine));
 }
 
-static json_t *terms_json(const tally_session *s)
+json_t *party_terms_json(const tally_session *s)
 {
     json_t *keys = json_array();
     for (size_t k = 0; k < s->terms.key_count; k++)
@@ -297,7 +298,7 @@ char *tally_session_summary_json(const tally_session *s)
         "s:f, s:f}, s:s, s:o}",
         "outcome", "status", tally_status_name(s->outcome.status), "exit_status",
         tally_exit_status(s->outcome.status), "message", s->outcome.message, "hint", s->outcome.hint, "terms",
-        terms_json(s), "input", input_json(s), "peer", "items", (json_int_t)r.peer_items, "fingerprint",
+        party_terms_json(s), "input", input_json(s), "peer", "items", (json_int_t)r.peer_items, "fingerprint",
         s->peer_pin, "subject", s->peer_subject, "software", s->peer_hello.software, "result", result,
         "bytes", "sent", (json_int_t)r.bytes_sent, "received", (json_int_t)r.bytes_received, "seconds",
         "reading", t[PARTY_READING], "waiting", t[PARTY_WAITING], "matching", t[PARTY_MATCHING], "writing",

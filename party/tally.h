@@ -395,6 +395,26 @@ TALLY_API void tally_session_set_protocol(tally_session *session, enum tally_pro
 TALLY_API void tally_session_set_security(tally_session *session, enum tally_security security);
 TALLY_API void tally_session_set_reveal(tally_session *session, enum tally_reveal reveal);
 
+/*
+ * Holds the session to an agreement (borrowed until the run is over): what was not set is taken from it -
+ * role, function, keys, columns, values, bands, peer, address, all terms -, and what was set may narrow it.
+ * Both signatures have to be in it, the identity has to be one of its parties, and a ledger has to be set or
+ * bypassed. The peer has to run under the same one. TALLY_ERR_POLICY from the run names the field.
+ */
+TALLY_API void tally_session_set_agreement(tally_session *session, const tally_agreement *agreement);
+/*
+ * Records the run (borrowed): an intent before the first byte that derives from the list leaves, and the
+ * outcome. Quotas and the differencing guard of the agreement count by it. Without an agreement a ledger may
+ * be set too; none is the default.
+ */
+TALLY_API void tally_session_set_ledger(tally_session *session, tally_ledger *ledger);
+/*
+ * Runs under an agreement without a ledger: nothing is recorded here, and quotas and the differencing guard
+ * do not count this run. Said to the peer, and marked in the receipt that both sides sign. For a caller that
+ * keeps such records itself.
+ */
+TALLY_API void tally_session_bypass_ledger(tally_session *session);
+
 /* Terms of counts and sums; both sides must say the same. Defaults: match, auto. The values and bands of a
    sum are those of the input (tally_input_add_value, tally_input_add_band): one side has values, the other
    none. */

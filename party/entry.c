@@ -65,7 +65,7 @@ static json_t *asked_json(const tally_session *s)
         [TALLY_MATCH] = "match", [TALLY_COUNT] = "count", [TALLY_SUM] = "sum"};
     const tally_agreement *a = s->agreement;
     json_t *list = json_null();
-    if (s->run_id[0] && s->committed)
+    if (s->committed)
         list = json_pack("{s:o, s:o}", "commitment", hex(s->list_commitment, 32), "opening",
                          hex(s->list_opening, 32));
     return json_pack(

@@ -289,13 +289,6 @@ static party_run *new_run(tally_session *s, const party_state *state)
     return &s->run;
 }
 
-/* The rows of the state table are chosen by what a side does; at the end it is its role that counts. */
-static void settle_as(party_run *run)
-{
-    if (run->role == TALLY_SENDER)
-        party_state_sender(&run->state);
-}
-
 static tally_status match(tally_session *s, party_run *run, tally_error *error)
 {
     /* Keys for columns come out of the protocol that also holds against an active peer. */
@@ -317,7 +310,6 @@ static tally_status match(tally_session *s, party_run *run, tally_error *error)
     party_state_sizes(&run->state, s->role, s->chosen, run->security, run->both, run->own, s->peer_items,
                       psi_tag_bytes(run->own, s->peer_items));
     party_state_sealed(&run->state, s->form.sealed);
-    settle_as(run);
     return s->role == TALLY_RECEIVER ? party_receiver(run, error) : party_sender(run, &s->matched, error);
 }
 
@@ -328,7 +320,6 @@ static tally_status aggregate(tally_session *s, party_run *run, tally_error *err
     a->numbers = party_input_numbers(s->input, &a->number_columns);
     run->total = a->masked + a->others;
     party_aggregate_state(a, &run->state, psi_tag_bytes(a->masked, a->others));
-    settle_as(run);
     return a->computing ? party_computing(run, a, error) : party_other(run, a, error);
 }
 
@@ -442,10 +433,9 @@ static tally_status run_session(tally_session *s, tally_error *error)
 static tally_status name_run(tally_session *s, tally_error *error)
 {
     uint8_t id[16];
-    tally_status st = psi_random(id, sizeof id);
-    if (st)
-        return party_fail(error, st, "the random generator of the system failed");
-    for (size_t i = 0; i < sizeof id; i++)
+    if (s->ledger && psi_random(id, sizeof id))
+        return party_fail(error, TALLY_ERR_RANDOM, "the random generator of the system failed");
+    for (size_t i = 0; s->ledger && i < sizeof id; i++)
         snprintf(s->run_id + 2 * i, 3, "%02x", id[i]);
     s->began = (int64_t)time(NULL);
     return party_day_in_zone("UTC", s->began, &s->today, error);

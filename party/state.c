@@ -118,7 +118,7 @@ void party_state_sizes(party_state *s, enum tally_role role, enum tally_protocol
                        .peer = peer,
                        .confirmed = UINT64_MAX, /* not known, so the step is not passed over */
                        .tag_width = tag_width,
-                       .parts = both ? PARTY_PART_BOTH : 0};
+                       .parts = (both ? PARTY_PART_BOTH : 0u) | (receiver ? 0u : PARTY_PART_SENDER)};
 }
 
 void party_state_aggregate(party_state *s, int computing, unsigned parts, size_t tag_width,
@@ -140,11 +140,6 @@ void party_state_bins(party_state *s, size_t bin_bytes, size_t bins)
 {
     s->bin_bytes = bin_bytes;
     s->bins = bins;
-}
-
-void party_state_sender(party_state *s)
-{
-    s->parts |= PARTY_PART_SENDER;
 }
 
 void party_state_sealed(party_state *s, size_t sealed)

@@ -56,8 +56,6 @@ void party_state_sums(party_state *s, uint64_t sums, uint64_t figures);
 void party_state_sealed(party_state *s, size_t sealed);
 /* VOLE: size of a bin's frame and number of bins, known to the sender after WIRE_VOLE_OPEN. */
 void party_state_bins(party_state *s, size_t bin_bytes, size_t bins);
-/* The sender's own side of the end. */
-void party_state_sender(party_state *s);
 /* The sender's number of set bits, known after WIRE_MATCHED. */
 void party_state_confirmed(party_state *s, uint64_t count);
 

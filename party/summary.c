@@ -4,6 +4,7 @@
 #include "party/summary.h"
 #include "party/agreement.h"
 #include "party/figures.h"
+#include "party/input.h"
 #include "psi/expand.h"
 #include "psi/gf128.h"
 #include "psi/group.h"
@@ -150,6 +151,8 @@ static void add_columns_sentence(tally_session *s)
 void party_learned_sentence(tally_session *s)
 {
     tally_result r;
+    size_t declared;
+    party_input_items(s->input, &declared);
     tally_session_get_result(s, &r);
     if (s->function != TALLY_MATCH) {
         party_figures_sentence(s);
@@ -160,20 +163,20 @@ void party_learned_sentence(tally_session *s)
                  "Both sides learned which of their own identifiers are on the other's list (%" PRIu64
                  ") and the size of the "
                  "other's list: %" PRIu64 " here, %" PRIu64 " there.",
-                 r.matched_items, r.own_items, r.peer_items);
+                 r.matched_items, (uint64_t)declared, r.peer_items);
     else if (s->role == TALLY_RECEIVER)
         snprintf(s->learned, sizeof s->learned,
                  "This side learned which of its %" PRIu64
                  " identifiers are on the other side's list (%" PRIu64
                  ") and that the other list has %" PRIu64
                  "; the other side learned only that this list has %" PRIu64 ".",
-                 r.own_items, r.matched_items, r.peer_items, r.own_items);
+                 r.own_items, r.matched_items, r.peer_items, (uint64_t)declared);
     else
         snprintf(s->learned, sizeof s->learned,
                  "The other side learned which of its %" PRIu64
                  " identifiers are on this side's list and that this list "
                  "has %" PRIu64 "; this side learned only that the other list has %" PRIu64 ".",
-                 r.peer_items, r.own_items, r.peer_items);
+                 r.peer_items, (uint64_t)declared, r.peer_items);
     add_columns_sentence(s);
 }
 

@@ -356,6 +356,7 @@ typedef struct tally_input_stats {
     uint64_t by_reason[TALLY_REJECT_REASONS];  /* index: reason, see tally_reject_name */
     uint64_t first_line[TALLY_REJECT_REASONS]; /* physical line of the first such row, 0 if none */
     uint64_t clipped;                          /* values and sums taken as the nearest end of their range */
+    uint64_t without_consent;                  /* rejected for want of consent; among rejected */
 } tally_input_stats;
 
 /* Name of reject reason i, such as "bad check digit"; NULL from the first unused index on. */

@@ -347,7 +347,7 @@ TALLY_API tally_status tally_input_add_row_numbers(tally_input *input, const tal
                                                    const int64_t *numbers, size_t number_count,
                                                    tally_error *error) TALLY_MUST_CHECK;
 
-#define TALLY_REJECT_REASONS 16
+#define TALLY_REJECT_REASONS 24
 typedef struct tally_input_stats {
     uint64_t rows;     /* data rows read, without header and blank lines */
     uint64_t items;    /* distinct identifiers among the accepted rows: what the peer learns as list size */
@@ -356,7 +356,8 @@ typedef struct tally_input_stats {
     uint64_t by_reason[TALLY_REJECT_REASONS];  /* index: reason, see tally_reject_name */
     uint64_t first_line[TALLY_REJECT_REASONS]; /* physical line of the first such row, 0 if none */
     uint64_t clipped;                          /* values and sums taken as the nearest end of their range */
-    uint64_t without_consent;                  /* rejected for want of consent; among rejected */
+    uint64_t without_consent; /* of the rejected: left out by the agreement's rule of consent;
+                                 tally_input_set_max_rejects does not count them */
 } tally_input_stats;
 
 /* Name of reject reason i, such as "bad check digit"; NULL from the first unused index on. */

@@ -6,6 +6,7 @@
 #include "party/error.h"
 #include "party/identity.h"
 #include "party/input.h"
+#include "party/pad.h"
 #include "psi/mem.h"
 
 #include <inttypes.h>
@@ -439,7 +440,7 @@ int party_hold_share(const tally_session *s, uint64_t matches)
 {
     if (!s->agreement || !party_agreed_find(s->agreement, AGREED_MAX_SHARE, 0, 0))
         return 0;
-    uint64_t of = s->role == TALLY_RECEIVER ? party_input_real(s->input) : s->peer_items;
+    uint64_t of = s->role == TALLY_RECEIVER ? (uint64_t)party_input_real(s->input) : s->peer_items;
     return matches * 1000000 > of * (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_SHARE, 0);
 }
 

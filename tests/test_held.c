@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sessions held to an agreement: each of its fields, alone different on the two sides or alone violated by
- * one, ends the run on both with the field named, a record in both ledgers, and nothing on the wire but hello 1
- * and the abort.
+ * one, ends the run on both with the field named, a record in both ledgers, and nothing on the wire but hello
+ * 1 and the abort.
  */
 #include "party/agreement.h"
 #include "party/identity.h"
@@ -113,7 +113,8 @@ static void write_list(const char *path, unsigned from, unsigned n)
     FILE *f = fopen(path, "w");
     int good = f && fputs("id,number,court,judge,amount,fee,age,consent,a,b\n", f) > 0;
     for (unsigned i = from; good && i < from + n; i++)
-        good = fprintf(f, PAIR_MARK "%u,%u,north,k,%u.50,1,%u,%s,1,2\n", i, i, i, i % 90, i % 2 ? "2099-01-01" : "") > 0;
+        good = fprintf(f, PAIR_MARK "%u,%u,north,k,%u.50,1,%u,%s,1,2\n", i, i, i, i % 90,
+                       i % 2 ? "2099-01-01" : "") > 0;
     if (!good || fclose(f))
         abort();
 }
@@ -131,7 +132,8 @@ static void set_list(pair_side *side, unsigned from, unsigned n)
 }
 
 /* The lists are 1..n and 3..n+2, the ledgers those of these paths. */
-static void begin(run *r, tally_agreement *bank, tally_agreement *agency, unsigned n, const char *const paths[2])
+static void begin(run *r, tally_agreement *bank, tally_agreement *agency, unsigned n,
+                  const char *const paths[2])
 {
     *r = (run){.agreement = {bank, agency}};
     pair_init(&r->p, TALLY_SEMI_HONEST, TALLY_REVEAL_RECEIVER);
@@ -198,7 +200,7 @@ static void check_refused(run *r, const char *field, const char *what)
         tally_run last = last_run(r->ledger[i]);
         int named = strstr(side->error.message, field) != NULL, private = 0;
         for (size_t f = 0; f < r->record[i].count; f++)
-            private += r->record[i].frame[f].type != WIRE_HELLO1 && r->record[i].frame[f].type != WIRE_ABORT;
+        private += r->record[i].frame[f].type != WIRE_HELLO1 && r->record[i].frame[f].type != WIRE_ABORT;
         if (pair_category(side) != 4 || !named || private)
             printf("%s %s, side %d: %d %s\n", field, what, i, pair_category(side), side->error.message);
         CU_ASSERT_EQUAL(pair_category(side), 4);
@@ -218,14 +220,19 @@ typedef struct change {
     const char *text, *old, *replacement;
 } change;
 
-#define OTHER "sha256:" "00112233445566778899aabbccddeeff00112233445566778899aabbccddee0"
+#define OTHER                                                                                                \
+    "sha256:"                                                                                                \
+    "00112233445566778899aabbccddeeff00112233445566778899aabbccddee0"
 #define BANDS "  - {name: amount, of: sender, edges: [0, 10, 100]}\n"
 static const change changes[] = {
     {AGREED_NAME, match_text, "name: Debtors", "name: Creditors"},
     {AGREED_ORGANISATION, match_text, "organisation: Bank", "organisation: Branch"},
-    {AGREED_LINK_KEY, match_text, "role: receiver\n    link-key: ", "role: receiver\n    link-key: " OTHER "1\n    # "},
-    {AGREED_CA, match_text, "contact: desk\n", "contact: desk\n    ca: " OTHER "1\n    subject: \"@BANK@\"\n"},
-    {AGREED_SUBJECT, match_text, "contact: desk\n", "contact: desk\n    ca: " OTHER "1\n    subject: \"@BANK@\"\n"},
+    {AGREED_LINK_KEY, match_text,
+     "role: receiver\n    link-key: ", "role: receiver\n    link-key: " OTHER "1\n    # "},
+    {AGREED_CA, match_text, "contact: desk\n",
+     "contact: desk\n    ca: " OTHER "1\n    subject: \"@BANK@\"\n"},
+    {AGREED_SUBJECT, match_text, "contact: desk\n",
+     "contact: desk\n    ca: " OTHER "1\n    subject: \"@BANK@\"\n"},
     {AGREED_PLACE, match_text, "contact: desk\n", "contact: desk\n    address: bank.example:7440\n"},
     {AGREED_CONTACT, match_text, "contact: desk", "contact: counter"},
     {AGREED_MAX_LIST, match_text, "max-list: 50", "max-list: 51"},
@@ -238,7 +245,8 @@ static const change changes[] = {
     {AGREED_PROTOCOL, match_text, "", "protocol: ecdh\n"},
     {AGREED_SECURITY, match_text, "", "security: malicious\n"},
     {AGREED_REVEAL_TO, match_text, "", "reveal-to: both\n"},
-    {AGREED_KEYS, match_text, "    profile: exact\n", "    profile: exact\n  - {receiver-column: a, sender-column: b}\n"},
+    {AGREED_KEYS, match_text, "    profile: exact\n",
+     "    profile: exact\n  - {receiver-column: a, sender-column: b}\n"},
     {AGREED_KEY_RECEIVER, match_text, "receiver-column: id", "receiver-column: number"},
     {AGREED_KEY_SENDER, match_text, "sender-column: id", "sender-column: number"},
     {AGREED_KEY_PROFILE, match_text, "profile: exact", "profile: cn-uscc"},
@@ -274,9 +282,10 @@ static const change changes[] = {
 /* A text that a file cannot have otherwise. */
 static int has_no_other_value(enum party_agreed_id field)
 {
-    /* The only form there is; lists of what must be two; keys, which are tested by the signatures that fit or not
-     * (roles exchange with them). */
-    return field == AGREED_FORMAT || field == AGREED_PARTIES || field == AGREED_ROLE || field == AGREED_SIGNING_KEY;
+    /* The only form there is; lists of what must be two; keys, which are tested by the signatures that fit or
+     * not (roles exchange with them). */
+    return field == AGREED_FORMAT || field == AGREED_PARTIES || field == AGREED_ROLE ||
+           field == AGREED_SIGNING_KEY;
 }
 
 static void test_every_field_differs(void)
@@ -460,7 +469,7 @@ static const struct violation {
     unsigned n;
 } violations[] = {
     {AGREED_ROLE, match_text, "", as_role, 3, 5},
-    {AGREED_ROLE, match_text, "", as_other_identity, 3, 5},
+    {AGREED_SIGNING_KEY, match_text, "", as_other_identity, 3, 5},
     {AGREED_FUNCTION, match_text, "", as_function, 3, 5},
     {AGREED_PROTOCOL, match_text, "protocol: ecdh\n", as_vole, 3, 5},
     {AGREED_SECURITY, match_text, "security: malicious\n", as_semi_honest, 3, 5},
@@ -514,7 +523,8 @@ static void test_days(void)
     static const struct {
         enum party_agreed_id field;
         const char *old, *replacement;
-    } days[] = {{AGREED_VALID_FROM, "2020-01-01", "2098-01-01"}, {AGREED_VALID_UNTIL, "2099-12-31", "2020-01-02"}};
+    } days[] = {{AGREED_VALID_FROM, "2020-01-01", "2098-01-01"},
+                {AGREED_VALID_UNTIL, "2099-12-31", "2020-01-02"}};
     for (size_t d = 0; d < sizeof days / sizeof *days; d++) {
         run r;
         char path[96];

@@ -229,9 +229,7 @@ tally_status party_entry_begin(tally_session *s, tally_error *error)
     tally_status st = party_ledger_begin(s->ledger, s->identity, s->agreement, s->agreement ? &limits : NULL,
                                          &record, &s->run_number, s->ledger_root, &broken, error);
     free(body);
-    if (st == TALLY_ERR_POLICY && broken < AGREED_FIELDS)
-        s->breached = (uint8_t)(broken + 1);
-    return st;
+    return st == TALLY_ERR_POLICY && broken < AGREED_FIELDS ? party_breach(s, broken, error) : st;
 }
 
 tally_status party_entry_end(tally_session *s, const tally_error *outcome, tally_error *error)

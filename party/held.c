@@ -20,15 +20,24 @@ static tally_status breach(tally_session *s, enum party_agreed_id field, tally_e
 static tally_status breach(tally_session *s, enum party_agreed_id field, tally_error *error, const char *hint,
                            const char *format, ...)
 {
-    char what[400], path[96];
+    char what[400];
     va_list args;
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
+    party_fail(error, TALLY_ERR_POLICY, "%s", what);
+    party_hint(error, "%s", hint);
+    return party_breach(s, field, error);
+}
+
+tally_status party_breach(tally_session *s, enum party_agreed_id field, tally_error *error)
+{
+    const tally_error why = *error;
+    char path[96];
     party_agreed_field_path(path, sizeof path, field);
     s->breached = (uint8_t)(field + 1);
-    party_fail(error, TALLY_ERR_POLICY, "the agreement does not allow this run: %s: %s", path, what);
-    party_hint(error, "%s", hint);
+    party_fail(error, TALLY_ERR_POLICY, "the agreement does not allow this run: %s: %s", path, why.message);
+    party_hint(error, "%s", why.hint);
     return TALLY_ERR_POLICY;
 }
 
@@ -66,6 +75,12 @@ static tally_status find_party(tally_session *s, tally_error *error)
     if (s->own_party == PARTY_SIGNATURES)
         return breach(s, AGREED_SIGNING_KEY, error, hint,
                       "the signing key of this identity, %s, is of neither party", id->sign_fingerprint);
+    enum tally_role role = party_agreed_number(a, AGREED_ROLE, s->own_party) ? TALLY_SENDER : TALLY_RECEIVER;
+    if (s->role && s->role != role)
+        return breach(s, AGREED_ROLE, error, narrow, "%s is the %s",
+                      party_agreed_text(a, AGREED_ORGANISATION, s->own_party),
+                      party_agreed_text(a, AGREED_ROLE, s->own_party));
+    s->role = role;
     const char *pin = party_agreed_text(a, AGREED_LINK_KEY, s->own_party),
                *subject = party_agreed_text(a, AGREED_SUBJECT, s->own_party);
     if (*pin && strcmp(pin, id->fingerprint) != 0)
@@ -74,12 +89,6 @@ static tally_status find_party(tally_session *s, tally_error *error)
     if (*subject && strcmp(subject, id->subject) != 0)
         return breach(s, AGREED_SUBJECT, error, hint, "this identity is \"%s\", not the agreed \"%s\"",
                       id->subject, subject);
-    enum tally_role role = party_agreed_number(a, AGREED_ROLE, s->own_party) ? TALLY_SENDER : TALLY_RECEIVER;
-    if (s->role && s->role != role)
-        return breach(s, AGREED_ROLE, error, narrow, "%s is the %s",
-                      party_agreed_text(a, AGREED_ORGANISATION, s->own_party),
-                      party_agreed_text(a, AGREED_ROLE, s->own_party));
-    s->role = role;
     return TALLY_OK;
 }
 

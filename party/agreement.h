@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agreement (docs/agreement.md): takes a YAML file, gives its fields, checked one by one and together,
- * and who has signed it. Called by the command; a session will ask it what a run may do.
+ * and who has signed it. Called by the command, and by party/session, which asks it what a run may do.
  *
  *   agreement_schema.c   the one table of fields, from which parser, template, show, diff and docs derive
  *   agreement_parse.c    the file -> fields

@@ -189,23 +189,8 @@ static char *dump(json_t *body)
     return out;
 }
 
-/* One key for each agreement and signing key: sketches of different ones cannot be compared. */
-static tally_status make_sketch(const tally_session *s, uint8_t out[PSI_SKETCH_BYTES], tally_error *error)
-{
-    uint8_t key[32];
-    size_t count;
-    const psi_item *items = party_input_items(s->input, &count);
-    const char *digest = tally_agreement_digest(s->agreement);
-    tally_status st = party_sign_derive(s->identity, PSI_TAG_SKETCH_KEY, digest, strlen(digest), key);
-    if (!st)
-        st = psi_sketch_make(key, items, count, out);
-    psi_wipe(key, sizeof key);
-    return st ? party_fail(error, st, "the sketch of the list could not be computed") : TALLY_OK;
-}
-
 tally_status party_entry_begin(tally_session *s, tally_error *error)
 {
-    uint8_t sketch[PSI_SKETCH_BYTES];
     party_record record;
     party_limits limits;
     enum party_agreed_id broken = AGREED_FIELDS;
@@ -214,13 +199,8 @@ tally_status party_entry_begin(tally_session *s, tally_error *error)
     fill(s, PARTY_INTENT, &record);
     if (s->agreement)
         party_hold_limits(s, &limits);
-    if (s->agreement && limits.least_difference) {
-        tally_status st = make_sketch(s, sketch, error);
-        if (st)
-            return st;
-        record.sketch = sketch;
-        record.sketch_len = sizeof sketch;
-    }
+    record.sketch = s->sketch;
+    record.sketch_len = s->sketch ? PSI_SKETCH_BYTES : 0;
     char *body = dump(asked_json(s));
     if (!body)
         return party_no_memory(error, "a record of the ledger");

@@ -8,6 +8,7 @@
 #include "party/input.h"
 #include "party/pad.h"
 #include "psi/mem.h"
+#include "psi/sketch.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -401,18 +402,40 @@ tally_status party_hold(tally_session *s, tally_error *error)
 
 /* ---- The list ---- */
 
+/* One key for each agreement and signing key: sketches of different ones cannot be compared. */
+static tally_status make_sketch(tally_session *s, tally_error *error)
+{
+    uint8_t key[32];
+    size_t count;
+    const psi_item *items = party_input_items(s->input, &count);
+    const char *digest = tally_agreement_digest(s->agreement);
+    s->sketch = psi_calloc(PSI_SKETCH_BYTES, 1);
+    tally_status st = s->sketch ? TALLY_OK : TALLY_ERR_NO_MEMORY;
+    if (!st)
+        st = party_sign_derive(s->identity, PSI_TAG_SKETCH_KEY, digest, strlen(digest), key);
+    if (!st)
+        st = psi_sketch_make(key, items, count, s->sketch);
+    psi_wipe(key, sizeof key);
+    return st ? party_fail(error, st, "the sketch of the list could not be computed") : TALLY_OK;
+}
+
 tally_status party_hold_list(tally_session *s, tally_error *error)
 {
     size_t count;
-    if (!s->agreement)
-        return TALLY_OK;
+    party_limits limits;
+    tally_status st = party_input_unpad(s->input, error); /* of an earlier session with this input */
+    if (st || !s->agreement)
+        return st;
     party_input_items(s->input, &count);
+    party_hold_limits(s, &limits);
     uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_LIST, s->own_party),
              step = (uint64_t)party_agreed_number(s->agreement, AGREED_PADDING, 0);
     if (count > most)
         return breach(s, AGREED_MAX_LIST, error, "take a shorter list, or have a new agreement signed",
                       "the list has %zu identifiers, and at most %" PRIu64 " are allowed", count, most);
-    return step ? party_input_pad(s->input, step, error) : TALLY_OK;
+    if (s->ledger && limits.least_difference)
+        st = make_sketch(s, error);
+    return st || !step ? st : party_input_pad(s->input, step, error);
 }
 
 /* A padded list may go beyond the cap by what it takes to fill the last step. */

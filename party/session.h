@@ -65,6 +65,7 @@ struct tally_session {
     char run_id[33];
     int committed; /* list_opening and list_commitment are there */
     uint8_t list_opening[32], list_commitment[32], peer_commitment[32];
+    uint8_t *sketch;            /* of the list before it was padded, PSI_SKETCH_BYTES; NULL: not needed */
     uint8_t ledger_root[32];    /* of the tree with the intent in it */
     char *result_text;          /* what this side learned, as it is committed to; NULL: nothing */
     uint8_t result_opening[32]; /* of the commitment to it */

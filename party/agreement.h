@@ -193,6 +193,8 @@ tally_status party_agreed_take(const char *path, char *bytes, size_t len, tally_
 /* tally_agreement_add_signatures of len bytes, which are changed; there is room for a zero behind them. */
 tally_status party_agreed_signatures(tally_agreement *a, const char *path, char *bytes, size_t len,
                                      tally_error *error) TALLY_MUST_CHECK;
+/* The file of the signatures that fit, as it is written; its length, 0 and "" when there are none. */
+size_t party_agreed_signature_text(const tally_agreement *a, char out[TALLY_AGREEMENT_SIGNATURES_MAX]);
 /* a holds path, bytes and len. On failure a is still to be freed. */
 tally_status party_agreed_parse(tally_agreement *a, tally_error *error) TALLY_MUST_CHECK;
 /* 1 if a character hides or reorders what is read: none may stand in an agreement, but for line ends and

@@ -4,7 +4,8 @@
 #include "cli/run.h"
 
 const char cli_help_count[] =
-    "usage: tally count --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
+    "usage: tally count --agreement FILE --identity NAME --input FILE [OPTIONS]\n"
+    "       tally count --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
     "           --peer sha256:... --input FILE --key COL[:PROFILE] [OPTIONS]\n"
     "\n"
     "Counts the identifiers that are on both lists. Nobody learns which they are;\n"

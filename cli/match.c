@@ -4,7 +4,8 @@
 #include "cli/run.h"
 
 const char cli_help_match[] =
-    "usage: tally match --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
+    "usage: tally match --agreement FILE --identity NAME --input FILE [OPTIONS]\n"
+    "       tally match --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
     "           --peer sha256:... --input FILE --key COL[:PROFILE] [OPTIONS]\n"
     "\n"
     "Matches your list with the other side's. The receiver learns which of its\n"

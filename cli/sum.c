@@ -4,7 +4,8 @@
 #include "cli/run.h"
 
 const char cli_help_sum[] =
-    "usage: tally sum --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
+    "usage: tally sum --agreement FILE --identity NAME --input FILE [OPTIONS]\n"
+    "       tally sum --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
     "           --peer sha256:... --input FILE --key COL[:PROFILE]\n"
     "           [--value COL:MIN..MAX[@SCALE]]... [OPTIONS]\n"
     "\n"

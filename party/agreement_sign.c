@@ -41,6 +41,19 @@ static tally_status message(const tally_agreement *a, uint8_t **out, size_t *len
     return TALLY_OK;
 }
 
+tally_status party_agreed_verify(const tally_agreement *a, const uint8_t public32[32],
+                                 const uint8_t signature64[64], tally_error *error)
+{
+    uint8_t *text = NULL;
+    size_t len = 0;
+    tally_status st = message(a, &text, &len, error);
+    if (st)
+        return st;
+    st = party_sign_verify(public32, text, len, signature64);
+    psi_free(text);
+    return st && st != TALLY_ERR_DIFFERS ? party_fail(error, st, "a signature could not be verified") : st;
+}
+
 /* The party whose signing key this is; PARTY_SIGNATURES: none. */
 static size_t party_of(const tally_agreement *a, const char *fingerprint)
 {

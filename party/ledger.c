@@ -74,8 +74,7 @@ tally_status party_ledger_failed(const tally_ledger *l, int rc, const char *what
         return party_no_memory(error, "the ledger");
     case SQLITE_FULL:
         party_fail(error, TALLY_ERR_FILE, "cannot %s the ledger %s: disk full", what, l->shown);
-        party_hint(error, "free some space on that disk; nothing was recorded, and nothing of the list was sent "
-                          "for it");
+        party_hint(error, "free some space on that disk, then run again; the ledger is as it was before");
         break;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

@@ -380,10 +380,8 @@ static tally_status count_runs(tally_ledger *l, const party_record *r, uint32_t 
     return st;
 }
 
-static tally_status refuse(enum party_agreed_id field, enum party_agreed_id *broken, tally_error *error)
+static tally_status refuse(enum party_agreed_id field, enum party_agreed_id *broken)
 {
-    if (error)
-        error->status = TALLY_ERR_POLICY;
     *broken = field;
     return TALLY_ERR_POLICY;
 }
@@ -405,7 +403,7 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
                    "the agreement \"%s\" allows %" PRIu64 " runs in all, and the ledger %s counts %" PRIu64, name,
                    limits->runs_in_all, l->shown, runs);
         party_hint(error, "agree anew for more runs; tally ledger list shows them (" INCOMPLETE ")");
-        return refuse(AGREED_RUNS_ALL, broken, error);
+        return refuse(AGREED_RUNS_ALL, broken);
     }
     if (!st && (limits->runs_per_day || limits->rows_per_day))
         st = count_runs(l, r, r->day, &runs, &rows, error);
@@ -414,7 +412,7 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
                    "the agreement \"%s\" allows %" PRIu64 " runs a day, and the ledger %s counts %" PRIu64 " on %s",
                    name, limits->runs_per_day, l->shown, runs, day);
         party_hint(error, "run again after the end of that day (%s); " INCOMPLETE, *zone ? zone : "UTC");
-        return refuse(AGREED_RUNS_DAY, broken, error);
+        return refuse(AGREED_RUNS_DAY, broken);
     }
     if (!st && limits->rows_per_day && (rows > limits->rows_per_day || r->items > limits->rows_per_day - rows)) {
         party_fail(error, TALLY_ERR_POLICY,
@@ -423,7 +421,7 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
                    name, limits->rows_per_day, l->shown, rows, day, r->items);
         party_hint(error, "run again after the end of that day (%s), or with a shorter list; " INCOMPLETE,
                    *zone ? zone : "UTC");
-        return refuse(AGREED_ROWS_DAY, broken, error);
+        return refuse(AGREED_ROWS_DAY, broken);
     }
     return st;
 }
@@ -458,7 +456,7 @@ static tally_status guard(tally_ledger *l, const party_limits *limits, const par
                        "take the very list of run %" PRIu64 ", or one that differs clearly in more than %" PRIu64
                        " identifiers; see docs/ledger.md",
                        run, limits->least_difference);
-            st = refuse(AGREED_MIN_OVERLAP, broken, error);
+            st = refuse(AGREED_MIN_OVERLAP, broken);
         }
     }
     sqlite3_reset(s);
@@ -485,6 +483,8 @@ tally_status party_ledger_begin(tally_ledger *l, const tally_identity *identity,
     uint8_t root[32];
     tree t;
     tally_status st = sound(&r, error);
+    if (!st && strcmp(r.agreement, a ? a->digest : "") != 0)
+        st = party_fail(error, TALLY_ERR_INTERNAL, "a record for the ledger names another agreement");
     if (!st)
         st = party_ledger_start(l, 1, error);
     if (st)

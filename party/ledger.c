@@ -78,8 +78,9 @@ tally_status party_ledger_failed(const tally_ledger *l, int rc, const char *what
         break;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
-        party_fail(error, TALLY_ERR_FILE, "cannot %s the ledger %s: another process has held it for %d seconds",
-                   what, l->shown, PARTY_LEDGER_BUSY_MS / 1000);
+        party_fail(error, TALLY_ERR_FILE,
+                   "cannot %s the ledger %s: another process has held it for %d seconds", what, l->shown,
+                   PARTY_LEDGER_BUSY_MS / 1000);
         party_hint(error, "see which process has the file open (fuser), let it end, and try again");
         break;
     case SQLITE_CORRUPT:
@@ -87,8 +88,9 @@ tally_status party_ledger_failed(const tally_ledger *l, int rc, const char *what
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
         party_fail(error, TALLY_ERR_FILE, "cannot %s %s: it is damaged, or no ledger", what, l->shown);
-        party_hint(error, "keep the file as it is for whoever looks into it, and go on with the latest backup "
-                          "that tally ledger verify accepts");
+        party_hint(error,
+                   "keep the file as it is for whoever looks into it, and go on with the latest backup "
+                   "that tally ledger verify accepts");
         break;
     case SQLITE_READONLY:
     case SQLITE_PERM:
@@ -100,8 +102,7 @@ tally_status party_ledger_failed(const tally_ledger *l, int rc, const char *what
                           "journal beside the file");
         break;
     default:
-        party_fail(error, TALLY_ERR_FILE, "cannot %s the ledger %s: %s", what, l->shown,
-                   sqlite3_errstr(rc));
+        party_fail(error, TALLY_ERR_FILE, "cannot %s the ledger %s: %s", what, l->shown, sqlite3_errstr(rc));
         party_hint(error, "see the system's log for errors of the disk, then try again");
     }
     return TALLY_ERR_FILE;
@@ -110,8 +111,9 @@ tally_status party_ledger_failed(const tally_ledger *l, int rc, const char *what
 tally_status party_ledger_damaged(const tally_ledger *l, const char *what, tally_error *error)
 {
     party_fail(error, TALLY_ERR_FILE, "the ledger %s is damaged: %s", l->shown, what);
-    party_hint(error, "tally ledger verify names the first record that does not hold; keep the file, and go on "
-                      "with the latest backup that it accepts");
+    party_hint(error,
+               "tally ledger verify names the first record that does not hold; keep the file, and go on "
+               "with the latest backup that it accepts");
     return TALLY_ERR_FILE;
 }
 
@@ -167,7 +169,8 @@ tally_status party_ledger_finish(tally_ledger *l, tally_status st, tally_error *
             sqlite3_reset(l->sql[i]);
     if (!l->bulk && !st)
         st = plain(l, LEDGER_COMMIT, error);
-    if (!l->bulk && !sqlite3_get_autocommit(l->db)) { /* after some failures SQLite has rolled back by itself */
+    if (!l->bulk &&
+        !sqlite3_get_autocommit(l->db)) { /* after some failures SQLite has rolled back by itself */
         tally_status ignored = plain(l, LEDGER_ROLLBACK, NULL);
         (void)ignored;
     }
@@ -291,15 +294,17 @@ static tally_status check_version(tally_ledger *l, tally_error *error)
     if (!empty && application != PARTY_LEDGER_APPLICATION)
         goto no_ledger;
     if (version > PARTY_LEDGER_VERSION) {
-        party_fail(error, TALLY_ERR_FILE, "the ledger %s is of a newer version: schema %" PRId64 ", known up to %d",
-                   l->shown, version, PARTY_LEDGER_VERSION);
+        party_fail(error, TALLY_ERR_FILE,
+                   "the ledger %s is of a newer version: schema %" PRId64 ", known up to %d", l->shown,
+                   version, PARTY_LEDGER_VERSION);
         party_hint(error, "use the newer version of tally that wrote it; a ledger does not go back");
         return TALLY_ERR_FILE;
     }
     if (version < 0 || (empty && l->mode == TALLY_LEDGER_READ))
         goto no_ledger;
     if (version < PARTY_LEDGER_VERSION && l->mode == TALLY_LEDGER_READ) {
-        party_fail(error, TALLY_ERR_FILE, "the ledger %s is of an older version: schema %" PRId64, l->shown, version);
+        party_fail(error, TALLY_ERR_FILE, "the ledger %s is of an older version: schema %" PRId64, l->shown,
+                   version);
         party_hint(error, "the next run brings it to this version; or make a backup of it first");
         return TALLY_ERR_FILE;
     }
@@ -391,13 +396,14 @@ static tally_status connect_file(tally_ledger *l, tally_error *error)
     sqlite3_extended_result_codes(l->db, 1);
     if (rc)
         return party_ledger_failed(l, rc, "open", error);
-    return execute(l,
-                   l->mode == TALLY_LEDGER_WRITE
-                       ? "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; "
-                         "PRAGMA cache_size = -16384; PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE"
-                       : "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; "
-                         "PRAGMA cache_size = -16384; PRAGMA query_only = ON",
-                   error);
+    return execute(
+        l,
+        l->mode == TALLY_LEDGER_WRITE
+            ? "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; "
+              "PRAGMA cache_size = -16384; PRAGMA synchronous = EXTRA; PRAGMA journal_mode = DELETE"
+            : "PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; PRAGMA cell_size_check = ON; "
+              "PRAGMA cache_size = -16384; PRAGMA query_only = ON",
+        error);
 }
 
 /* SQLite has names of its own, such as :memory:; a path with a slash is none of them. */

@@ -118,7 +118,8 @@ int party_leaf_read(const uint8_t *bytes, size_t len, party_record *out, uint64_
     r.peer_items = take(&p, end, 8, &ok);
     r.disclosed = (int)take(&p, end, 1, &ok);
     r.status = (int32_t)(uint32_t)take(&p, end, 4, &ok);
-    ok = ok && take_into(r.agreement, sizeof r.agreement, &p, end) && take_into(r.peer, sizeof r.peer, &p, end);
+    ok = ok && take_into(r.agreement, sizeof r.agreement, &p, end) &&
+         take_into(r.peer, sizeof r.peer, &p, end);
     if (!ok)
         return 0;
     r.body = (const char *)take_string(&p, end, &r.body_len, &ok);
@@ -131,7 +132,8 @@ int party_leaf_read(const uint8_t *bytes, size_t len, party_record *out, uint64_
 
 uint64_t party_ledger_position(unsigned level, uint64_t index)
 {
-    uint64_t last = ((index + 1) << level) - 1, nodes = 2 * last; /* of `last` leaves: twice, less one a bit set */
+    uint64_t last = ((index + 1) << level) - 1,
+             nodes = 2 * last; /* of `last` leaves: twice, less one a bit set */
     for (uint64_t bits = last; bits; bits &= bits - 1)
         nodes--;
     return nodes + level;
@@ -248,8 +250,13 @@ static tally_status insert(tally_ledger *l, const party_record *r, uint64_t seq,
     if (!s)
         return st;
     const int64_t before[3] = {(int64_t)seq, r->kind, (int64_t)r->run};
-    const int64_t after[7] = {r->day,        (int64_t)r->function,   (int64_t)r->role, (int64_t)r->items,
-                              (int64_t)r->peer_items, r->disclosed, r->status};
+    const int64_t after[7] = {r->day,
+                              (int64_t)r->function,
+                              (int64_t)r->role,
+                              (int64_t)r->items,
+                              (int64_t)r->peer_items,
+                              r->disclosed,
+                              r->status};
     int rc = SQLITE_OK;
     for (int i = 0; i < 3; i++)
         rc |= sqlite3_bind_int64(s, 1 + i, before[i]);
@@ -391,7 +398,8 @@ static tally_status refuse(enum party_agreed_id field, enum party_agreed_id *bro
 static tally_status quotas(tally_ledger *l, const tally_agreement *a, const party_limits *limits,
                            const party_record *r, enum party_agreed_id *broken, tally_error *error)
 {
-    const char *name = party_agreed_text(a, AGREED_NAME, 0), *zone = party_agreed_text(a, AGREED_TIME_ZONE, 0);
+    const char *name = party_agreed_text(a, AGREED_NAME, 0),
+               *zone = party_agreed_text(a, AGREED_TIME_ZONE, 0);
     uint64_t runs = 0, rows = 0, ignored = 0;
     char day[16];
     party_day_text(day, r->day);
@@ -400,8 +408,8 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
         st = count_runs(l, r, 0, &runs, &ignored, error);
     if (!st && limits->runs_in_all && runs >= limits->runs_in_all) {
         party_fail(error, TALLY_ERR_POLICY,
-                   "the agreement \"%s\" allows %" PRIu64 " runs in all, and the ledger %s counts %" PRIu64, name,
-                   limits->runs_in_all, l->shown, runs);
+                   "the agreement \"%s\" allows %" PRIu64 " runs in all, and the ledger %s counts %" PRIu64,
+                   name, limits->runs_in_all, l->shown, runs);
         party_hint(error, "agree anew for more runs; tally ledger list shows them (" INCOMPLETE ")");
         return refuse(AGREED_RUNS_ALL, broken);
     }
@@ -409,12 +417,14 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
         st = count_runs(l, r, r->day, &runs, &rows, error);
     if (!st && limits->runs_per_day && runs >= limits->runs_per_day) {
         party_fail(error, TALLY_ERR_POLICY,
-                   "the agreement \"%s\" allows %" PRIu64 " runs a day, and the ledger %s counts %" PRIu64 " on %s",
+                   "the agreement \"%s\" allows %" PRIu64 " runs a day, and the ledger %s counts %" PRIu64
+                   " on %s",
                    name, limits->runs_per_day, l->shown, runs, day);
         party_hint(error, "run again after the end of that day (%s); " INCOMPLETE, *zone ? zone : "UTC");
         return refuse(AGREED_RUNS_DAY, broken);
     }
-    if (!st && limits->rows_per_day && (rows > limits->rows_per_day || r->items > limits->rows_per_day - rows)) {
+    if (!st && limits->rows_per_day &&
+        (rows > limits->rows_per_day || r->items > limits->rows_per_day - rows)) {
         party_fail(error, TALLY_ERR_POLICY,
                    "the agreement \"%s\" allows %" PRIu64 " rows a day; the ledger %s counts %" PRIu64
                    " on %s, and this list has %" PRIu64,
@@ -449,11 +459,13 @@ static tally_status guard(tally_ledger *l, const party_limits *limits, const par
         } else if (psi_sketch_near(earlier, r->sketch, limits->least_difference)) {
             party_day_text(day, (uint32_t)sqlite3_column_int64(s, 1));
             party_fail(error, TALLY_ERR_POLICY,
-                       "the list is nearly that of run %" PRIu64 " of %s in the ledger %s: it may differ in fewer "
+                       "the list is nearly that of run %" PRIu64
+                       " of %s in the ledger %s: it may differ in fewer "
                        "than %" PRIu64 " identifiers, and the two answers would tell of these few",
                        run, day, l->shown, limits->least_difference);
             party_hint(error,
-                       "take the very list of run %" PRIu64 ", or one that differs clearly in more than %" PRIu64
+                       "take the very list of run %" PRIu64
+                       ", or one that differs clearly in more than %" PRIu64
                        " identifiers; see docs/ledger.md",
                        run, limits->least_difference);
             st = refuse(AGREED_MIN_OVERLAP, broken);
@@ -531,8 +543,8 @@ static tally_status join_intent(tally_ledger *l, party_record *r, tally_error *e
     if (st)
         return st;
     if (records != 1 || intent.kind != PARTY_INTENT)
-        return party_fail(error, TALLY_ERR_INTERNAL, "run %" PRIu64 " of the ledger %s waits for no outcome", r->run,
-                          l->shown);
+        return party_fail(error, TALLY_ERR_INTERNAL, "run %" PRIu64 " of the ledger %s waits for no outcome",
+                          r->run, l->shown);
     memcpy(r->agreement, intent.agreement, sizeof r->agreement);
     r->day = intent.day;
     r->function = intent.function;

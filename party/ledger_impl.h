@@ -123,7 +123,7 @@ tally_status party_ledger_latest(tally_ledger *l, party_checkpoint *out, tally_e
 
 /* ---- Notes: checkpoints as text (ledger_note.c) ---- */
 
-#define PARTY_NOTE 320           /* bytes of a note that party_note_make makes, zero included */
+#define PARTY_NOTE 320            /* bytes of a note that party_note_make makes, zero included */
 #define PARTY_NOTE_READ_MAX 65536 /* of one that is read: others may have signed it too */
 
 typedef struct party_note {

@@ -207,9 +207,11 @@ static int read_origin(const char *p, const char *end, char out[PARTY_ORIGIN])
 int party_note_read(const char *text, party_note *out)
 {
     party_note n = {.text_len = 0};
-    const char *one = line_end(text), *two = one ? line_end(one + 1) : NULL, *three = two ? line_end(two + 1) : NULL;
+    const char *one = line_end(text), *two = one ? line_end(one + 1) : NULL,
+               *three = two ? line_end(two + 1) : NULL;
     if (!three || strlen(text) > PARTY_NOTE_READ_MAX || !read_origin(text, one, n.origin) ||
-        !read_size(one + 1, two, &n.size) || !party_base64_read(n.root32, 32, two + 1, (size_t)(three - two - 1)))
+        !read_size(one + 1, two, &n.size) ||
+        !party_base64_read(n.root32, 32, two + 1, (size_t)(three - two - 1)))
         return 0;
     n.text_len = (size_t)(three + 1 - text);
     const char *p = three + 1;
@@ -239,7 +241,8 @@ tally_status party_note_verify(const char *text, const party_note *note, const u
     for (size_t i = 0; i < note->signatures; i++) {
         const char *end = line_end(p);
         if (strncmp(p, start, len) == 0 &&
-            party_base64_read(bytes, SIGNED, p + len, (size_t)(end - p) - len) && memcmp(bytes, hint, 4) == 0) {
+            party_base64_read(bytes, SIGNED, p + len, (size_t)(end - p) - len) &&
+            memcmp(bytes, hint, 4) == 0) {
             st = party_sign_verify(public32, text, note->text_len, bytes + 4);
             if (st != TALLY_ERR_DIFFERS)
                 return st;

@@ -76,12 +76,13 @@ static tally_status add_older(tally_ledger *l, const party_note *note, const cha
         return TALLY_ERR_INPUT;
     }
     if (strcmp(old.origin, note->origin) != 0) {
-        party_fail(error, TALLY_ERR_DIFFERS, "the older checkpoint is of the ledger %s, and %s is %s", old.origin,
-                   l->shown, note->origin);
+        party_fail(error, TALLY_ERR_DIFFERS, "the older checkpoint is of the ledger %s, and %s is %s",
+                   old.origin, l->shown, note->origin);
         party_hint(error, "give a checkpoint of the same ledger, or the ledger it is of");
         return TALLY_ERR_DIFFERS;
     }
-    tally_status st = old.size <= note->size ? psi_merkle_load(&m, old.size, party_ledger_get, &reader) : TALLY_OK;
+    tally_status st =
+        old.size <= note->size ? psi_merkle_load(&m, old.size, party_ledger_get, &reader) : TALLY_OK;
     if (st)
         return st;
     if (old.size <= note->size)
@@ -134,7 +135,8 @@ static tally_status add_record(tally_ledger *l, const party_note *note, const pa
     if (!seq || seq > note->size)
         return party_ledger_damaged(l, "its checkpoint does not cover its records", error);
     tally_status st = psi_merkle_include(seq - 1, note->size, party_ledger_get, &reader, proof, &count);
-    if (!st && !psi_merkle_included(seq - 1, note->size, hash, (const uint8_t(*)[32])proof, count, note->root32))
+    if (!st &&
+        !psi_merkle_included(seq - 1, note->size, hash, (const uint8_t(*)[32])proof, count, note->root32))
         st = party_ledger_damaged(l, "a record of the run is not what it was", error);
     party_text_add(t, "record %" PRIu64 "\n", seq);
     if (!st)
@@ -144,7 +146,8 @@ static tally_status add_record(tally_ledger *l, const party_note *note, const pa
     return st;
 }
 
-static tally_status add_run(tally_ledger *l, const party_note *note, uint64_t n, party_text *t, tally_error *error)
+static tally_status add_run(tally_ledger *l, const party_note *note, uint64_t n, party_text *t,
+                            tally_error *error)
 {
     tally_status st = TALLY_OK;
     size_t found = 0;
@@ -156,8 +159,9 @@ static tally_status add_run(tally_ledger *l, const party_note *note, uint64_t n,
         party_record r;
         uint64_t seq = 0;
         found++;
-        st = party_ledger_row(s, &r, &seq) ? add_record(l, note, &r, seq, t, error)
-                                           : party_ledger_damaged(l, "a record of the run cannot be read", error);
+        st = party_ledger_row(s, &r, &seq)
+                 ? add_record(l, note, &r, seq, t, error)
+                 : party_ledger_damaged(l, "a record of the run cannot be read", error);
     }
     if (!st && !found) {
         party_fail(error, TALLY_ERR_USAGE, "the ledger %s has no run %" PRIu64, l->shown, n);
@@ -167,7 +171,8 @@ static tally_status add_run(tally_ledger *l, const party_note *note, uint64_t n,
     return st;
 }
 
-static tally_status make_proof(tally_ledger *l, uint64_t n, const char *older, party_text *t, tally_error *error)
+static tally_status make_proof(tally_ledger *l, uint64_t n, const char *older, party_text *t,
+                               tally_error *error)
 {
     party_checkpoint latest = {.note = NULL};
     party_note note;
@@ -189,7 +194,8 @@ static tally_status make_proof(tally_ledger *l, uint64_t n, const char *older, p
     return st;
 }
 
-tally_status tally_ledger_prove(tally_ledger *l, uint64_t n, const char *older, char **out, tally_error *error)
+tally_status tally_ledger_prove(tally_ledger *l, uint64_t n, const char *older, char **out,
+                                tally_error *error)
 {
     party_text text = {0};
     tally_status st = party_ledger_start(l, 0, error);
@@ -220,8 +226,9 @@ typedef struct reading {
 static tally_status not_proved(reading *r, const char *what)
 {
     party_fail(r->error, TALLY_ERR_DIFFERS, "not proved: %s", what);
-    party_hint(r->error, "ask for the proof and its checkpoint again, both made at one time by tally ledger prove and "
-                         "tally ledger checkpoint");
+    party_hint(r->error,
+               "ask for the proof and its checkpoint again, both made at one time by tally ledger prove and "
+               "tally ledger checkpoint");
     return TALLY_ERR_DIFFERS;
 }
 
@@ -307,7 +314,8 @@ static tally_status check_head(reading *r, const char *key)
         st = party_sign_fingerprint(r->public32, signer);
     if (st)
         return party_fail(r->error, st, "the signature of a checkpoint could not be verified");
-    return key && strcmp(key, signer) != 0 ? not_proved(r, "the checkpoint is signed by another key") : TALLY_OK;
+    return key && strcmp(key, signer) != 0 ? not_proved(r, "the checkpoint is signed by another key")
+                                           : TALLY_OK;
 }
 
 static tally_status check_older(reading *r)
@@ -330,7 +338,8 @@ static tally_status check_older(reading *r)
     if (!psi_merkle_extends(size, r->size, root, r->note.root32, (const uint8_t(*)[32])proof, count))
         return not_proved(r, "the checkpoint does not continue the older one");
     party_text_add(&r->shown,
-                   "Nothing that the older checkpoint of %" PRIu64 " records covers was changed since, if its root is "
+                   "Nothing that the older checkpoint of %" PRIu64
+                   " records covers was changed since, if its root is "
                    "%.*s.\n",
                    size, (int)PARTY_BASE64(32), blank + 1);
     return TALLY_OK;
@@ -339,7 +348,8 @@ static tally_status check_older(reading *r)
 /* In words. What a proof says is not our own: it is made safe for a terminal. */
 static tally_status show_record(reading *r, const party_record *record, uint64_t seq)
 {
-    static const char *const functions[] = {"match", "count", "sum"}, *const roles[] = {"", "receiver", "sender"};
+    static const char *const functions[] = {"match", "count", "sum"}, *const roles[] = {"", "receiver",
+                                                                                        "sender"};
     char time[32], peer[PARTY_PEER_MAX], agreement[TALLY_FINGERPRINT_TEXT];
     char *body = psi_calloc(record->body_len + 1, 2);
     if (!body)
@@ -350,10 +360,11 @@ static tally_status show_record(reading *r, const party_record *record, uint64_t
     party_printable(peer, sizeof peer, record->peer);
     party_printable(agreement, sizeof agreement, record->agreement);
     party_time_text(time, record->time);
-    party_text_add(&r->shown, "record %" PRIu64 ": %s, %s, %s as %s, %" PRIu64 " identifiers, with %s, %s%s\n", seq,
+    party_text_add(&r->shown,
+                   "record %" PRIu64 ": %s, %s, %s as %s, %" PRIu64 " identifiers, with %s, %s%s\n", seq,
                    party_record_name(record->kind), time, functions[record->function], roles[record->role],
-                   record->items, *peer ? peer : "an unknown side", *agreement ? "agreement " : "no agreement",
-                   agreement);
+                   record->items, *peer ? peer : "an unknown side",
+                   *agreement ? "agreement " : "no agreement", agreement);
     party_text_add(&r->shown, "  %s\n", safe);
     psi_free(body);
     return TALLY_OK;
@@ -369,7 +380,8 @@ static tally_status check_leaf(reading *r, uint64_t seq, const uint8_t *bytes, s
     if (take_hashes(r, "path", proof, &count) < 0)
         return not_proved(r, "the proof cannot be read");
     psi_merkle_leaf(&part, 1, hash);
-    if (!seq || !psi_merkle_included(seq - 1, r->size, hash, (const uint8_t(*)[32])proof, count, r->note.root32))
+    if (!seq ||
+        !psi_merkle_included(seq - 1, r->size, hash, (const uint8_t(*)[32])proof, count, r->note.root32))
         return not_proved(r, "a record is not in the ledger of the checkpoint, or not as it stands here");
     if (!party_leaf_read(bytes, len, &record, &number) || number != seq || record.run != r->run ||
         record.kind < PARTY_INTENT || record.kind > PARTY_REFUSED || record.function > TALLY_SUM ||
@@ -385,15 +397,16 @@ static tally_status check_records(reading *r)
         const char *value;
         size_t len;
         uint64_t seq = 0;
-        if (!take_number(r, "record", &seq) || !take_line(r, "leaf", &value, &len) || found++ == RECORDS_MAX ||
-            len < 4 || len > PARTY_BASE64(LEAF_MAX))
+        if (!take_number(r, "record", &seq) || !take_line(r, "leaf", &value, &len) ||
+            found++ == RECORDS_MAX || len < 4 || len > PARTY_BASE64(LEAF_MAX))
             return not_proved(r, "the proof cannot be read");
         size_t bytes = len / 4 * 3 - (value[len - 1] == '=') - (value[len - 2] == '=');
         uint8_t *leaf = psi_calloc(bytes + 1, 1);
         if (!leaf)
             return party_no_memory(r->error, "a proof");
-        tally_status st = party_base64_read(leaf, bytes, value, len) ? check_leaf(r, seq, leaf, bytes)
-                                                                     : not_proved(r, "the proof cannot be read");
+        tally_status st = party_base64_read(leaf, bytes, value, len)
+                              ? check_leaf(r, seq, leaf, bytes)
+                              : not_proved(r, "the proof cannot be read");
         psi_free(leaf);
         if (st)
             return st;
@@ -408,9 +421,10 @@ static tally_status say_checkpoint(reading *r)
     if (st)
         return party_fail(r->error, st, "the fingerprint of a key failed");
     party_base64_write(root, r->note.root32, 32);
-    party_text_add(&r->shown, "The ledger %s of %" PRIu64 " records with root %s%s%s holds of run %" PRIu64 ":\n",
-                   r->note.origin, r->size, root, r->has_key ? ", signed by the key " : ", which nobody has signed,",
-                   r->has_key ? signer : "", r->run);
+    party_text_add(
+        &r->shown, "The ledger %s of %" PRIu64 " records with root %s%s%s holds of run %" PRIu64 ":\n",
+        r->note.origin, r->size, root, r->has_key ? ", signed by the key " : ", which nobody has signed,",
+        r->has_key ? signer : "", r->run);
     return TALLY_OK;
 }
 

@@ -49,11 +49,12 @@ static int text_into(char *out, size_t size, sqlite3_stmt *s, int column)
 int party_ledger_row(sqlite3_stmt *s, party_record *out, uint64_t *seq)
 {
     /* Types of PARTY_COLUMNS, and the most that a number may be. */
-    static const int types[15] = {SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_TEXT,
-                                  SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER,
-                                  SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_TEXT,    SQLITE_TEXT,    SQLITE_BLOB};
-    static const int64_t most[12] = {INT64_MAX, PARTY_AGREED, INT64_MAX, INT64_MAX, 0,   99999999,
-                                     TALLY_SUM, TALLY_SENDER, INT64_MAX, INT64_MAX, 1,   255};
+    static const int types[15] = {SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER,
+                                  SQLITE_TEXT,    SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER,
+                                  SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER, SQLITE_INTEGER,
+                                  SQLITE_TEXT,    SQLITE_TEXT,    SQLITE_BLOB};
+    static const int64_t most[12] = {INT64_MAX, PARTY_AGREED, INT64_MAX, INT64_MAX, 0, 99999999,
+                                     TALLY_SUM, TALLY_SENDER, INT64_MAX, INT64_MAX, 1, 255};
     int64_t v[12] = {0};
     for (int i = 0; i < 15; i++)
         if (sqlite3_column_type(s, i) != types[i])
@@ -74,7 +75,8 @@ int party_ledger_row(sqlite3_stmt *s, party_record *out, uint64_t *seq)
                       .peer_items = (uint64_t)v[9],
                       .disclosed = (int)v[10],
                       .status = (int)v[11]};
-    if (!v[1] || !text_into(r.agreement, sizeof r.agreement, s, 4) || !text_into(r.peer, sizeof r.peer, s, 12))
+    if (!v[1] || !text_into(r.agreement, sizeof r.agreement, s, 4) ||
+        !text_into(r.peer, sizeof r.peer, s, 12))
         return 0;
     r.body = text_of(s, 13, &r.body_len);
     r.sketch = sqlite3_column_blob(s, 14);
@@ -178,21 +180,23 @@ tally_status tally_ledger_runs(tally_ledger *l, uint64_t *out, tally_error *erro
 /* Columns of a record, and its body as it is. */
 static json_t *record_json(const party_record *r, uint64_t seq)
 {
-    static const char *const functions[] = {"match", "count", "sum"}, *const roles[] = {"", "receiver", "sender"};
+    static const char *const functions[] = {"match", "count", "sum"}, *const roles[] = {"", "receiver",
+                                                                                        "sender"};
     json_t *body = json_loadb(r->body, r->body_len, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(body)) {
         json_decref(body);
         return NULL;
     }
-    return json_pack("{s:I, s:I, s:s, s:i, s:s, s:s, s:I, s:I, s:b, s:i, s:s, s:o}", "seq", (json_int_t)seq, "time",
-                     (json_int_t)r->time, "agreement", r->agreement, "day", (int)r->day, "function",
-                     functions[r->function], "role", roles[r->role], "items", (json_int_t)r->items, "peer_items",
-                     (json_int_t)r->peer_items, "disclosed", r->disclosed, "status", r->status, "peer", r->peer,
-                     "body", body);
+    return json_pack("{s:I, s:I, s:s, s:i, s:s, s:s, s:I, s:I, s:b, s:i, s:s, s:o}", "seq", (json_int_t)seq,
+                     "time", (json_int_t)r->time, "agreement", r->agreement, "day", (int)r->day, "function",
+                     functions[r->function], "role", roles[r->role], "items", (json_int_t)r->items,
+                     "peer_items", (json_int_t)r->peer_items, "disclosed", r->disclosed, "status", r->status,
+                     "peer", r->peer, "body", body);
 }
 
 /* The records of the run into root. */
-static tally_status add_records(tally_ledger *l, uint64_t n, json_t *root, party_record *first, tally_error *error)
+static tally_status add_records(tally_ledger *l, uint64_t n, json_t *root, party_record *first,
+                                tally_error *error)
 {
     tally_status st = TALLY_OK;
     uint64_t seq = 0;

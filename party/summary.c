@@ -5,6 +5,7 @@
 #include "party/agreement.h"
 #include "party/figures.h"
 #include "party/input.h"
+#include "party/pad.h"
 #include "psi/expand.h"
 #include "psi/gf128.h"
 #include "psi/group.h"
@@ -102,7 +103,7 @@ void tally_session_get_result(const tally_session *s, tally_result *out)
 {
     size_t own = 0;
     if (s->input)
-        own = (size_t)party_input_real(s->input);
+        own = party_input_real(s->input);
     *out = (tally_result){.own_items = own,
                           .peer_items = s->peer_items,
                           .bytes_sent = s->bytes_sent,

@@ -193,6 +193,8 @@ tally_status party_agreed_take(const char *path, char *bytes, size_t len, tally_
 /* tally_agreement_add_signatures of len bytes, which are changed; there is room for a zero behind them. */
 tally_status party_agreed_signatures(tally_agreement *a, const char *path, char *bytes, size_t len,
                                      tally_error *error) TALLY_MUST_CHECK;
+/* The file of the signatures that fit, as it is written; its length, 0 and "" when there are none. */
+size_t party_agreed_signature_text(const tally_agreement *a, char out[TALLY_AGREEMENT_SIGNATURES_MAX]);
 /* Is it a signature under the agreement's text? TALLY_ERR_DIFFERS, without a message: it is not. */
 tally_status party_agreed_verify(const tally_agreement *a, const uint8_t public32[32],
                                  const uint8_t signature64[64], tally_error *error) TALLY_MUST_CHECK;

@@ -63,6 +63,7 @@ static json_t *asked_json(const tally_session *s)
 {
     static const char *const functions[] = {
         [TALLY_MATCH] = "match", [TALLY_COUNT] = "count", [TALLY_SUM] = "sum"};
+    static const char *const roles[] = {"", [TALLY_RECEIVER] = "receiver", [TALLY_SENDER] = "sender"};
     const tally_agreement *a = s->agreement;
     json_t *list = json_null();
     if (s->committed)
@@ -70,8 +71,8 @@ static json_t *asked_json(const tally_session *s)
                          hex(s->list_opening, 32));
     return json_pack(
         "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "v", 1,
-        "run_id", s->run_id, "role", s->role == TALLY_SENDER ? "sender" : "receiver", "function",
-        functions[s->function], "protocol", party_protocol_name(s->protocol), "security",
+        "run_id", s->run_id, "role", roles[s->role], "function", functions[s->function], "protocol",
+        party_protocol_name(s->protocol), "security",
         s->security == TALLY_MALICIOUS ? "malicious" : "semi-honest", "reveal_to",
         s->reveal == TALLY_REVEAL_BOTH     ? "both"
         : s->reveal == TALLY_REVEAL_SENDER ? "sender"

@@ -381,6 +381,7 @@ tally_status party_hold(tally_session *s, tally_error *error)
     tally_input *input = NULL;
     if (!s->agreement)
         return TALLY_OK;
+    s->padding = (uint64_t)party_agreed_number(s->agreement, AGREED_PADDING, 0);
     /* Who and where first: the other side can then hear of what follows. */
     tally_status st = find_party(s, error);
     if (!st)
@@ -419,32 +420,34 @@ static tally_status make_sketch(tally_session *s, tally_error *error)
     return st ? party_fail(error, st, "the sketch of the list could not be computed") : TALLY_OK;
 }
 
-tally_status party_hold_list(tally_session *s, tally_error *error)
+static tally_status judge_list(tally_session *s, tally_error *error)
 {
     size_t count;
     party_limits limits;
-    tally_status st = party_input_unpad(s->input, error); /* of an earlier session with this input */
-    if (st || !s->agreement)
-        return st;
     party_input_items(s->input, &count);
     party_hold_limits(s, &limits);
-    uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_LIST, s->own_party),
-             step = (uint64_t)party_agreed_number(s->agreement, AGREED_PADDING, 0);
+    uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_LIST, s->own_party);
     if (count > most)
         return breach(s, AGREED_MAX_LIST, error, "take a shorter list, or have a new agreement signed",
                       "the list has %zu identifiers, and at most %" PRIu64 " are allowed", count, most);
-    if (s->ledger && limits.least_difference)
-        st = make_sketch(s, error);
-    return st || !step ? st : party_input_pad(s->input, step, error);
+    return s->ledger && limits.least_difference ? make_sketch(s, error) : TALLY_OK;
+}
+
+tally_status party_hold_list(tally_session *s, tally_error *error)
+{
+    tally_status st = party_input_unpad(s->input, error); /* of an earlier session with this input */
+    if (!st && s->agreement)
+        st = judge_list(s, error);
+    return st || !s->padding ? st : party_input_pad(s->input, s->padding, error);
 }
 
 /* A padded list may go beyond the cap by what it takes to fill the last step. */
 tally_status party_hold_peer_list(tally_session *s, tally_error *error)
 {
+    uint64_t step = s->padding;
     if (!s->agreement)
         return TALLY_OK;
-    uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_LIST, !s->own_party),
-             step = (uint64_t)party_agreed_number(s->agreement, AGREED_PADDING, 0);
+    uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_LIST, !s->own_party);
     if (step)
         most = (most + step - 1) / step * step;
     if (step && s->peer_items % step)

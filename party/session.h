@@ -60,6 +60,7 @@ struct tally_session {
     int64_t began;       /* seconds since 1970, UTC */
     uint32_t today;      /* yyyymmdd in the time zone of the agreement, else UTC */
     size_t own_party;    /* of the agreement */
+    uint64_t padding;    /* the list's size is made a multiple of it; 0: as it is */
     uint8_t breached;    /* field of the agreement that does not allow the run, + 1; 0: none */
     uint64_t run_number; /* in the ledger, once the intent is there; 0: not yet */
     char run_id[33];

@@ -94,6 +94,17 @@ static char *filled(const char *text)
     return out;
 }
 
+/* Signs also what names another link key, which no honest side would. */
+static tally_status sign(tally_agreement *a, tally_identity *id, tally_error *error)
+{
+    const tally_identity was = *id;
+    size_t p = party_agreed_number(a, AGREED_ROLE, 0) == (id == identity[AGENCY]) ? 0 : 1;
+    snprintf(id->fingerprint, sizeof id->fingerprint, "%s", party_agreed_text(a, AGREED_LINK_KEY, p));
+    tally_status st = tally_agreement_sign(a, id, error);
+    memcpy(id->fingerprint, was.fingerprint, sizeof id->fingerprint);
+    return st;
+}
+
 /* The agreement of the text with `old` replaced, signed by both. */
 static tally_agreement *agreed(const char *text, const char *old, const char *replacement)
 {
@@ -102,7 +113,7 @@ static tally_agreement *agreed(const char *text, const char *old, const char *re
     char *changed = agreed_with(text, old, replacement), *whole = filled(changed);
     tally_status st = agreed_load(whole, &a, &error);
     for (int i = 0; !st && i < 2; i++)
-        st = tally_agreement_sign(a, identity[i], &error);
+        st = sign(a, identity[i], &error);
     if (st) {
         printf("%s: %s\n", replacement, error.message);
         abort();

@@ -236,7 +236,7 @@ static void test_tags_of_all_bins_are_mixed(void)
     static psi_vole_entry entry[SENDERS];
     static uint8_t kept[SENDERS];
     psi_sid sid = session_id(&receiver, &sender.record);
-    CU_ASSERT_FATAL(items == SENDERS && rows == SENDERS && sender.record.count == 5);
+    CU_ASSERT_FATAL(items == SENDERS && rows == SENDERS && sender.record.count == 6);
     psi_vole_entries(entry, item, 0, items, &sid, BINS);
     for (size_t i = 0; i < p.side[PAIR_RECEIVER].row_count; i++)
         kept[p.side[PAIR_RECEIVER].rows[i] - 1] = 1;

@@ -126,7 +126,57 @@ usage() {
     [ $? -eq 1 ] && grep -q '^usage: ' "$work/err"
 }
 
-for program in in_memory sum receiver; do
+key() { # SIDE LINE: of tally identity show
+    "$stage/bin/tally" identity show "$work/$1" | sed -n "s/^$2: //p"
+}
+
+# An agreement that both have signed.
+agreement() {
+    cat >"$work/agreed.yaml" <<END
+tally-agreement: 1
+name: An example
+parties:
+  - {organisation: Example Bank, role: receiver, contact: desk,
+     link-key: "$(key bank fingerprint)", signing-key: "$(key bank 'signing key')"}
+  - {organisation: Example Court, role: sender, contact: office, address: "127.0.0.1:$port",
+     link-key: "$(key court fingerprint)", signing-key: "$(key court 'signing key')"}
+purpose: showing it
+legal-basis: none
+valid-from: 2020-01-01
+valid-until: 2099-12-31
+function: match
+keys:
+  - {receiver-column: id, sender-column: number}
+quotas: {runs-per-day: 1}
+END
+    "$stage/bin/tally" agreement sign "$work/agreed.yaml" --identity "$work/bank" &&
+        "$stage/bin/tally" agreement sign "$work/agreed.yaml" --identity "$work/court"
+}
+
+# agreed_two STATUS: both sides, which end with this status
+agreed_two() {
+    "$work/agreed" "$work/agreed.yaml" "$work/court" "$work/court.db" "$work/court.csv" 2>"$work/sender.err" &
+    sender=$!
+    "$work/agreed" "$work/agreed.yaml" "$work/bank" "$work/bank.db" "$work/bank.csv" - >"$work/out" 2>"$work/receiver.err"
+    receiver_status=$?
+    wait $sender
+    sender_status=$?
+    cat "$work/sender.err" "$work/receiver.err" "$work/out"
+    [ $receiver_status -eq "$1" ] && [ $sender_status -eq "$1" ]
+}
+
+agreed() {
+    agreed_two 0 || return 1
+    printf 'id,name\n"3",c\n4,d\n' | diff "$work/out" - &&
+        grep -q '^run 1, 1 receipts verified: .*tally/1 receipt' "$work/receiver.err" &&
+        grep -q '^run 1, 1 receipts verified: .*tally/1 receipt' "$work/sender.err"
+}
+
+quota() {
+    agreed_two 4 && [ ! -s "$work/out" ] && grep -q 'quotas.runs-per-day' "$work/receiver.err" "$work/sender.err"
+}
+
+for program in in_memory sum receiver agreed; do
     check "$program as C" build "${CC:-cc}" -std=c11 "" $program ""
     if command -v g++ >/dev/null; then
         check "$program as C++" build g++ -std=c++17 "-x c++" $program .cc
@@ -141,6 +191,9 @@ check "receiver listens" two listen connect
 check "wrong fingerprint" wrong_fingerprint
 check "interrupted" interrupted
 check "usage" usage
+check "agreement" agreement
+check "agreed" agreed
+check "quota" quota
 
 echo "examples: $passed passed, $failed failed"
 [ -z "$TALLY_RESULTS" ] || echo "examples $passed $failed" >>"$TALLY_RESULTS"

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/support_ledger.h"
 
+#include "party/identity.h"
+#include "party/receipt.h"
 #include "tests/support_agreement.h"
 #include "tests/unit.h"
 
 #include <inttypes.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +141,71 @@ uint64_t ledger_whole(tally_ledger *l, const ledger_run *run)
         abort();
     }
     return n;
+}
+
+/* ---- Two sides ---- */
+
+static void fill_side(party_receipt_side *s, const tally_identity *id, const uint8_t root32[32])
+{
+    snprintf(s->fingerprint, sizeof s->fingerprint, "%s", tally_identity_fingerprint(id));
+    s->signs = 1;
+    memcpy(s->public32, id->sign_public32, 32);
+    s->items = 100;
+    s->facts = (wire_facts){.time = 1787652000, .has_ledger = 1};
+    memcpy(s->facts.ledger32, root32, 32);
+}
+
+char *ledger_receipt(const tally_identity *receiver, const tally_identity *sender, const char *session,
+                     const uint8_t receiver32[32], const uint8_t sender32[32])
+{
+    static const char *const words[4] = {"count", "ecdh", "semi-honest", "receiver"};
+    party_receipt_run run = {.min_overlap = 0};
+    party_receipt r = {.text = ""};
+    char signatures[2][129];
+    snprintf(run.session, sizeof run.session, "%s", session);
+    snprintf(run.function, sizeof run.function, "%s", words[0]);
+    snprintf(run.protocol, sizeof run.protocol, "%s", words[1]);
+    snprintf(run.security, sizeof run.security, "%s", words[2]);
+    snprintf(run.reveal, sizeof run.reveal, "%s", words[3]);
+    fill_side(&run.side[0], receiver, receiver32);
+    fill_side(&run.side[1], sender, sender32);
+    if (party_receipt_write(&r, &run) || party_receipt_sign(&r, 0, receiver) ||
+        party_receipt_sign(&r, 1, sender))
+        abort();
+    for (size_t i = 0; i < 2; i++)
+        party_hex_write(signatures[i], r.signature64[i], 64);
+    json_t *json =
+        json_pack("{s:s, s:s, s:s}", "text", r.text, "receiver", signatures[0], "sender", signatures[1]);
+    char *out = json ? json_dumps(json, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    json_decref(json);
+    if (!out)
+        abort();
+    return out;
+}
+
+const char *ledger_session(char digit)
+{
+    static char text[65];
+    memset(text, digit, 64);
+    return text;
+}
+
+void ledger_both(tally_ledger *a, const tally_identity *of_a, tally_ledger *b, const tally_identity *of_b,
+                 char session, int b_ends)
+{
+    ledger_run one = {.identity = of_a, .other = of_b},
+               two = {.identity = of_b, .other = of_a, .role = TALLY_SENDER};
+    uint8_t roots[2][32];
+    uint64_t n[2] = {0};
+    if (ledger_begin(a, &one, &n[0], roots[0], NULL, NULL) ||
+        ledger_begin(b, &two, &n[1], roots[1], NULL, NULL))
+        abort();
+    char *receipt = ledger_receipt(of_a, of_b, ledger_session(session), roots[0], roots[1]);
+    one.receipt = two.receipt = receipt;
+    one.session = two.session = ledger_session(session);
+    if (ledger_end(a, &one, n[0], NULL) || (b_ends && ledger_end(b, &two, n[1], NULL)))
+        abort();
+    free(receipt);
 }
 
 /* ---- Texts and files ---- */

@@ -37,6 +37,15 @@ tally_status ledger_refused(tally_ledger *l, const ledger_run *run, tally_error 
 /* A whole run; its number. */
 uint64_t ledger_whole(tally_ledger *l, const ledger_run *run);
 
+/* JSON of a receipt, signed by both; roots: of the two ledgers with the intents. To be freed. */
+char *ledger_receipt(const tally_identity *receiver, const tally_identity *sender, const char *session,
+                     const uint8_t receiver32[32], const uint8_t sender32[32]);
+/* 64 hex digits, all this one. It lives until the next call. */
+const char *ledger_session(char digit);
+/* A session of two sides with a receipt; the second one's outcome can be left out. */
+void ledger_both(tally_ledger *a, const tally_identity *of_a, tally_ledger *b, const tally_identity *of_b,
+                 char session, int b_ends);
+
 /* The list, all runs as JSON and the checkpoint in one text, to be freed; NULL and *status on failure. */
 char *ledger_dump(tally_ledger *l, tally_status *status);
 /* The whole file; *len its bytes; free. */

@@ -149,16 +149,28 @@ static void add_columns_sentence(tally_session *s)
                  " Fewer than %" PRIu32 " matching identifiers would have opened none of them.", f->minimum);
 }
 
-void party_learned_sentence(tally_session *s)
+/* What the receipt tells both, behind all else. */
+static void add_receipt_sentence(tally_session *s)
+{
+    size_t used = strlen(s->learned);
+    const party_receipt_side *receiver = &s->receipt_run.side[0];
+    if (s->share)
+        used += (size_t)snprintf(
+            s->learned + used, sizeof s->learned - used,
+            " Both sides learned that %s of the receiver's list matched than the agreed share.",
+            s->share == WIRE_SHARE_EXCEEDED ? "more" : "no more");
+    if (receiver->facts.without_consent && used < sizeof s->learned)
+        snprintf(s->learned + used, sizeof s->learned - used,
+                 " The receipt says that %" PRIu64 " rows of the receiver were left out for want of consent.",
+                 receiver->facts.without_consent);
+}
+
+static void match_sentence(tally_session *s)
 {
     tally_result r;
     size_t declared;
     party_input_items(s->input, &declared);
     tally_session_get_result(s, &r);
-    if (s->function != TALLY_MATCH) {
-        party_figures_sentence(s);
-        return;
-    }
     if (s->reveal == TALLY_REVEAL_BOTH)
         snprintf(s->learned, sizeof s->learned,
                  "Both sides learned which of their own identifiers are on the other's list (%" PRIu64
@@ -179,6 +191,15 @@ void party_learned_sentence(tally_session *s)
                  "has %" PRIu64 "; this side learned only that the other list has %" PRIu64 ".",
                  r.peer_items, (uint64_t)declared, r.peer_items);
     add_columns_sentence(s);
+}
+
+void party_learned_sentence(tally_session *s)
+{
+    if (s->function == TALLY_MATCH)
+        match_sentence(s);
+    else
+        party_figures_sentence(s);
+    add_receipt_sentence(s);
 }
 
 static json_t *input_json(const tally_session *s)

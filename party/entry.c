@@ -149,7 +149,7 @@ static void add_result(json_t *body, const tally_session *s, int good)
 static json_t *ended_json(const tally_session *s, const tally_error *outcome)
 {
     const double *t = s->seconds;
-    const char *session = s->receipt_run.session;
+    const char *session = s->session_number;
     json_t *body = json_pack(
         "{s:i, s:s, s:i, s:o, s:o, s:s?, s:s, s:o, s:I, s:b, s:o, s:{s:f, s:f, s:f, s:f}, s:s, s:o}", "v", 1,
         "status", tally_status_name(outcome->status), "exit_status", tally_exit_status(outcome->status),

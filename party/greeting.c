@@ -46,17 +46,13 @@ static tally_status malformed(tally_error *error, tally_status st, const char *w
 static tally_status commit_to_list(tally_session *s, psi_hash *h, wire_hello2 *hello)
 {
     size_t count;
-    const psi_item *items = party_input_items(s->input, &count);
-    uint8_t digest[32];
+    party_input_items(s->input, &count);
     tally_status st = psi_random(s->list_opening, sizeof s->list_opening);
     if (!st)
-        st = psi_list_digest(h, items, count, digest);
-    if (!st)
-        st = psi_list_commit(h, s->list_opening, digest, s->list_commitment);
+        st = psi_list_commit(h, s->list_opening, s->list_digest, s->list_commitment);
     memcpy(hello->commitment, s->list_commitment, sizeof hello->commitment);
     hello->items = count;
     s->committed = !st;
-    psi_wipe(digest, sizeof digest);
     return st;
 }
 
@@ -91,6 +87,20 @@ static tally_status session_id(tally_session *s, psi_hash *h, uint32_t version, 
     for (size_t i = 0; !st && i < sizeof parts / sizeof *parts; i++)
         st = psi_hash_add_sized(h, parts[i].p, parts[i].len);
     return st ? st : psi_hash_end(h, s->sid.b);
+}
+
+/* What receipts and ledgers call the session: SHA-256(tag SESSION, session id). */
+static tally_status session_number(tally_session *s, psi_hash *h)
+{
+    uint8_t number[32];
+    tally_status st = psi_hash_start(h, PSI_TAG_SESSION);
+    if (!st)
+        st = psi_hash_add(h, s->sid.b, sizeof s->sid.b);
+    if (!st)
+        st = psi_hash_end(h, number);
+    for (size_t i = 0; !st && i < sizeof number; i++)
+        snprintf(s->session_number + 2 * i, 3, "%02x", number[i]);
+    return st;
 }
 
 /* The side that adds up hears here what it adds up. */
@@ -259,6 +269,8 @@ tally_status party_greet(tally_session *s, party_state *state, tally_error *erro
     if (!st) {
         message peer[2] = {{theirs[0].payload, theirs[0].length}, {theirs[1].payload, theirs[1].length}};
         st = session_id(s, h, version, mine, peer);
+        if (!st)
+            st = session_number(s, h);
         if (st)
             party_fail(error, st, "the session id could not be computed");
     }

@@ -59,14 +59,21 @@ static tally_status check_signatures(tally_session *s, tally_error *error)
     return TALLY_OK;
 }
 
+static const char others_key[] =
+    "tally identity show prints the keys of an identity; take the one that the agreement "
+    "names, or have a new agreement signed";
+
+/* Of the party that this identity is. */
+static enum tally_role agreed_role(const tally_session *s)
+{
+    return party_agreed_number(s->agreement, AGREED_ROLE, s->own_party) ? TALLY_SENDER : TALLY_RECEIVER;
+}
+
 /* Which party of the agreement this identity is. */
 static tally_status find_party(tally_session *s, tally_error *error)
 {
     const tally_agreement *a = s->agreement;
     const tally_identity *id = s->identity;
-    static const char hint[] =
-        "tally identity show prints the keys of an identity; take the one that the agreement "
-        "names, or have a new agreement signed";
     if (!id || !id->sign)
         return breach(s, AGREED_SIGNING_KEY, error, "tally identity add-signing-key makes one",
                       "this identity has no signing key");
@@ -74,21 +81,29 @@ static tally_status find_party(tally_session *s, tally_error *error)
         if (strcmp(party_agreed_text(a, AGREED_SIGNING_KEY, s->own_party), id->sign_fingerprint) == 0)
             break;
     if (s->own_party == PARTY_SIGNATURES)
-        return breach(s, AGREED_SIGNING_KEY, error, hint,
+        return breach(s, AGREED_SIGNING_KEY, error, others_key,
                       "the signing key of this identity, %s, is of neither party", id->sign_fingerprint);
-    enum tally_role role = party_agreed_number(a, AGREED_ROLE, s->own_party) ? TALLY_SENDER : TALLY_RECEIVER;
+    return TALLY_OK;
+}
+
+/* Whether it may be that party. */
+static tally_status check_party(tally_session *s, tally_error *error)
+{
+    const tally_agreement *a = s->agreement;
+    const tally_identity *id = s->identity;
+    const char *pin = party_agreed_text(a, AGREED_LINK_KEY, s->own_party),
+               *subject = party_agreed_text(a, AGREED_SUBJECT, s->own_party);
+    enum tally_role role = agreed_role(s);
     if (s->role && s->role != role)
         return breach(s, AGREED_ROLE, error, narrow, "%s is the %s",
                       party_agreed_text(a, AGREED_ORGANISATION, s->own_party),
                       party_agreed_text(a, AGREED_ROLE, s->own_party));
     s->role = role;
-    const char *pin = party_agreed_text(a, AGREED_LINK_KEY, s->own_party),
-               *subject = party_agreed_text(a, AGREED_SUBJECT, s->own_party);
     if (*pin && strcmp(pin, id->fingerprint) != 0)
-        return breach(s, AGREED_LINK_KEY, error, hint, "this identity has the key %s, not the agreed %s",
-                      id->fingerprint, pin);
+        return breach(s, AGREED_LINK_KEY, error, others_key,
+                      "this identity has the key %s, not the agreed %s", id->fingerprint, pin);
     if (*subject && strcmp(subject, id->subject) != 0)
-        return breach(s, AGREED_SUBJECT, error, hint, "this identity is \"%s\", not the agreed \"%s\"",
+        return breach(s, AGREED_SUBJECT, error, others_key, "this identity is \"%s\", not the agreed \"%s\"",
                       id->subject, subject);
     return TALLY_OK;
 }
@@ -118,7 +133,7 @@ static tally_status hold_address(tally_session *s, tally_error *error)
     if (s->has_listen || s->has_connect || s->transport)
         return TALLY_OK;
     /* Where both may wait, the sender does. */
-    if (*own && (!*other || s->role == TALLY_SENDER))
+    if (*own && (!*other || agreed_role(s) == TALLY_SENDER))
         return tally_session_set_listen(s, own, error);
     if (*other)
         return tally_session_set_connect(s, other, error);
@@ -389,6 +404,8 @@ tally_status party_hold(tally_session *s, tally_error *error)
     if (!st)
         st = hold_peer(s, error);
     if (!st)
+        st = check_party(s, error);
+    if (!st)
         st = check_signatures(s, error);
     if (!st)
         st = check_days(s, error);
@@ -420,6 +437,17 @@ static tally_status make_sketch(tally_session *s, tally_error *error)
     return st ? party_fail(error, st, "the sketch of the list could not be computed") : TALLY_OK;
 }
 
+/* What the commitment is to: the list without dummies, which nobody could show again. */
+static tally_status digest_list(tally_session *s, tally_error *error)
+{
+    size_t count;
+    const psi_item *items = party_input_items(s->input, &count);
+    psi_hash *h = psi_hash_new();
+    tally_status st = h ? psi_list_digest(h, items, count, s->list_digest) : TALLY_ERR_NO_MEMORY;
+    psi_hash_free(h);
+    return st ? party_fail(error, st, "the digest of the list could not be computed") : TALLY_OK;
+}
+
 static tally_status judge_list(tally_session *s, tally_error *error)
 {
     size_t count;
@@ -436,6 +464,8 @@ static tally_status judge_list(tally_session *s, tally_error *error)
 tally_status party_hold_list(tally_session *s, tally_error *error)
 {
     tally_status st = party_input_unpad(s->input, error); /* of an earlier session with this input */
+    if (!st)
+        st = digest_list(s, error);
     if (!st && s->agreement)
         st = judge_list(s, error);
     return st || !s->padding ? st : party_input_pad(s->input, s->padding, error);
@@ -465,8 +495,10 @@ void party_hold_limits(const tally_session *s, party_limits *out)
 {
     const tally_agreement *a = s->agreement;
     *out = (party_limits){.runs_per_day = (uint64_t)party_agreed_number(a, AGREED_RUNS_DAY, 0),
-                          .runs_in_all = (uint64_t)party_agreed_number(a, AGREED_RUNS_ALL, 0),
-                          .rows_per_day = (uint64_t)party_agreed_number(a, AGREED_ROWS_DAY, 0)};
+                          .runs_in_all = (uint64_t)party_agreed_number(a, AGREED_RUNS_ALL, 0)};
+    /* It is the receiver's list that asks. */
+    if (s->role == TALLY_RECEIVER)
+        out->rows_per_day = (uint64_t)party_agreed_number(a, AGREED_ROWS_DAY, 0);
     if (s->function != TALLY_MATCH)
         out->least_difference = (uint64_t)party_agreed_number(a, AGREED_MIN_OVERLAP, 0);
 }

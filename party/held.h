@@ -18,7 +18,8 @@ tally_status party_agreed_settings(const tally_agreement *a, enum tally_role rol
 
 /* Before the settings are checked: signatures, validity, whose identity this is, and every setting. */
 tally_status party_hold(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
-/* Once the list is read: its size and its sketch; then it is padded, with or without an agreement. */
+/* Once the list is read: its digest, its size and its sketch; then it is padded, with or without an
+ * agreement. */
 tally_status party_hold_list(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* The agreement's part of hello 1. */
 tally_status party_hold_say(const tally_session *s, wire_hello1 *hello, tally_error *error) TALLY_MUST_CHECK;

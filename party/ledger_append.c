@@ -408,8 +408,8 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
         st = count_runs(l, r, 0, &runs, &ignored, error);
     if (!st && limits->runs_in_all && runs >= limits->runs_in_all) {
         party_fail(error, TALLY_ERR_POLICY,
-                   "the agreement \"%s\" allows %" PRIu64 " runs in all, and the ledger %s counts %" PRIu64,
-                   name, limits->runs_in_all, l->shown, runs);
+                   "the agreement \"%s\" allows %" PRIu64 " run%s in all, and the ledger %s counts %" PRIu64,
+                   name, limits->runs_in_all, limits->runs_in_all == 1 ? "" : "s", l->shown, runs);
         party_hint(error, "agree anew for more runs; tally ledger list shows them (" INCOMPLETE ")");
         return refuse(AGREED_RUNS_ALL, broken);
     }
@@ -417,9 +417,9 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
         st = count_runs(l, r, r->day, &runs, &rows, error);
     if (!st && limits->runs_per_day && runs >= limits->runs_per_day) {
         party_fail(error, TALLY_ERR_POLICY,
-                   "the agreement \"%s\" allows %" PRIu64 " runs a day, and the ledger %s counts %" PRIu64
+                   "the agreement \"%s\" allows %" PRIu64 " run%s a day, and the ledger %s counts %" PRIu64
                    " on %s",
-                   name, limits->runs_per_day, l->shown, runs, day);
+                   name, limits->runs_per_day, limits->runs_per_day == 1 ? "" : "s", l->shown, runs, day);
         party_hint(error, "run again after the end of that day (%s); " INCOMPLETE, *zone ? zone : "UTC");
         return refuse(AGREED_RUNS_DAY, broken);
     }
@@ -531,7 +531,7 @@ tally_status party_ledger_begin(tally_ledger *l, const tally_identity *identity,
 static tally_status join_intent(tally_ledger *l, party_record *r, tally_error *error)
 {
     tally_status st = TALLY_OK;
-    party_record intent = {.run = 0}, later;
+    party_record intent = {.run = 0}, later = {.run = 0};
     uint64_t seq = 0;
     int records = 0;
     sqlite3_stmt *s = party_ledger_sql(l, LEDGER_OF_RUN, &st, error);

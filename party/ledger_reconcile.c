@@ -24,7 +24,7 @@ typedef struct entry {
     uint64_t n, intent_seq; /* 0: refused before an intent */
     int64_t time;
     uint32_t own, peer; /* places in the list of fingerprints, from 1; 0: none */
-    uint8_t ended, has_session, has_receipt, has_root, matched;
+    uint8_t ended, good, has_session, has_receipt, has_root, matched;
     uint8_t session32[32], receipt32[32]; /* hash over text and signatures */
     uint8_t root32[32];                   /* of the other side's ledger, as the receipt has it */
 } entry;
@@ -150,6 +150,7 @@ static tally_status take_record(book *b, const party_record *r, uint64_t seq, ta
         e->intent_seq = seq;
     else
         e->ended = 1;
+    e->good = r->kind == PARTY_OUTCOME && r->status == 0;
     if (session)
         e->has_session = party_hex_read(e->session32, 32, session) != 0;
     if (json_is_object(receipt))
@@ -251,6 +252,10 @@ static tally_status compare_pair(report *r, book *a, entry *x, book *b, entry *y
     else if (x->has_receipt && memcmp(x->receipt32, y->receipt32, 32) != 0)
         say(r, "session %s: the receipts of %s run %" PRIu64 " and %s run %" PRIu64 " differ", session,
             a->name, x->n, b->name, y->n);
+    if (x->ended && y->ended && x->good != y->good)
+        say(r, "session %s: %s run %" PRIu64 " ended well, %s run %" PRIu64 " did not", session,
+            x->good ? a->name : b->name, x->good ? x->n : y->n, x->good ? b->name : a->name,
+            x->good ? y->n : x->n);
     tally_status st = check_root(r, a, x, b, y, error);
     return st ? st : check_root(r, b, y, a, x, error);
 }

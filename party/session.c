@@ -392,8 +392,10 @@ static tally_status finish(tally_session *s, tally_error *error)
     st = party_entry_end(s, &good, error);
     if (!st)
         st = give_result(s, error);
-    if (st)
+    if (st) { /* nothing of it is told, in no form */
         *s->learned = 0;
+        s->aggregate.done = 0;
+    }
     return st;
 }
 

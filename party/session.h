@@ -64,7 +64,9 @@ struct tally_session {
     uint8_t breached;    /* field of the agreement that does not allow the run, + 1; 0: none */
     uint64_t run_number; /* in the ledger, once the intent is there; 0: not yet */
     char run_id[33];
-    int committed; /* list_opening and list_commitment are there */
+    int committed;           /* list_opening and list_commitment are there */
+    uint8_t list_digest[32]; /* of the list without padding */
+    char session_number[65]; /* 64 hex digits, from the session id; "" before */
     uint8_t list_opening[32], list_commitment[32], peer_commitment[32];
     uint8_t *sketch;            /* of the list before it was padded, PSI_SKETCH_BYTES; NULL: not needed */
     uint8_t ledger_root[32];    /* of the tree with the intent in it */

@@ -67,6 +67,15 @@ static tally_status commit(tally_session *s, uint8_t out32[32], tally_error *err
     return st ? party_fail(error, st, "the commitment to the result could not be computed") : TALLY_OK;
 }
 
+/* Whether the agreed share was exceeded is said by one side: the receiver, whose list it is a share of, or,
+ * where the receiver learns nothing, the sender. */
+static int says_share(const tally_session *s, enum tally_role role)
+{
+    if (!s->agreement || !party_agreed_find(s->agreement, AGREED_MAX_SHARE, 0, 0))
+        return 0;
+    return role == TALLY_RECEIVER || s->reveal == TALLY_REVEAL_SENDER;
+}
+
 static tally_status own_facts(tally_session *s, wire_facts *out, tally_error *error)
 {
     tally_input_stats stats;
@@ -78,7 +87,7 @@ static tally_status own_facts(tally_session *s, wire_facts *out, tally_error *er
     memcpy(out->ledger32, s->ledger_root, sizeof out->ledger32);
     if (!known_matches(s, &matches))
         return TALLY_OK;
-    if (s->agreement && party_agreed_find(s->agreement, AGREED_MAX_SHARE, 0, 0)) {
+    if (says_share(s, s->role)) {
         out->share = party_hold_share(s, matches) ? WIRE_SHARE_EXCEEDED : WIRE_SHARE_WITHIN;
         s->share = out->share;
     }
@@ -118,16 +127,7 @@ static tally_status write_receipt(tally_session *s, const wire_facts *own, const
 {
     party_receipt_run run = {.min_overlap = s->terms.min_overlap};
     int sender = s->role == TALLY_SENDER;
-    uint8_t session32[32];
-    psi_hash *h = psi_hash_new();
-    tally_status st = h ? psi_hash_start(h, PSI_TAG_SESSION) : TALLY_ERR_NO_MEMORY;
-    if (!st)
-        st = psi_hash_add(h, s->sid.b, sizeof s->sid.b);
-    if (!st)
-        st = psi_hash_end(h, session32);
-    psi_hash_free(h);
-    for (size_t i = 0; !st && i < 32; i++)
-        snprintf(run.session + 2 * i, 3, "%02x", session32[i]);
+    snprintf(run.session, sizeof run.session, "%s", s->session_number);
     snprintf(run.agreement, sizeof run.agreement, "%s",
              s->agreement ? tally_agreement_digest(s->agreement) : "");
     snprintf(run.function, sizeof run.function, "%.7s", s->terms.function);
@@ -136,8 +136,7 @@ static tally_status write_receipt(tally_session *s, const wire_facts *own, const
     snprintf(run.reveal, sizeof run.reveal, "%.15s", s->terms.reveal);
     fill_side(s, 1, own, &run.side[sender]);
     fill_side(s, 0, peer, &run.side[!sender]);
-    if (!st)
-        st = party_receipt_write(&s->receipt, &run);
+    tally_status st = party_receipt_write(&s->receipt, &run);
     s->receipt_run = run;
     return st ? party_fail(error, st, "the receipt could not be made") : TALLY_OK;
 }
@@ -184,13 +183,13 @@ static tally_status refuse(tally_error *error, const char *what)
 static tally_status judge_facts(const tally_session *s, const wire_receipt *peer, tally_error *error)
 {
     const wire_facts *f = &peer->facts;
-    int shares = s->agreement && party_agreed_find(s->agreement, AGREED_MAX_SHARE, 0, 0);
     if (!peer->has_facts)
         return refuse(error, "receipt: facts are missing");
     if (f->has_ledger != s->peer_hello.keeps_ledger)
         return refuse(error, "receipt: ledger is not what hello 1 said of it");
-    if (f->share != WIRE_SHARE_UNSAID && !shares)
-        return refuse(error, "receipt: share is said where none was agreed");
+    if (f->share != WIRE_SHARE_UNSAID &&
+        !says_share(s, s->role == TALLY_RECEIVER ? TALLY_SENDER : TALLY_RECEIVER))
+        return refuse(error, "receipt: share is said by the wrong side, or where none was agreed");
     return TALLY_OK;
 }
 
@@ -299,7 +298,7 @@ tally_status party_settle(tally_session *s, party_run *run, tally_error *error)
     if (st)
         return st;
     const wire_facts *peer = &s->receipt_run.side[s->role == TALLY_RECEIVER].facts;
-    if (peer->share)
+    if (!s->share)
         s->share = peer->share;
     int64_t apart = peer->time - own.time;
     if (apart > CLOCKS_APART_S || apart < -CLOCKS_APART_S)

@@ -176,8 +176,8 @@ static void test_randomness(void)
     s.security = TALLY_MALICIOUS;
     CU_ASSERT_EQUAL(sweep(&s, &randomness), 11); /* and the nonce of one proof */
     s = (setting){.protocol = TALLY_VOLE, .security = TALLY_SEMI_HONEST};
-    /* each side: nonce, openings of list and result; receiver: OTs, trees, work space, seed of the bin; sender: Delta, choices,
-     * nonce, OTs, order */
+    /* each side: nonce, openings of list and result; receiver: OTs, trees, work space, seed of the bin;
+     * sender: Delta, choices, nonce, OTs, order */
     CU_ASSERT_EQUAL(sweep(&s, &randomness_of_vole), 15);
 }
 

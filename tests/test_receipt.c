@@ -241,7 +241,7 @@ static void test_tricks(void)
         {PAIR_RECEIVER, 0, flip_last, {1, 1}}, {PAIR_RECEIVER, 0, close_it, {1, 1}},
         {PAIR_RECEIVER, 0, twice, {1, 1}},     {PAIR_RECEIVER, 0, empty, {1, 1}},
         {PAIR_SENDER, 0, flip_last, {1, 1}},   {PAIR_SENDER, 0, close_it, {1, 1}},
-        {PAIR_SENDER, 0, twice, {1, 1}},       {PAIR_RECEIVER, 1, flip_last, {1, 1}},
+        {PAIR_SENDER, 0, twice, {1, 0}},       {PAIR_RECEIVER, 1, flip_last, {1, 1}},
         {PAIR_RECEIVER, 1, close_it, {1, 1}},  {PAIR_RECEIVER, 1, twice, {1, 1}},
     };
     uint32_t ids[] = {1, 2, 3, 4};

@@ -125,6 +125,12 @@ TALLY_API char *tally_agreement_template(void);
  */
 TALLY_API tally_status tally_agreement_load(const char *path, tally_agreement **out,
                                             tally_error *error) TALLY_MUST_CHECK;
+/*
+ * The same of a text in memory, such as a ledger keeps: name stands for FILE in messages. *out has no
+ * signatures yet.
+ */
+TALLY_API tally_status tally_agreement_parse(const char *name, const char *text, size_t len,
+                                             tally_agreement **out, tally_error *error) TALLY_MUST_CHECK;
 TALLY_API void tally_agreement_free(tally_agreement *agreement);
 /* "sha256:<64 hex>" over the text with line ends normalised (docs/agreement.md): CRLF and CR are LF, the last
    line ends. Lives as long as the agreement, as the next three do. */
@@ -164,6 +170,10 @@ TALLY_API tally_status tally_agreement_diff(const tally_agreement *a, const tall
  */
 TALLY_API tally_status tally_agreement_add_signatures(tally_agreement *agreement, const char *path,
                                                       tally_error *error) TALLY_MUST_CHECK;
+/* The same of a file of signatures in memory; name stands for its path in messages. */
+TALLY_API tally_status tally_agreement_parse_signatures(tally_agreement *agreement, const char *name,
+                                                        const char *text, size_t len,
+                                                        tally_error *error) TALLY_MUST_CHECK;
 /*
  * Signs with the identity's signing key. TALLY_ERR_AUTH: it has none, or not one that the agreement names.
  */
@@ -174,6 +184,16 @@ TALLY_API tally_status tally_agreement_write_signatures(const tally_agreement *a
                                                         tally_error *error) TALLY_MUST_CHECK;
 /* Of party 0 or 1. */
 TALLY_API enum tally_signature_state tally_agreement_signed(const tally_agreement *agreement, size_t party);
+
+/* ---- Runs ---- */
+
+enum tally_role { TALLY_RECEIVER = 1, TALLY_SENDER = 2 };
+/*
+ * What is asked. TALLY_COUNT: how many identifiers are on both lists. TALLY_SUM: how many, and over these the
+ * sums, means and variances of the value columns of one side, as a whole and by bands. Counts and sums are
+ * semi-honest and by ECDH; nobody learns which rows match.
+ */
+enum tally_function { TALLY_MATCH = 0, TALLY_COUNT = 1, TALLY_SUM = 2 };
 
 /* ---- Ledger: what was run ---- */
 
@@ -362,19 +382,12 @@ TALLY_API void tally_input_get_stats(const tally_input *input, tally_input_stats
 
 typedef struct tally_session tally_session;
 
-enum tally_role { TALLY_RECEIVER = 1, TALLY_SENDER = 2 };
 enum tally_security { TALLY_SEMI_HONEST = 1, TALLY_MALICIOUS = 2 };
 /* TALLY_AUTO: subspace VOLE, or ECDH for the malicious model and for lists so small that setting up costs
  * more. */
 enum tally_protocol { TALLY_AUTO = 0, TALLY_ECDH = 1, TALLY_VOLE = 2 };
 /* TALLY_REVEAL_SENDER is for counts and sums only. */
 enum tally_reveal { TALLY_REVEAL_RECEIVER = 1, TALLY_REVEAL_SENDER = 2, TALLY_REVEAL_BOTH = 3 };
-/*
- * What is asked. TALLY_COUNT: how many identifiers are on both lists. TALLY_SUM: how many, and over these the
- * sums, means and variances of the value columns of one side, as a whole and by bands. Counts and sums are
- * semi-honest and by ECDH; nobody learns which rows match.
- */
-enum tally_function { TALLY_MATCH = 0, TALLY_COUNT = 1, TALLY_SUM = 2 };
 /* How values are encrypted; auto: packed RLWE, or Paillier where that cannot hold what is asked. */
 enum tally_scheme { TALLY_SCHEME_AUTO = 0, TALLY_SCHEME_RLWE = 1, TALLY_SCHEME_PAILLIER = 2 };
 

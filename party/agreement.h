@@ -9,6 +9,7 @@
  *   agreement_check.c    what goes together, by the checks a session has for its own settings
  *   agreement_words.c    what each side would learn, and every limit, in plain words
  *   agreement_show.c     fields as text and JSON, differences, the template
+ *   agreement_fields.c   a digest of each field
  *   agreement_sign.c     signatures and their file
  */
 #ifndef PARTY_AGREEMENT_H
@@ -164,6 +165,20 @@ int64_t party_agreed_number(const tally_agreement *a, enum party_agreed_id field
 size_t party_agreed_party(const tally_agreement *a, enum tally_role role);
 /* "parties[2].role", entries counted from 1. */
 void party_agreed_path(char *out, size_t size, enum party_agreed_id field, size_t item);
+
+/* "parties[].role", "quotas.runs-per-day": the field in whichever entry. */
+void party_agreed_field_path(char *out, size_t size, enum party_agreed_id field);
+/*
+ * The first 8 bytes of SHA-256 over each field: equal for two agreements if and only if the field is the same
+ * in all entries. What was filled in equals what was given, 1.50 equals 1.5, and the order of the parties
+ * does not count. Of a list: how many entries it has. They are no secret from who has the agreement, and hide
+ * short values from nobody else. TALLY_ERR_NO_MEMORY; out is then untouched.
+ *
+ *   tag, path (sized), number of entries, for each entry, the receiver's first: number of values, each
+ * (sized)
+ */
+tally_status party_agreed_field_digests(const tally_agreement *a, uint8_t out[AGREED_FIELDS][8],
+                                        tally_error *error) TALLY_MUST_CHECK;
 
 /* "FILE:LINE: FIELD: message". TALLY_ERR_INPUT. */
 tally_status party_agreed_fail(const tally_agreement *a, uint32_t line, const char *path, tally_error *error,

@@ -185,7 +185,7 @@ TALLY_API tally_status tally_agreement_write_signatures(const tally_agreement *a
 /* Of party 0 or 1. */
 TALLY_API enum tally_signature_state tally_agreement_signed(const tally_agreement *agreement, size_t party);
 
-/* ---- Runs ---- */
+/* ---- What a run is ---- */
 
 enum tally_role { TALLY_RECEIVER = 1, TALLY_SENDER = 2 };
 /*

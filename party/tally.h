@@ -234,6 +234,19 @@ TALLY_API tally_status tally_ledger_list(tally_ledger *ledger, uint64_t first, u
 TALLY_API tally_status tally_ledger_run_json(tally_ledger *ledger, uint64_t n, char **out,
                                              tally_error *error) TALLY_MUST_CHECK;
 
+typedef struct tally_receipt_signature {
+    enum tally_signature_state state;
+    char key[TALLY_FINGERPRINT_TEXT]; /* signing key that the receipt names for this side; "": none */
+} tally_receipt_signature;
+/*
+ * A receipt as the record of a run has it: its text, and the signatures of receiver and sender, 128 hex
+ * digits, "" or NULL for none. out: of the receiver, of the sender. Whose keys these are, agreement and
+ * fingerprints have to say. TALLY_ERR_DIFFERS: not the text of a receipt.
+ */
+TALLY_API tally_status tally_receipt_check(const char *text, const char *const signatures[2],
+                                           tally_receipt_signature out[2],
+                                           tally_error *error) TALLY_MUST_CHECK;
+
 typedef struct tally_ledger_state {
     uint64_t runs, records;
     uint64_t incomplete;

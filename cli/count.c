@@ -4,8 +4,9 @@
 #include "cli/run.h"
 
 const char cli_help_count[] =
-    "usage: tally count --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
-    "           --peer sha256:... --input FILE --key COL[:PROFILE] [OPTIONS]\n"
+    "usage: tally count --agreement FILE --identity NAME --input FILE [OPTIONS]\n"
+    "       tally count --role ROLE --listen|--connect HOST:PORT --peer sha256:...\n"
+    "           --identity NAME --input FILE --key COL[:PROFILE] [OPTIONS]\n"
     "\n"
     "Counts the identifiers that are on both lists. Nobody learns which they are;\n"
     "both sides learn the size of the other list. Two runs with nearly the same list\n"
@@ -26,12 +27,10 @@ const char cli_help_count[] =
     "      --threads N               at most N worker threads (default: all cores)\n"
     "      --summary FILE            write figures of the run as JSON\n"
     "      --json                    print the count as JSON\n" CLI_HELP_LOG "example:\n"
-    "  tally count --role sender --listen 0.0.0.0:7440 \\\n"
-    "      --identity agency-id --peer sha256:... \\\n"
-    "      --input agency.csv --key id_number:cn-resident-id\n"
-    "  tally count --role receiver --connect agency.example:7440 \\\n"
-    "      --identity bank-id --peer sha256:... \\\n"
-    "      --input bank.csv --key id_card:cn-resident-id\n";
+    "  tally count --agreement screening.yaml --identity bank-id --input bank.csv\n"
+    "without one, one side of two (the other is --role receiver --connect):\n"
+    "  tally count --role sender --listen 0.0.0.0:7440 --identity agency-id \\\n"
+    "      --peer sha256:... --input agency.csv --key id_number:cn-resident-id\n";
 
 int cli_count(char *const *argv)
 {

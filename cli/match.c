@@ -4,8 +4,9 @@
 #include "cli/run.h"
 
 const char cli_help_match[] =
-    "usage: tally match --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
-    "           --peer sha256:... --input FILE --key COL[:PROFILE] [OPTIONS]\n"
+    "usage: tally match --agreement FILE --identity NAME --input FILE [OPTIONS]\n"
+    "       tally match --role ROLE --listen|--connect HOST:PORT --peer sha256:...\n"
+    "           --identity NAME --input FILE --key COL[:PROFILE] [OPTIONS]\n"
     "\n"
     "Matches your list with the other side's. The receiver learns which of its\n"
     "rows are on the sender's list; both sides learn the size of the other list.\n"
@@ -37,12 +38,8 @@ const char cli_help_match[] =
     "      --summary FILE            write figures of the run as JSON\n"
     "      --json                    print them on standard output too\n"
     "      --force                   replace an output file that exists\n" CLI_HELP_LOG "example:\n"
-    "  tally match --role sender --listen 0.0.0.0:7440 \\\n"
-    "      --identity agency-id --peer sha256:... \\\n"
-    "      --input agency.csv --key id_number:cn-resident-id\n"
-    "  tally match --role receiver --connect agency.example:7440 \\\n"
-    "      --identity bank-id --peer sha256:... \\\n"
-    "      --input bank.csv --key id_card:cn-resident-id --output overlap.csv\n";
+    "  tally match --agreement screening.yaml --identity bank-id --input bank.csv \\\n"
+    "      --output overlap.csv\n";
 
 int cli_match(char *const *argv)
 {

@@ -38,6 +38,8 @@ static tally_status prepare(cli_run *r, tally_error *error)
         st = cli_identity_existing(&places, r->identity_name, &dir, error);
     if (!st)
         st = tally_identity_load(dir, &r->identity, error);
+    if (!st)
+        st = cli_run_hold(r, &places, error);
     free(dir);
     cli_places_free(&places);
     if (st)
@@ -47,6 +49,8 @@ static tally_status prepare(cli_run *r, tally_error *error)
     tally_session_set_timeout(r->session, r->timeout_s);
     tally_session_set_identity(r->session, r->identity);
     tally_session_set_input(r->session, r->input);
+    tally_session_set_agreement(r->session, r->agreement);
+    tally_session_set_ledger(r->session, r->ledger);
     tally_session_on_progress(r->session, cli_progress_update, &r->progress);
     tally_session_on_log(r->session, cli_progress_log, &r->progress);
     return TALLY_OK;
@@ -106,6 +110,15 @@ static void say_result(const cli_run *r)
     cli_note("sent %s, received %s", sent, received);
     if (*learned)
         cli_note("%c%s", tolower((unsigned char)*learned), learned + 1);
+    if (result.share_exceeded)
+        cli_note(
+            "warning: more of the receiver's list matched than the agreement expects (max-match-share); both "
+            "sides' receipts say so");
+    if (r->agreement)
+        cli_note("held to the agreement %s; run %llu of the ledger", r->agreement_path,
+                 (unsigned long long)result.run);
+    else
+        cli_note("a trial: no agreement was given; run %llu of the ledger", (unsigned long long)result.run);
 }
 
 /* Counts and sums: the figures on standard output, as a table or as JSON. A side that learns none prints
@@ -187,5 +200,7 @@ int cli_run_main(const cli_command *command, char *const *argv)
     tally_session_free(r.session);
     tally_input_free(r.input);
     tally_identity_free(r.identity);
+    tally_agreement_free(r.agreement);
+    tally_ledger_free(r.ledger);
     return tally_exit_status(st);
 }

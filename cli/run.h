@@ -6,6 +6,7 @@
 #ifndef CLI_RUN_H
 #define CLI_RUN_H
 
+#include "cli/home.h"
 #include "cli/options.h"
 #include "cli/progress.h"
 
@@ -47,6 +48,8 @@ enum cli_run_option {
     CLI_SCHEME,
     CLI_MIN_OVERLAP,
     CLI_NOISE,
+    CLI_AGREEMENT,
+    CLI_LEDGER,
     CLI_HELP,
     CLI_RUN_OPTIONS
 };
@@ -70,10 +73,13 @@ typedef struct cli_run {
     tally_session *session;
     tally_input *input;
     tally_identity *identity;
+    tally_agreement *agreement; /* NULL: none */
+    tally_ledger *ledger;
     cli_progress progress;
     int sender, both; /* from --role and --reveal-to */
     unsigned timeout_s;
     const char *identity_name, *peer_ca, *peer_name, *input_path, *rejects, *output, *summary;
+    const char *agreement_path, *ledger_path;
 } cli_run;
 
 static inline int cli_run_given(const cli_run *r, enum cli_run_option o)
@@ -84,11 +90,20 @@ static inline int cli_run_given(const cli_run *r, enum cli_run_option o)
 /* From the arguments to the exit status. */
 int cli_run_main(const cli_command *command, char *const *argv);
 
+/* cli/run_agreed.c: the agreement with its signatures, and the ledger. TALLY_ERR_POLICY: the settings require
+ * an agreement, and none was given. */
+tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error) TALLY_MUST_CHECK;
+/* Where the ledger is: --ledger, else as the settings say, else in the home; to be freed. */
+tally_status cli_ledger_path(const cli_places *places, const char *given, char **out,
+                             tally_error *error) TALLY_MUST_CHECK;
+
 /* cli/run_options.c: reads the arguments into r. *help = 1: help was asked for, nothing else is checked. */
 tally_status cli_run_parse(cli_run *r, char *const *argv, int *help, tally_error *error) TALLY_MUST_CHECK;
 
 /* Parts of the help texts. */
 #define CLI_HELP_LINK                                                                                        \
+    "      --agreement FILE          what both sides signed (with FILE.sig): all that is\n"                  \
+    "                                left out comes from it, options may narrow it\n"                        \
     "      --listen HOST:PORT        wait here for the other side, or\n"                                     \
     "      --connect HOST:PORT       call it there (IPv6 in brackets)\n"                                     \
     "      --identity NAME           your identity (tally identity new)\n"                                   \
@@ -115,6 +130,7 @@ tally_status cli_run_parse(cli_run *r, char *const *argv, int *help, tally_error
     "\n"
 
 #define CLI_HELP_LOG                                                                                         \
+    "      --ledger FILE             record the run there, not in the home\n"                                \
     "  -q, --quiet                   say only warnings and errors\n"                                         \
     "  -v, --verbose                 say more\n"                                                             \
     "  -h, --help                    show this text\n"                                                       \

@@ -46,15 +46,17 @@ static const cli_option all_options[CLI_RUN_OPTIONS] = {
     [CLI_SCHEME] = {.name = "scheme", .takes_value = 1},
     [CLI_MIN_OVERLAP] = {.name = "min-overlap", .takes_value = 1},
     [CLI_NOISE] = {.name = "noise", .takes_value = 1},
+    [CLI_AGREEMENT] = {.name = "agreement", .takes_value = 1},
+    [CLI_LEDGER] = {.name = "ledger", .takes_value = 1},
     [CLI_HELP] = {.name = "help", .letter = 'h'},
 };
 
 /* What every run takes. */
 static const enum cli_run_option common[] = {
-    CLI_ROLE,      CLI_LISTEN,  CLI_CONNECT,     CLI_IDENTITY,  CLI_PEER,     CLI_PEER_CA,
-    CLI_PEER_NAME, CLI_TIMEOUT, CLI_INPUT,       CLI_KEY,       CLI_ENCODING, CLI_DELIMITER,
-    CLI_NO_HEADER, CLI_REJECTS, CLI_MAX_REJECTS, CLI_REVEAL_TO, CLI_PROTOCOL, CLI_THREADS,
-    CLI_SUMMARY,   CLI_JSON,    CLI_QUIET,       CLI_VERBOSE,   CLI_HELP};
+    CLI_ROLE,        CLI_LISTEN,    CLI_CONNECT,  CLI_IDENTITY, CLI_PEER,      CLI_PEER_CA,   CLI_PEER_NAME,
+    CLI_TIMEOUT,     CLI_INPUT,     CLI_KEY,      CLI_ENCODING, CLI_DELIMITER, CLI_NO_HEADER, CLI_REJECTS,
+    CLI_MAX_REJECTS, CLI_REVEAL_TO, CLI_PROTOCOL, CLI_THREADS,  CLI_SUMMARY,   CLI_JSON,      CLI_QUIET,
+    CLI_VERBOSE,     CLI_AGREEMENT, CLI_LEDGER,   CLI_HELP};
 
 /* ---- Values of options ---- */
 
@@ -293,6 +295,12 @@ static tally_status set_option(cli_run *r, int o, const char *value, tally_error
     case CLI_PEER_NAME:
         r->peer_name = value;
         return TALLY_OK;
+    case CLI_AGREEMENT:
+        r->agreement_path = value;
+        return TALLY_OK;
+    case CLI_LEDGER:
+        r->ledger_path = value;
+        return TALLY_OK;
     case CLI_OUTPUT:
         r->output = value;
         return TALLY_OK;
@@ -320,13 +328,14 @@ static tally_status set_option(cli_run *r, int o, const char *value, tally_error
 
 static tally_status check_link(const cli_run *r, tally_error *error)
 {
-    if (!cli_run_given(r, CLI_ROLE))
+    int agreed = r->agreement_path != NULL;
+    if (!cli_run_given(r, CLI_ROLE) && !agreed)
         return refuse(error, "--role is missing",
                       r->command->function == TALLY_MATCH
                           ? "--role receiver for the side that learns which rows match, --role sender for "
                             "the other"
                           : "--role receiver for the side that asks, --role sender for the other");
-    if (!cli_run_given(r, CLI_LISTEN) && !cli_run_given(r, CLI_CONNECT))
+    if (!cli_run_given(r, CLI_LISTEN) && !cli_run_given(r, CLI_CONNECT) && !agreed)
         return refuse(error, "--listen or --connect is missing",
                       "one side waits with --listen HOST:PORT, the other calls it with --connect HOST:PORT");
     if (cli_run_given(r, CLI_LISTEN) && cli_run_given(r, CLI_CONNECT))
@@ -335,21 +344,24 @@ static tally_status check_link(const cli_run *r, tally_error *error)
     if (!r->identity_name)
         return refuse(error, "--identity is missing",
                       "make one with: tally identity new NAME --organisation \"...\"");
-    if (r->peer_ca && !r->peer_name)
+    if (r->peer_ca && !r->peer_name && !agreed)
         return refuse(error, "--peer-ca needs --peer-name",
                       "an authority signs many certificates; name the subject to accept, such as "
                       "\"CN=bank-id,O=Example Bank\"");
     if (r->peer_name && !r->peer_ca)
         return refuse(error, "--peer-name needs --peer-ca",
                       "give the authority's certificates, or the fingerprint of the other side with --peer");
-    if (!cli_run_given(r, CLI_PEER) && !r->peer_ca)
+    if (!cli_run_given(r, CLI_PEER) && !r->peer_ca && !agreed)
         return refuse(error, "--peer is missing",
                       "the other side finds its fingerprint with: tally identity show NAME");
     return TALLY_OK;
 }
 
+/* Under an agreement the library knows more: these are for what is said here alone. */
 static tally_status check_match(const cli_run *r, tally_error *error)
 {
+    if (r->agreement_path)
+        return TALLY_OK;
     if (r->output && r->sender && !r->both)
         return refuse(error, "--output is not for a sender: it does not learn which rows match",
                       "leave it out, or agree with the other side on --reveal-to both");
@@ -368,15 +380,14 @@ static tally_status check_match(const cli_run *r, tally_error *error)
         return refuse(error, "--min-overlap needs --offer or --want",
                       "a match tells the receiver which rows match whatever their number is; a minimum holds "
                       "for columns, and for tally count and tally sum");
-    if (r->output && strcmp(r->output, "-") == 0 && cli_run_given(r, CLI_JSON))
-        return refuse(error, "--json and --output - both want standard output",
-                      "write the rows with --output FILE, or the figures with --summary FILE");
     return TALLY_OK;
 }
 
 static tally_status check_sum(const cli_run *r, tally_error *error)
 {
     int owner = cli_run_given(r, CLI_VALUE);
+    if (r->agreement_path)
+        return TALLY_OK;
     if (cli_run_given(r, CLI_PEER_BAND) && !owner)
         return refuse(error, "--peer-band is for the side with the values",
                       "bands of a column of your own: --band");
@@ -393,7 +404,7 @@ static tally_status check_options(const cli_run *r, tally_error *error)
         return st;
     if (!r->input_path)
         return refuse(error, "--input is missing", "give your list, a CSV file: --input FILE");
-    if (!cli_run_given(r, CLI_KEY))
+    if (!cli_run_given(r, CLI_KEY) && !r->agreement_path)
         return refuse(error, "--key is missing",
                       "say which column identifies a row, such as --key id_card:cn-resident-id");
     if (r->summary && strcmp(r->summary, "-") == 0)
@@ -402,6 +413,9 @@ static tally_status check_options(const cli_run *r, tally_error *error)
     if (r->rejects && strcmp(r->rejects, "-") == 0)
         return refuse(error, "--rejects needs the name of a file",
                       "the rejected rows are not for standard output: --rejects FILE");
+    if (r->output && strcmp(r->output, "-") == 0 && cli_run_given(r, CLI_JSON))
+        return refuse(error, "--json and --output - both want standard output",
+                      "write the rows with --output FILE, or the figures with --summary FILE");
     if (cli_run_given(r, CLI_QUIET) && cli_run_given(r, CLI_VERBOSE))
         return refuse(error, "--quiet and --verbose exclude each other", "leave one of them out");
     return r->command->function == TALLY_MATCH ? check_match(r, error)
@@ -414,11 +428,10 @@ static tally_status check_distinct(const cli_run *r, tally_error *error)
 {
     const struct {
         const char *option, *path;
-    } files[] = {{"--input", r->input_path},
-                 {"--output", r->output},
-                 {"--rejects", r->rejects},
-                 {"--summary", r->summary}};
-    for (size_t i = 0; i < 4; i++)
+    } files[] = {{"--input", r->input_path},         {"--output", r->output},
+                 {"--rejects", r->rejects},          {"--summary", r->summary},
+                 {"--agreement", r->agreement_path}, {"--ledger", r->ledger_path}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         for (size_t j = 0; j < i; j++) {
             const char *a = files[i].path, *b = files[j].path;
             if (!a || !b || strcmp(a, "-") == 0 || strcmp(b, "-") == 0 || !cli_file_same(a, b))

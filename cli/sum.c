@@ -4,9 +4,9 @@
 #include "cli/run.h"
 
 const char cli_help_sum[] =
-    "usage: tally sum --role ROLE --listen|--connect HOST:PORT --identity NAME\n"
-    "           --peer sha256:... --input FILE --key COL[:PROFILE]\n"
-    "           [--value COL:MIN..MAX[@SCALE]]... [OPTIONS]\n"
+    "usage: tally sum --agreement FILE --identity NAME --input FILE [OPTIONS]\n"
+    "       tally sum --role ROLE --listen|--connect HOST:PORT --peer sha256:...\n"
+    "           --identity NAME --input FILE --key COL[:PROFILE] [OPTIONS]\n"
     "\n"
     "Adds up columns of one side over the identifiers on both lists: count, sums,\n"
     "means, variances, also by bands. Nobody learns which identifiers they are. One\n"
@@ -41,13 +41,7 @@ const char cli_help_sum[] =
     "      --threads N               at most N worker threads (default: all cores)\n"
     "      --summary FILE            write figures of the run as JSON\n"
     "      --json                    print them as JSON\n" CLI_HELP_LOG "example:\n"
-    "  tally sum --role sender --listen 0.0.0.0:7440 \\\n"
-    "      --identity agency-id --peer sha256:... \\\n"
-    "      --input agency.csv --key id_number:cn-resident-id \\\n"
-    "      --value amount_fen:0..5e8\n"
-    "  tally sum --role receiver --connect agency.example:7440 \\\n"
-    "      --identity bank-id --peer sha256:... \\\n"
-    "      --input bank.csv --key id_card:cn-resident-id\n";
+    "  tally sum --agreement screening.yaml --identity bank-id --input bank.csv\n";
 
 int cli_sum(char *const *argv)
 {

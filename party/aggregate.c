@@ -175,7 +175,9 @@ void party_aggregate_state(const party_aggregate *a, party_state *state, size_t 
         sizes.first_sums = psi_ahe_sum_units(&a->plan, show);
         sizes.first_figures = party_aggregate_shown(a, show);
     }
-    party_state_aggregate(state, a->computing, a->parts, tag_width, &sizes);
+    const wire_terms *mine = a->computing ? a->adder : a->owner;
+    unsigned end = strcmp(mine->role, "sender") == 0 ? PARTY_PART_SENDER : 0;
+    party_state_aggregate(state, a->computing, a->parts | end, tag_width, &sizes);
 }
 
 void party_aggregate_free(party_aggregate *a)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The agreement (docs/agreement.md): takes a YAML file, gives its fields, checked one by one and together,
- * and who has signed it. Called by the command; a session will ask it what a run may do.
+ * and who has signed it. Called by the command, and by party/held for sessions.
  *
  *   agreement_schema.c   the one table of fields, from which parser, template, show, diff and docs derive
  *   agreement_parse.c    the file -> fields
@@ -196,6 +196,11 @@ tally_status party_agreed_take(const char *path, char *bytes, size_t len, tally_
 /* tally_agreement_add_signatures of len bytes, which are changed; there is room for a zero behind them. */
 tally_status party_agreed_signatures(tally_agreement *a, const char *path, char *bytes, size_t len,
                                      tally_error *error) TALLY_MUST_CHECK;
+/* The file of the signatures that fit, as it is written; its length, 0 and "" when there are none. */
+size_t party_agreed_signature_text(const tally_agreement *a, char out[TALLY_AGREEMENT_SIGNATURES_MAX]);
+/* Is it a signature under the agreement's text? TALLY_ERR_DIFFERS, without a message: it is not. */
+tally_status party_agreed_verify(const tally_agreement *a, const uint8_t public32[32],
+                                 const uint8_t signature64[64], tally_error *error) TALLY_MUST_CHECK;
 /* a holds path, bytes and len. On failure a is still to be freed. */
 tally_status party_agreed_parse(tally_agreement *a, tally_error *error) TALLY_MUST_CHECK;
 /* 1 if a character hides or reorders what is read: none may stand in an agreement, but for line ends and

@@ -7,8 +7,8 @@
 #include "party/agreement.h"
 
 #include "party/error.h"
+#include "party/held.h"
 #include "party/input.h"
-#include "party/session.h"
 #include "party/terms.h"
 #include "psi/mem.h"
 #include <stdio.h>
@@ -252,6 +252,20 @@ static tally_status make_side(const tally_agreement *a, side *s, enum tally_role
     if (!st)
         st = add_bands(a, s, owner, word, error);
     return st ? st : add_columns(a, s, (int)word, error);
+}
+
+tally_status party_agreed_settings(const tally_agreement *a, enum tally_role role, tally_session **session,
+                                   tally_input **input, tally_error *error)
+{
+    side s = {.input = NULL};
+    tally_status st = make_side(a, &s, role, error);
+    if (st) {
+        free_side(&s);
+        return st;
+    }
+    *session = s.session;
+    *input = s.input;
+    return TALLY_OK;
 }
 
 /* The two sides' settings, each by itself and against the other. */

@@ -41,6 +41,19 @@ static tally_status message(const tally_agreement *a, uint8_t **out, size_t *len
     return TALLY_OK;
 }
 
+tally_status party_agreed_verify(const tally_agreement *a, const uint8_t public32[32],
+                                 const uint8_t signature64[64], tally_error *error)
+{
+    uint8_t *text = NULL;
+    size_t len = 0;
+    tally_status st = message(a, &text, &len, error);
+    if (st)
+        return st;
+    st = party_sign_verify(public32, text, len, signature64);
+    psi_free(text);
+    return st && st != TALLY_ERR_DIFFERS ? party_fail(error, st, "a signature could not be verified") : st;
+}
+
 /* The party whose signing key this is; PARTY_SIGNATURES: none. */
 static size_t party_of(const tally_agreement *a, const char *fingerprint)
 {
@@ -239,10 +252,10 @@ tally_status tally_agreement_sign(tally_agreement *a, const tally_identity *iden
     return TALLY_OK;
 }
 
-tally_status tally_agreement_write_signatures(const tally_agreement *a, const char *path, tally_error *error)
+size_t party_agreed_signature_text(const tally_agreement *a, char out[TALLY_AGREEMENT_SIGNATURES_MAX])
 {
-    char text[TALLY_AGREEMENT_SIGNATURES_MAX] = FIRST; /* two lines of at most 399 bytes */
-    size_t used = sizeof FIRST - 1;
+    size_t used = 0; /* two lines of at most 399 bytes */
+    *out = 0;
     for (size_t p = 0; p < PARTY_SIGNATURES; p++) {
         const party_signature *s = &a->signatures[p];
         char key[PUBLIC64 + 1], signature[SIGNATURE64 + 1];
@@ -250,8 +263,16 @@ tally_status tally_agreement_write_signatures(const tally_agreement *a, const ch
             continue;
         EVP_EncodeBlock((uint8_t *)key, s->public32, 32);
         EVP_EncodeBlock((uint8_t *)signature, s->signature64, 64);
-        used += (size_t)snprintf(text + used, sizeof text - used, KIND "%s %s %s\n", key, signature,
-                                 tally_agreement_organisation(a, p));
+        used += (size_t)snprintf(out + used, TALLY_AGREEMENT_SIGNATURES_MAX - used, "%s" KIND "%s %s %s\n",
+                                 used ? "" : FIRST, key, signature, tally_agreement_organisation(a, p));
     }
-    return party_file_write(path, text, used, error);
+    return used;
+}
+
+tally_status tally_agreement_write_signatures(const tally_agreement *a, const char *path, tally_error *error)
+{
+    char text[TALLY_AGREEMENT_SIGNATURES_MAX];
+    size_t used = party_agreed_signature_text(a, text);
+    return used ? party_file_write(path, text, used, error)
+                : party_file_write(path, FIRST, sizeof FIRST - 1, error);
 }

@@ -2,14 +2,13 @@
 /* The text of one field of an agreement -> its value, or what is wrong with it and what to do. */
 #include "party/agreement.h"
 
+#include "party/day.h"
 #include "party/error.h"
-#include "party/io.h"
 #include "party/numbers.h"
 #include "party/profile.h"
 #include "party/tls.h"
 #include "party/transport.h"
 #include "proto/hello.h"
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -258,35 +257,16 @@ static tally_status take_address(const place *p, const char *text)
     return TALLY_ERR_INPUT;
 }
 
-#define ZONES "/usr/share/zoneinfo/"
-
-static int zone_exists(const char *name)
-{
-    char path[128], magic[4];
-    snprintf(path, sizeof path, ZONES "%s", name);
-    int fd = party_io_open(path, O_RDONLY | O_NONBLOCK);
-    if (fd < 0)
-        return 0;
-    int found = party_io_read(fd, magic, 4) == 4 && memcmp(magic, "TZif", 4) == 0;
-    close(fd);
-    return found;
-}
-
 static tally_status take_zone(const place *p, const char *text)
 {
-    size_t len = strlen(text);
-    int good = len && len <= 64 && text[0] != '/' && !strstr(text, "//");
-    /* Files in that folder that are no zones, or another for each machine. */
-    static const char *const none[] = {"localtime", "Factory", "posixrules"};
-    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
-        good = good && strcmp(text, none[i]) != 0;
-    good = good && strncmp(text, "right/", 6) != 0 && strncmp(text, "posix/", 6) != 0;
-    for (size_t i = 0; good && i < len; i++)
-        good = is_digit(text[i]) || (text[i] >= 'A' && text[i] <= 'Z') ||
-               (text[i] >= 'a' && text[i] <= 'z') || strchr("/_+-", text[i]);
-    if (good && (strcmp(text, "UTC") == 0 || zone_exists(text)))
+    uint32_t day;
+    int good = party_zone_name(text);
+    tally_error why;
+    if (good && !party_day_in_zone(text, 0, &day, &why))
         return TALLY_OK;
-    if (good && access(ZONES, F_OK))
+    if (good && why.status == TALLY_ERR_NO_MEMORY)
+        return party_no_memory(p->error, "a time zone");
+    if (good && access(PARTY_ZONES, F_OK))
         return refuse(p, text, "this machine has no list of time zones: install the package tzdata");
     return refuse(p, text, "write a name such as Asia/Shanghai, Europe/Berlin or UTC");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "party/ahead.h"
 
+#include "party/consent.h"
 #include "party/error.h"
 #include "party/io.h"
 #include "psi/mem.h"
@@ -47,6 +48,8 @@ static int take(party_ahead *a, const uint8_t *p, const party_csv_record *record
     if (party_derive_block(a->derive, a->input, p, record, a->blocks[a->pending], &one_block, &item, &reject,
                            NULL))
         return 0;
+    if (reject == PARTY_ACCEPTED)
+        reject = party_consent_of_record(a->derive, a->input, p);
     if (reject == PARTY_ACCEPTED && t->columns)
         reject = party_numbers_of_record(a->input, p, party_derive_fields(a->derive), &numbers);
     int accepted = reject == PARTY_ACCEPTED;

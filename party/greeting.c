@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The two hellos: nothing that derives from a list leaves before the terms are known to agree. */
+#include "party/entry.h"
 #include "party/error.h"
+#include "party/held.h"
 #include "party/input.h"
 #include "party/session.h"
 #include "party/terms.h"
@@ -41,18 +43,19 @@ static tally_status malformed(tally_error *error, tally_status st, const char *w
     return party_fail(error, st, "the peer's greeting is not valid: %s", why);
 }
 
-static tally_status commit_to_list(const tally_session *s, psi_hash *h, wire_hello2 *hello)
+static tally_status commit_to_list(tally_session *s, psi_hash *h, wire_hello2 *hello)
 {
     size_t count;
     const psi_item *items = party_input_items(s->input, &count);
-    uint8_t opening[32], digest[32];
-    tally_status st = psi_random(opening, sizeof opening);
+    uint8_t digest[32];
+    tally_status st = psi_random(s->list_opening, sizeof s->list_opening);
     if (!st)
         st = psi_list_digest(h, items, count, digest);
     if (!st)
-        st = psi_list_commit(h, opening, digest, hello->commitment);
+        st = psi_list_commit(h, s->list_opening, digest, s->list_commitment);
+    memcpy(hello->commitment, s->list_commitment, sizeof hello->commitment);
     hello->items = count;
-    psi_wipe(opening, sizeof opening);
+    s->committed = !st;
     psi_wipe(digest, sizeof digest);
     return st;
 }
@@ -119,6 +122,9 @@ static tally_status hello1(tally_session *s, party_state *state, message *mine, 
     tally_status st = psi_random(hello.nonce, sizeof hello.nonce);
     if (st)
         return party_fail(error, st, "the random generator of the system failed");
+    st = party_hold_say(s, &hello, error);
+    if (st)
+        return st;
     st = wire_hello1_build(&hello, &mine->bytes, &mine->len);
     if (st)
         return party_no_memory(error, "hello 1");
@@ -140,7 +146,9 @@ static tally_status hello1(tally_session *s, party_state *state, message *mine, 
         party_hint(error, "the side with the older version has to upgrade");
         return TALLY_ERR_INCOMPATIBLE;
     }
-    st = party_terms_compare(&s->terms, &s->peer_hello.terms, &s->form, error);
+    st = party_hold_hear(s, error);
+    if (!st)
+        st = party_terms_compare(&s->terms, &s->peer_hello.terms, &s->form, error);
     if (!st && s->function != TALLY_MATCH) {
         party_aggregate_agree(&s->aggregate, &s->terms, &s->peer_hello.terms);
         log_values(s);
@@ -202,6 +210,10 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
     if (st)
         return party_fail(error, st, "the commitment to the list could not be computed");
     say_batches(s, &hello);
+    /* Nothing that derives from the list has left yet: from here on the ledger has a trace of the run. */
+    st = party_entry_begin(s, error);
+    if (st)
+        return st;
     st = wire_hello2_build(&hello, &mine->bytes, &mine->len);
     if (st)
         return party_no_memory(error, "hello 2");
@@ -215,6 +227,10 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
     if (st)
         return malformed(error, st, why);
     s->peer_items = peer.items;
+    memcpy(s->peer_commitment, peer.commitment, sizeof s->peer_commitment);
+    st = party_hold_peer_list(s, error);
+    if (st)
+        return st;
     choose_protocol(s, hello.items);
     if (s->function == TALLY_MATCH)
         return TALLY_OK;

@@ -5,6 +5,7 @@
 #define PARTY_IDENTITY_H
 
 #include "party/tally.h"
+#include "psi/hash.h"
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
@@ -38,6 +39,10 @@ tally_status party_sign_fingerprint(const uint8_t public32[32],
 /* Ed25519 over len bytes by the identity's signing key, which has to be there. */
 tally_status party_sign(const tally_identity *identity, const void *message, size_t len,
                         uint8_t out64[64]) TALLY_MUST_CHECK;
+/* A key of 32 bytes for another use, from the secret of the signing key, which has to be there, and a
+ * context: SHA-256(tag, secret (32 bytes), sized context). */
+tally_status party_sign_derive(const tally_identity *identity, enum psi_tag tag, const void *context,
+                               size_t len, uint8_t out32[32]) TALLY_MUST_CHECK;
 /* TALLY_ERR_DIFFERS: not the signature of this key over these bytes. */
 tally_status party_sign_verify(const uint8_t public32[32], const void *message, size_t len,
                                const uint8_t signature64[64]) TALLY_MUST_CHECK;

@@ -5,6 +5,7 @@
 
 #include "party/tls.h"
 #include "psi/hash.h"
+#include "psi/mem.h"
 #include <openssl/err.h>
 #include <sodium.h>
 #include <string.h>
@@ -33,6 +34,29 @@ tally_status party_sign(const tally_identity *identity, const void *message, siz
         return TALLY_ERR_INTERNAL;
     memcpy(out64, signature, sizeof signature);
     return TALLY_OK;
+}
+
+tally_status party_sign_derive(const tally_identity *identity, enum psi_tag tag, const void *context,
+                               size_t len, uint8_t out32[32])
+{
+    uint8_t secret[32];
+    size_t size = sizeof secret;
+    psi_hash *h = psi_hash_new();
+    tally_status st = h ? TALLY_OK : TALLY_ERR_NO_MEMORY;
+    if (!st && (EVP_PKEY_get_raw_private_key(identity->sign, secret, &size) != 1 || size != sizeof secret))
+        st = TALLY_ERR_INTERNAL;
+    if (!st)
+        st = psi_hash_start(h, tag);
+    if (!st)
+        st = psi_hash_add(h, secret, sizeof secret);
+    if (!st)
+        st = psi_hash_add_sized(h, context, len);
+    if (!st)
+        st = psi_hash_end(h, out32);
+    psi_hash_free(h);
+    psi_wipe(secret, sizeof secret);
+    ERR_clear_error();
+    return st;
 }
 
 tally_status party_sign_verify(const uint8_t public32[32], const void *message, size_t len,

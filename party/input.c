@@ -2,6 +2,7 @@
 /* tally_input_*: settings, and rows from memory. Reading a file is party/rows. */
 #include "party/input.h"
 
+#include "party/consent.h"
 #include "party/derive.h"
 #include "party/error.h"
 #include "party/io.h"
@@ -64,6 +65,7 @@ void tally_input_free(tally_input *input)
         psi_free(input->values[v].column);
     for (size_t b = 0; b < input->band_count; b++)
         psi_free(input->bands[b].column);
+    psi_free(input->consent.column);
     psi_free(input);
 }
 
@@ -223,14 +225,33 @@ tally_status tally_input_add_band(tally_input *input, const char *column, const 
 
 void tally_input_set_duplicates(tally_input *input, enum tally_duplicates rule)
 {
-    if (!input->loaded)
-        input->duplicates = rule;
+    if (input->loaded)
+        return;
+    input->duplicates = rule;
+    input->duplicates_given = 1;
 }
 
 void tally_input_set_clip(tally_input *input, int clip)
 {
     if (!too_late(input, "", NULL))
         input->clip = clip != 0;
+}
+
+tally_status party_input_set_consent(tally_input *input, const char *column, int reference, uint32_t today,
+                                     tally_error *error)
+{
+    tally_status st = too_late(input, "the rule of consent", error);
+    if (!st && (!column || !*column))
+        st = party_fail(error, TALLY_ERR_USAGE, "consent needs the name of a column");
+    if (!st && !today)
+        st = party_fail(error, TALLY_ERR_USAGE, "consent is looked for without knowing what day it is");
+    if (!st)
+        st = set_text(&input->consent.column, column, error);
+    if (!st) {
+        input->consent.reference = reference != 0;
+        input->consent.today = today;
+    }
+    return st;
 }
 
 tally_status tally_input_set_file(tally_input *input, const char *path, tally_error *error)
@@ -442,6 +463,7 @@ static void take_reject(tally_input *input, uint32_t line, uint8_t reason)
 {
     input->rejects[input->reject_count++] = (party_reject_row){line, reason};
     input->stats.rejected++;
+    input->stats.without_consent += (uint64_t)party_consent_reason(reason);
     if (input->stats.by_reason[reason]++ == 0)
         input->stats.first_line[reason] = line;
 }

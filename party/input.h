@@ -20,6 +20,13 @@ typedef struct party_reject_row {
     uint8_t reason;
 } party_reject_row;
 
+typedef struct party_consent {
+    char *column; /* NULL: no consent is looked for */
+    int reference;
+    uint32_t today; /* yyyymmdd */
+    uint32_t index; /* column, from 0; set by loading */
+} party_consent;
+
 /* Rows that were taken, in input order; items[r] and numbers[r * columns ..] belong to rows[r]. */
 typedef struct party_taken {
     party_row *rows;
@@ -48,7 +55,9 @@ struct tally_input {
     size_t band_count;
     size_t row_numbers; /* numbers of a row: value columns, and band columns that are none */
     enum tally_duplicates duplicates;
+    int duplicates_given; /* it was set, also to what it is anyway */
     int clip;
+    party_consent consent;
 
     /* the file */
     int fd;      /* -1: none */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "party/link.h"
 
+#include "party/agreement.h"
 #include "party/error.h"
 #include "proto/limits.h"
 #include "psi/mem.h"
@@ -50,10 +51,11 @@ struct party_link {
     int write_broken; /* nothing can be written any more, since broken_at */
     int64_t broken_at;
     int reader_ended; /* nothing will be read any more */
-    int aborting;     /* party_link_abort was called with abort_code */
+    int aborting;     /* party_link_abort was called with abort */
     int abort_sent;
     int peer_aborted;
-    enum wire_abort_code abort_code;
+    wire_abort abort;
+    party_traffic traffic;
     int got_done;  /* the peer's DONE was received */
     int last_word; /* our DONE was sent after that */
 
@@ -262,18 +264,22 @@ static void lost(party_link *link, enum got how)
     pthread_mutex_unlock(&link->lock);
 }
 
-static void peer_aborted(party_link *link, enum wire_abort_code code)
+static void peer_aborted(party_link *link, wire_abort abort)
 {
     tally_status status = TALLY_ERR_PEER_STOPPED;
     const char *hint = "the peer's own log has the reason";
-    char message[128];
+    enum wire_abort_code code = abort.code;
+    char message[256], field[96] = "";
     if (code == WIRE_ABORT_TERMS || code == WIRE_ABORT_VERSION) {
         status = TALLY_ERR_INCOMPATIBLE;
         hint = "compare the options and the versions of both sides";
     } else if (code == WIRE_ABORT_POLICY) {
         status = TALLY_ERR_POLICY;
+        if (abort.field && abort.field <= AGREED_FIELDS)
+            party_agreed_field_path(field, sizeof field, (enum party_agreed_id)(abort.field - 1));
     }
-    snprintf(message, sizeof message, "the peer ended the run: %s", wire_abort_text(code));
+    snprintf(message, sizeof message, "the peer ended the run: %s%s%s", wire_abort_text(code),
+             *field ? ", by the agreement's field " : "", field);
     pthread_mutex_lock(&link->lock);
     keep_hellos(&link->in);
     link->reader_ended = link->peer_aborted = 1;
@@ -281,7 +287,7 @@ static void peer_aborted(party_link *link, enum wire_abort_code code)
     if (!link->aborting) { /* the answer: the peer need not wait until the holder of this link notices */
         keep_hellos(&link->out);
         link->aborting = 1;
-        link->abort_code = WIRE_ABORT_FAILED;
+        link->abort = (wire_abort){WIRE_ABORT_FAILED, 0};
     }
     wake_all(link);
     pthread_mutex_unlock(&link->lock);
@@ -345,7 +351,7 @@ static void *reader_main(void *arg)
         uint8_t raw[WIRE_HEADER];
         wire_header h;
         const char *why = NULL;
-        enum wire_abort_code code;
+        wire_abort abort;
         enum got got = read_all(link, raw, sizeof raw, 0);
         if (got)
             return lost(link, got), NULL;
@@ -365,11 +371,11 @@ static void *reader_main(void *arg)
             return lost(link, got), NULL;
         }
         if (h.type == WIRE_ABORT) {
-            tally_status status = wire_abort_parse(&code, f->payload, f->length);
+            tally_status status = wire_abort_parse(&abort, f->payload, f->length);
             psi_free(f);
             if (status)
                 return malformed(link, h.type, "not a code of the list"), NULL;
-            return peer_aborted(link, code), NULL;
+            return peer_aborted(link, abort), NULL;
         }
         pthread_mutex_lock(&link->lock);
         if (link->discard)
@@ -428,9 +434,9 @@ static void *writer_main(void *arg)
             psi_free(f);
             idle_since = party_now_ms();
         } else if (link->aborting && !link->abort_sent) {
-            wire_header_build(small, &(wire_header){WIRE_ABORT_BYTES, sequence++, WIRE_ABORT});
-            wire_abort_build(small + WIRE_HEADER, link->abort_code);
-            write_frame(link, small, sizeof small);
+            size_t bytes = wire_abort_build(small + WIRE_HEADER, link->abort);
+            wire_header_build(small, &(wire_header){(uint32_t)bytes, sequence++, WIRE_ABORT});
+            write_frame(link, small, WIRE_HEADER + bytes);
             link->abort_sent = !link->write_broken;
         } else if (link->failed) {
             pthread_cond_wait(&link->to_writer, &link->lock);
@@ -447,6 +453,16 @@ static void *writer_main(void *arg)
 }
 
 /* ---- For the holder of the link ---------------------------------------------------------------------- */
+
+/* Lock held. */
+static void count(party_link *link, uint64_t bytes[PARTY_STAGES], uint8_t type, size_t len)
+{
+    enum party_stage stage = type == WIRE_HELLO1 || type == WIRE_HELLO2  ? PARTY_GREETING
+                             : type == WIRE_RECEIPT || type == WIRE_DONE ? PARTY_SETTLING
+                                                                         : PARTY_PROTOCOL;
+    link->traffic.types |= (uint64_t)1 << (type & 63);
+    bytes[stage] += WIRE_HEADER + len;
+}
 
 tally_status party_link_send(party_link *link, uint8_t type, uint8_t *buffer, size_t len, tally_error *error)
 {
@@ -474,6 +490,7 @@ tally_status party_link_send(party_link *link, uint8_t type, uint8_t *buffer, si
     }
     if (type == WIRE_DONE)
         link->last_word = link->got_done;
+    count(link, link->traffic.sent, type, len);
     push(&link->out, f);
     pthread_cond_signal(&link->to_writer);
     pthread_mutex_unlock(&link->lock);
@@ -515,6 +532,7 @@ tally_status party_link_receive(party_link *link, party_frame *out, tally_error 
         frame *f = pop(&link->in);
         *out = (party_frame){.type = f->header[8], .length = f->length, .payload = f->payload};
         link->got_done |= out->type == WIRE_DONE;
+        count(link, link->traffic.received, out->type, out->length);
         pthread_cond_signal(&link->to_reader);
     } else { /* an abort came in between */
         status = give_failure(link, error);
@@ -533,7 +551,7 @@ static void wait_written(party_link *link, int64_t until)
     }
 }
 
-void party_link_abort(party_link *link, enum wire_abort_code code)
+void party_link_abort(party_link *link, wire_abort abort)
 {
     int64_t until = party_now_ms() + ABORT_MS;
     pthread_mutex_lock(&link->lock);
@@ -541,7 +559,7 @@ void party_link_abort(party_link *link, enum wire_abort_code code)
     if (!link->aborting && !link->peer_aborted) {
         fail(link, TALLY_ERR_INTERNAL, "this side has ended the run", NULL);
         link->aborting = link->discard = 1;
-        link->abort_code = code;
+        link->abort = abort;
         keep_hellos(&link->out);
         clear(&link->in);
         wake_all(link);
@@ -550,6 +568,13 @@ void party_link_abort(party_link *link, enum wire_abort_code code)
         while (link->abort_sent && !link->reader_ended && party_now_ms() < until)
             wait_slice(link, &link->user, until);
     }
+    pthread_mutex_unlock(&link->lock);
+}
+
+void party_link_traffic(party_link *link, party_traffic *out)
+{
+    pthread_mutex_lock(&link->lock);
+    *out = link->traffic;
     pthread_mutex_unlock(&link->lock);
 }
 

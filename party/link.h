@@ -64,7 +64,19 @@ tally_status party_link_wait(party_link *link, unsigned wish, unsigned *ready,
  * frame, and waits until the peer has closed or aborted too, so that a reset does not overtake it (a link
  * answers an abort by itself). Works after a cancel or a failure; does nothing after an abort of the peer.
  */
-void party_link_abort(party_link *link, enum wire_abort_code code);
+void party_link_abort(party_link *link, wire_abort abort);
+
+/* What the frames of a run are for. */
+enum party_stage { PARTY_GREETING, PARTY_PROTOCOL, PARTY_SETTLING, PARTY_STAGES };
+
+/* Frames given to party_link_send or taken by party_link_receive so far; headers count, heartbeats and what
+ * TLS adds do not. */
+typedef struct party_traffic {
+    uint64_t types;                                      /* bit t for type t */
+    uint64_t sent[PARTY_STAGES], received[PARTY_STAGES]; /* bytes */
+} party_traffic;
+
+void party_link_traffic(party_link *link, party_traffic *out);
 
 /*
  * Shuts the stream down, ends both threads and frees; within 200 ms if the transport keeps its timeouts.

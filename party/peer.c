@@ -200,10 +200,19 @@ int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf,
 
 /* ---- The CA's file ---- */
 
-tally_status party_peer_store(X509_STORE **out, const char *ca_file, tally_error *error)
+/* Is it one that may sign? A certificate whose key cannot be read is none. */
+static int may_sign(const party_peer_rule *rule, X509 *cert)
 {
+    uint8_t pin32[32];
+    return !rule->has_ca_pin ||
+           (!party_spki_fingerprint(cert, pin32) && memcmp(pin32, rule->ca_pin32, sizeof pin32) == 0);
+}
+
+tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule, tally_error *error)
+{
+    const char *ca_file = rule->ca_file;
     tally_status st = TALLY_ERR_FILE;
-    int count = 0;
+    int count = 0, used = 0;
     struct stat info;
     X509_STORE *store = X509_STORE_new();
     BIO *bio = NULL;
@@ -222,7 +231,8 @@ tally_status party_peer_store(X509_STORE **out, const char *ca_file, tally_error
             X509_free(x);
             break;
         }
-        int added = X509_STORE_add_cert(store, x);
+        int good = may_sign(rule, x), added = !good || X509_STORE_add_cert(store, x);
+        used += good;
         X509_free(x);
         if (!added) {
             st = party_no_memory(error, "the CA's certificates");
@@ -232,6 +242,14 @@ tally_status party_peer_store(X509_STORE **out, const char *ca_file, tally_error
     if (!count || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
         party_fail(error, st, "%s: %s", ca_file,
                    count ? "a certificate is damaged" : "no certificate in PEM form");
+        goto done;
+    }
+    if (!used) {
+        char pin[TALLY_FINGERPRINT_TEXT];
+        party_pin_text(pin, rule->ca_pin32);
+        party_fail(error, st, "%s: no certificate of the authority %s that the agreement names", ca_file,
+                   pin);
+        party_hint(error, "give that authority's file; the fingerprint is that of its public key");
         goto done;
     }
     *out = store;

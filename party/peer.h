@@ -29,7 +29,8 @@ int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf,
                      int64_t now, int peer_is_server, const char *who, party_verdict *out);
 
 /* The CA's certificates of rule->ca_file. TALLY_ERR_FILE, TALLY_ERR_NO_MEMORY. */
-tally_status party_peer_store(X509_STORE **out, const char *ca_file, tally_error *error) TALLY_MUST_CHECK;
+tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule,
+                              tally_error *error) TALLY_MUST_CHECK;
 
 /* A fatal alert from the peer, in words: TALLY_ERR_AUTH when it is about our certificate, else
  * TALLY_ERR_MALFORMED. */

@@ -21,6 +21,9 @@ static const char *const reject_names[] = {
     [PARTY_REJECT_NOT_NUMBER] = "not a number",
     [PARTY_REJECT_DECIMALS] = "more decimals than declared",
     [PARTY_REJECT_RANGE] = "value outside its range",
+    [PARTY_REJECT_NO_CONSENT] = "no consent",
+    [PARTY_REJECT_CONSENT_EXPIRED] = "consent expired",
+    [PARTY_REJECT_CONSENT_DATE] = "consent not a date",
 };
 _Static_assert(sizeof reject_names / sizeof *reject_names == PARTY_REJECT_COUNT, "a name for every reason");
 _Static_assert((int)PARTY_REJECT_COUNT <= TALLY_REJECT_REASONS,

@@ -30,6 +30,10 @@ enum party_reject {
     PARTY_REJECT_NOT_NUMBER,
     PARTY_REJECT_DECIMALS, /* more of them than the column declares, and not zero */
     PARTY_REJECT_RANGE,
+    /* of the consent column, before the numbers; these do not count as faults of the list */
+    PARTY_REJECT_NO_CONSENT,
+    PARTY_REJECT_CONSENT_EXPIRED,
+    PARTY_REJECT_CONSENT_DATE,
     PARTY_REJECT_COUNT
 };
 

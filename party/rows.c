@@ -3,6 +3,7 @@
 #include "party/rows.h"
 
 #include "party/ahead.h"
+#include "party/consent.h"
 #include "party/derive.h"
 #include "party/error.h"
 #include "party/file.h"
@@ -296,6 +297,9 @@ static tally_status first_record(reader *r, party_derive *d, int found, tally_er
     for (size_t b = 0; !st && b < input->band_count; b++)
         st = party_derive_column(d, input, r->p, &r->record, input->bands[b].column, &input->bands[b].index,
                                  error);
+    if (!st && input->consent.column)
+        st = party_derive_column(d, input, r->p, &r->record, input->consent.column, &input->consent.index,
+                                 error);
     return st;
 }
 
@@ -311,6 +315,8 @@ static tally_status one_row(reader *r, party_derive *d, tally_error *error)
                      .row = (uint32_t)(r->input->stats.rows + 1),
                      .line = (uint32_t)r->at_line};
     tally_status st = party_derive_record(d, r->input, r->p, &r->record, &item, &reject, error);
+    if (!st && reject == PARTY_ACCEPTED)
+        reject = party_consent_of_record(d, r->input, r->p);
     if (!st && reject == PARTY_ACCEPTED && party_numbers_per_row(r->input))
         reject = party_numbers_of_record(r->input, r->p, r->fields, &numbers);
     return st ? st : party_input_take(r->input, &row, &item, &numbers, reject, error);
@@ -507,16 +513,17 @@ static tally_status judge_rejects(const tally_input *input, tally_error *error)
     const tally_input_stats *s = &input->stats;
     char name[PARTY_PATH_SHOWN], list[240] = "";
     size_t used = 0, most = 0;
-    /* rejected < 2^32, so that times 10^6 fits; a share of 100 % or more allows everything. */
-    int too_many_rows = s->rejected > input->max_rejects;
+    /* Below 2^32, so that times 10^6 fits; a share of 100 % or more allows everything. */
+    uint64_t faulty = s->rejected - s->without_consent;
+    int too_many_rows = faulty > input->max_rejects;
     int too_large_share =
-        input->max_rejects_ppm < 1000000 && s->rejected * 1000000 > input->max_rejects_ppm * s->rows;
+        input->max_rejects_ppm < 1000000 && faulty * 1000000 > input->max_rejects_ppm * s->rows;
     int all = s->rows && !s->accepted;
     if (!too_many_rows && !too_large_share && !all)
         return TALLY_OK;
     for (size_t i = 0; i < PARTY_REJECT_COUNT; i++) {
         most = s->by_reason[i] > s->by_reason[most] ? i : most;
-        if (s->by_reason[i] && used < sizeof list - 1) {
+        if (s->by_reason[i] && !party_consent_reason((int)i) && used < sizeof list - 1) {
             int n = snprintf(list + used, sizeof list - used, "%s%" PRIu64 " %s (first on line %" PRIu64 ")",
                              used ? ", " : "", s->by_reason[i], party_reject_name((int)i), s->first_line[i]);
             used += (size_t)n;
@@ -527,7 +534,10 @@ static tally_status judge_rejects(const tally_input *input, tally_error *error)
         party_fail(error, TALLY_ERR_INPUT,
                    "every row of %s is rejected (%" PRIu64 "), most for: %s, first on line %" PRIu64, name,
                    s->rows, party_reject_name((int)most), s->first_line[most]);
-        if (most >= PARTY_REJECT_NO_VALUE)
+        if (party_consent_reason((int)most))
+            party_hint(error,
+                       "nobody on the list has consent: check the consent column that the agreement names");
+        else if (most >= PARTY_REJECT_NO_VALUE)
             party_hint(error, "check that --value and --band name the right columns, with the range and the "
                               "decimals of what is in them");
         else
@@ -536,7 +546,7 @@ static tally_status judge_rejects(const tally_input *input, tally_error *error)
         return TALLY_ERR_INPUT;
     }
     party_fail(error, TALLY_ERR_INPUT,
-               "%s: %" PRIu64 " of %" PRIu64 " rows are rejected, more than allowed: %s", name, s->rejected,
+               "%s: %" PRIu64 " of %" PRIu64 " rows are rejected, more than allowed: %s", name, faulty,
                s->rows, list);
     party_hint(error, "correct the list (--rejects FILE writes the lines), or allow more with --max-rejects");
     return TALLY_ERR_INPUT;
@@ -554,6 +564,12 @@ tally_status party_input_load(tally_input *input, party_cancel *cancel, party_ro
         return party_fail(error, TALLY_ERR_USAGE, "the input has no key: which column identifies a row?");
     if (!input->path && !input->stats.rows)
         return party_fail(error, TALLY_ERR_USAGE, "the input has neither a file nor rows");
+    if (!input->path && input->consent.column) {
+        party_fail(error, TALLY_ERR_USAGE,
+                   "consent is looked for in a column, and rows from memory have none");
+        party_hint(error, "give the list as a file with the consent column");
+        return TALLY_ERR_USAGE;
+    }
     if (input->duplicates < TALLY_DUPLICATES_SUM || input->duplicates > TALLY_DUPLICATES_REFUSE)
         return party_fail(error, TALLY_ERR_USAGE, "no such rule for duplicates: %d", (int)input->duplicates);
     if (input->path) {

@@ -3,14 +3,20 @@
  * session. */
 #include "party/session.h"
 
+#include "party/day.h"
+#include "party/entry.h"
 #include "party/error.h"
+#include "party/held.h"
 #include "party/hits.h"
 #include "party/input.h"
+#include "party/settle.h"
 #include "psi/mem.h"
+#include "psi/rng.h"
 #include "psi/tagsize.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define NOTICE_MS 2000    /* how long a side that cannot read its own list looks for its peer, to tell it */
 #define SILENCE_MAX_S 30u /* longest silence of a connected peer */
@@ -72,8 +78,6 @@ static tally_status check_columns(const tally_session *s, tally_error *error)
 static tally_status check_settings(const tally_session *s, tally_error *error)
 {
     int tls = !s->transport || s->transport_tls;
-    if (s->ran)
-        return usage(error, "a session runs once; make a new one");
     if (s->role != TALLY_RECEIVER && s->role != TALLY_SENDER)
         return usage(error, "no role was set: receiver or sender");
     if (s->security != TALLY_SEMI_HONEST && s->security != TALLY_MALICIOUS)
@@ -86,8 +90,6 @@ static tally_status check_settings(const tally_session *s, tally_error *error)
         party_hint(error, "take the protocol ecdh or auto, or agree on the semi-honest model");
         return TALLY_ERR_USAGE;
     }
-    if (!s->input)
-        return usage(error, "no input was set");
     if (s->has_listen + s->has_connect + (s->transport != NULL) != 1)
         return usage(error, "exactly one of listen, connect and transport is needed");
     if (tls && !s->identity)
@@ -179,6 +181,7 @@ static void close_link(tally_session *s, int graceful)
 {
     if (!s->link)
         return;
+    party_link_traffic(s->link, &s->traffic);
     party_link_close(s->link, graceful);
     s->link = NULL;
     party_channel_bytes(&s->channel, &s->bytes_sent, &s->bytes_received);
@@ -187,57 +190,42 @@ static void close_link(tally_session *s, int graceful)
 
 /* ---- Failing ---- */
 
-/* The code a peer may hear before hello 2; after it there is only one. */
-static enum wire_abort_code abort_code(const tally_session *s, tally_status status)
+/* What a peer may hear before hello 2; after it there is only one code. */
+static wire_abort abort_word(const tally_session *s, tally_status status)
 {
     if (s->greeted)
-        return WIRE_ABORT_FAILED;
+        return (wire_abort){WIRE_ABORT_FAILED, 0};
     switch (tally_exit_status(status)) {
     case -TALLY_ERR_INPUT:
-        return WIRE_ABORT_INPUT;
+        return (wire_abort){WIRE_ABORT_INPUT, 0};
     case -TALLY_ERR_POLICY:
-        return WIRE_ABORT_POLICY;
+        return (wire_abort){WIRE_ABORT_POLICY, s->breached};
     case -TALLY_ERR_MALFORMED:
-        return WIRE_ABORT_MALFORMED;
+        return (wire_abort){WIRE_ABORT_MALFORMED, 0};
     case -TALLY_ERR_INTERRUPTED:
-        return WIRE_ABORT_INTERRUPTED;
+        return (wire_abort){WIRE_ABORT_INTERRUPTED, 0};
     default:
-        return WIRE_ABORT_LOCAL;
+        return (wire_abort){WIRE_ABORT_LOCAL, 0};
     }
 }
 
-/* This side cannot use its own list: if the peer can be reached at once, it hears so instead of waiting for
- * nobody. */
+/* This side cannot use its own list, or may not run: if the peer can be reached at once, it hears so instead
+ * of waiting for nobody. */
 static void notify_peer(tally_session *s, tally_status status)
 {
     if (tally_exit_status(status) == -TALLY_ERR_USAGE || party_cancelled(&s->cancel))
         return;
+    /* An agreement may be broken before all of these are known. */
+    int tls = !s->transport || s->transport_tls, link = s->has_listen || s->has_connect || s->transport;
+    if (!link || (tls && (!s->identity || (!s->rule.pin_count && !s->rule.ca_file))))
+        return;
     if (open_link(s, party_now_ms() + NOTICE_MS, NULL))
         return;
-    party_link_abort(s->link, abort_code(s, status));
+    party_link_abort(s->link, abort_word(s, status));
     close_link(s, 1);
 }
 
 /* ---- After the match ---- */
-
-static tally_status exchange_done(tally_session *s, party_run *run, tally_error *error)
-{
-    party_frame frame;
-    uint64_t first, units;
-    tally_status st = TALLY_OK;
-    /* The receiver speaks first. */
-    if (s->role == TALLY_RECEIVER)
-        st = party_link_send(s->link, WIRE_DONE, party_link_buffer(0), 0, error);
-    if (!st)
-        st = party_receive(run, &frame, &first, &units, error);
-    if (st)
-        return st;
-    party_frame_free(&frame);
-    if (s->role == TALLY_SENDER)
-        st = party_link_send(s->link, WIRE_DONE, party_link_buffer(0), 0, error);
-    /* Written out by the graceful close. The peer may close as soon as it has read it: that is no failure. */
-    return st;
-}
 
 /* The row with each of the peer's rows; not 0 when the caller stops. */
 static int tell_columns(const tally_session *s, const party_row *row)
@@ -341,8 +329,9 @@ static tally_status work(tally_session *s, const party_state *state, tally_error
     tally_status st = s->function == TALLY_MATCH ? match(s, run, error) : aggregate(s, run, error);
     if (!st)
         st = party_input_unchanged(s->input, error);
+    s->aggregate.done = !st;
     if (!st)
-        st = exchange_done(s, run, error);
+        st = party_settle(s, run, error);
     s->aggregate.done = !st;
     if (st == TALLY_ERR_PEER_STOPPED && s->function != TALLY_MATCH && s->min_overlap)
         party_hint(error, "the peer's own log has the reason; one is an overlap below the agreed minimum");
@@ -361,7 +350,7 @@ static tally_status open_columns(tally_session *s, tally_error *error)
 }
 
 /* After both sides are done: how long it takes depends on the matches, so nothing is sent any more. */
-static tally_status write_result(tally_session *s, tally_error *error)
+static tally_status make_result(tally_session *s, tally_error *error)
 {
     tally_status st = TALLY_OK;
     if (!party_learns_matches(s))
@@ -373,10 +362,32 @@ static tally_status write_result(tally_session *s, tally_error *error)
         st = open_columns(s, error);
     if (!st && s->output)
         st = party_output_write(s->output, s->matched.bits, &s->cancel, &s->matched_rows, error);
+    return st;
+}
+
+static tally_status give_result(tally_session *s, tally_error *error)
+{
+    if (!party_learns_matches(s))
+        return TALLY_OK;
+    tally_status st = tell_caller(s, error);
+    return st || !s->output ? st : party_output_commit(s->output, error);
+}
+
+/* Nothing of the result is given before its disclosure is on record. */
+static tally_status finish(tally_session *s, tally_error *error)
+{
+    tally_error good = {.status = TALLY_OK};
+    tally_status st = make_result(s, error);
+    if (st)
+        return st;
+    end_phase(s);
+    party_learned_sentence(s);
+    s->recorded = 1;
+    st = party_entry_end(s, &good, error);
     if (!st)
-        st = tell_caller(s, error);
-    if (!st && s->output)
-        st = party_output_commit(s->output, error);
+        st = give_result(s, error);
+    if (st)
+        *s->learned = 0;
     return st;
 }
 
@@ -386,6 +397,8 @@ static tally_status run_session(tally_session *s, tally_error *error)
 {
     party_state state;
     tally_status st = read_input(s, error);
+    if (!st)
+        st = party_hold_list(s, error);
     if (st) {
         notify_peer(s, st);
         return st;
@@ -411,9 +424,47 @@ static tally_status run_session(tally_session *s, tally_error *error)
        an abort could only overtake it. */
     int seen_by_both = tally_exit_status(st) == -TALLY_ERR_INCOMPATIBLE;
     if (st && !seen_by_both)
-        party_link_abort(s->link, abort_code(s, st));
+        party_link_abort(s->link, abort_word(s, st));
     close_link(s, !st || seen_by_both);
-    return st ? st : write_result(s, error);
+    return st ? st : finish(s, error);
+}
+
+/* When the run begins, and its name in the ledger. */
+static tally_status name_run(tally_session *s, tally_error *error)
+{
+    uint8_t id[16];
+    if (s->ledger && psi_random(id, sizeof id))
+        return party_fail(error, TALLY_ERR_RANDOM, "the random generator of the system failed");
+    for (size_t i = 0; s->ledger && i < sizeof id; i++)
+        snprintf(s->run_id + 2 * i, 3, "%02x", id[i]);
+    s->began = (int64_t)time(NULL);
+    return party_day_in_zone("UTC", s->began, &s->today, error);
+}
+
+/* What has to be right before there is a run at all: TALLY_ERR_USAGE, of which the ledger hears nothing. */
+static tally_status prepare(tally_session *s, tally_error *error)
+{
+    if (s->ran)
+        return usage(error, "a session runs once; make a new one");
+    if (!s->input)
+        return usage(error, "no input was set");
+    if (s->agreement && !s->ledger && !s->bypass_ledger) {
+        usage(error, "an agreement needs a ledger, by which its quotas count");
+        party_hint(error, "set a ledger, or bypass it, which the receipt then says");
+        return TALLY_ERR_USAGE;
+    }
+    tally_status st = name_run(s, error);
+    if (!st)
+        st = party_hold(s, error);
+    return st ? st : check_settings(s, error);
+}
+
+/* A failed run is on record too; without its outcome it counts as incomplete. */
+static void record_failure(tally_session *s, const tally_error *outcome)
+{
+    tally_error why = {.status = TALLY_OK};
+    if (!s->recorded && party_entry_end(s, outcome, &why))
+        party_log(s, 0, "the end of this run is not in the ledger: %s", why.message);
 }
 
 tally_status tally_session_run(tally_session *s, tally_error *error)
@@ -421,12 +472,15 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
     tally_error local = {0};
     tally_error *e = error ? error : &local;
     *e = (tally_error){.status = TALLY_OK};
-    tally_status st = check_settings(s, e);
-    if (st)
+    tally_status st = prepare(s, e);
+    if (tally_exit_status(st) == -TALLY_ERR_USAGE)
         return st;
     s->ran = 1;
     s->phase_began = party_now_ms();
-    st = run_session(s, e);
+    if (st)
+        notify_peer(s, st);
+    else
+        st = run_session(s, e);
     /* Whatever the cancelled step said of itself, this is why it ended. */
     if (st && party_cancelled(&s->cancel))
         st = party_fail(e, TALLY_ERR_INTERRUPTED, "interrupted");
@@ -442,7 +496,7 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
     psi_wipe(&s->sid, sizeof s->sid);
     s->outcome = *e;
     s->outcome.status = st;
-    if (!st)
-        party_learned_sentence(s);
+    if (st)
+        record_failure(s, &s->outcome);
     return st;
 }

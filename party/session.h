@@ -8,6 +8,7 @@
 #include "party/connect.h"
 #include "party/hits.h"
 #include "party/output.h"
+#include "party/receipt.h"
 #include "proto/hello.h"
 
 enum party_phase { PARTY_READING, PARTY_WAITING, PARTY_MATCHING, PARTY_WRITING, PARTY_PHASES };
@@ -49,9 +50,29 @@ struct tally_session {
     tally_log_callback on_log;
     void *on_log_user;
     party_cancel cancel;
+    const tally_agreement *agreement; /* NULL: none */
+    tally_ledger *ledger;             /* NULL: none */
+    int bypass_ledger;                /* the caller asked for none, also under an agreement */
+    int function_given, security_given, reveal_given;
 
     /* the run */
     int ran;
+    int64_t began;       /* seconds since 1970, UTC */
+    uint32_t today;      /* yyyymmdd in the time zone of the agreement, else UTC */
+    size_t own_party;    /* of the agreement */
+    uint8_t breached;    /* field of the agreement that does not allow the run, + 1; 0: none */
+    uint64_t run_number; /* in the ledger, once the intent is there; 0: not yet */
+    char run_id[33];
+    int committed; /* list_opening and list_commitment are there */
+    uint8_t list_opening[32], list_commitment[32], peer_commitment[32];
+    uint8_t ledger_root[32];    /* of the tree with the intent in it */
+    char *result_text;          /* what this side learned, as it is committed to; NULL: nothing */
+    uint8_t result_opening[32]; /* of the commitment to it */
+    enum wire_share share;      /* whether the agreed share was exceeded, as far as either side says */
+    party_receipt_run receipt_run;
+    party_receipt receipt;
+    party_traffic traffic; /* of the link, at its end */
+    int recorded;          /* the outcome is in the ledger */
     party_channel channel;
     party_link *link;
     party_pool *pool;

@@ -56,6 +56,7 @@ void tally_session_free(tally_session *s)
     psi_free(s->output_path);
     psi_free(s->ca_file);
     psi_free(s->peer_name);
+    psi_free(s->result_text);
     psi_free(s->matched.bits);
     party_sealed_free(&s->matched.sealed);
     party_opened_free(&s->opened);
@@ -68,6 +69,23 @@ void tally_session_free(tally_session *s)
 void tally_session_set_role(tally_session *s, enum tally_role role)
 {
     s->role = role;
+}
+
+void tally_session_set_agreement(tally_session *s, const tally_agreement *agreement)
+{
+    s->agreement = agreement;
+}
+
+void tally_session_set_ledger(tally_session *s, tally_ledger *ledger)
+{
+    s->ledger = ledger;
+    s->bypass_ledger = 0;
+}
+
+void tally_session_bypass_ledger(tally_session *s)
+{
+    s->ledger = NULL;
+    s->bypass_ledger = 1;
 }
 
 void tally_session_set_identity(tally_session *s, const tally_identity *identity)
@@ -88,11 +106,13 @@ void tally_session_set_protocol(tally_session *s, enum tally_protocol protocol)
 void tally_session_set_security(tally_session *s, enum tally_security security)
 {
     s->security = security;
+    s->security_given = 1;
 }
 
 void tally_session_set_reveal(tally_session *s, enum tally_reveal reveal)
 {
     s->reveal = reveal;
+    s->reveal_given = 1;
 }
 
 tally_status tally_session_add_peer_pin(tally_session *s, const char *pin, tally_error *error)
@@ -209,6 +229,7 @@ tally_status tally_session_set_rows_per_person(tally_session *s, unsigned rows, 
 void tally_session_set_function(tally_session *s, enum tally_function function)
 {
     s->function = function;
+    s->function_given = 1;
 }
 
 void tally_session_set_scheme(tally_session *s, enum tally_scheme scheme)

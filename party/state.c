@@ -44,32 +44,37 @@ struct party_step {
 
 /* What each role receives, in order. A row with type 0 ends a list. */
 static const party_step hellos[] = {{WIRE_HELLO1, WHOLE, ONE, 0}, {WIRE_HELLO2, WHOLE, ONE, 0}, {0, 0, 0, 0}};
-static const party_step receiver_semi_honest[] = {{WIRE_ECDH_REPLY, TAG, OWN, 0},
-                                                  {WIRE_ECDH_SENDER, POINT, PEER, 0},
-                                                  {WIRE_DONE, WHOLE, ONE, 0},
-                                                  {0, 0, 0, 0}};
-static const party_step sender_semi_honest[] = {{WIRE_ECDH_RECEIVER, POINT, PEER, 0},
-                                                {WIRE_MATCHED, BYTE, OWN_BYTES, PARTY_PART_BOTH},
-                                                {WIRE_DONE, WHOLE, ONE, 0},
-                                                {0, 0, 0, 0}};
+static const party_step receiver_semi_honest[] = {
+    {WIRE_ECDH_REPLY, TAG, OWN, 0}, {WIRE_ECDH_SENDER, POINT, PEER, 0},
+    {WIRE_RECEIPT, WHOLE, ONE, 0},  {WIRE_RECEIPT, WHOLE, ONE, PARTY_PART_SENDER},
+    {WIRE_DONE, WHOLE, ONE, 0},     {0, 0, 0, 0}};
+static const party_step sender_semi_honest[] = {
+    {WIRE_ECDH_RECEIVER, POINT, PEER, 0}, {WIRE_MATCHED, BYTE, OWN_BYTES, PARTY_PART_BOTH},
+    {WIRE_RECEIPT, WHOLE, ONE, 0},        {WIRE_RECEIPT, WHOLE, ONE, PARTY_PART_SENDER},
+    {WIRE_DONE, WHOLE, ONE, 0},           {0, 0, 0, 0}};
 static const party_step receiver_malicious[] = {{WIRE_OPRF_KEY, POINT, ONE, 0},
                                                 {WIRE_OPRF_EVALUATED, EVALUATED, OWN, 0},
                                                 {WIRE_OPRF_TAGS, OPRF_ENTRY, PEER, 0},
+                                                {WIRE_RECEIPT, WHOLE, ONE, 0},
+                                                {WIRE_RECEIPT, WHOLE, ONE, PARTY_PART_SENDER},
                                                 {WIRE_DONE, WHOLE, ONE, 0},
                                                 {0, 0, 0, 0}};
 static const party_step sender_malicious[] = {{WIRE_OPRF_BLINDED, POINT, PEER, 0},
                                               {WIRE_MATCHED, BYTE, OWN_BYTES, PARTY_PART_BOTH},
                                               {WIRE_CONFIRM, LABEL_TAG, CONFIRMED, PARTY_PART_BOTH},
+                                              {WIRE_RECEIPT, WHOLE, ONE, 0},
+                                              {WIRE_RECEIPT, WHOLE, ONE, PARTY_PART_SENDER},
                                               {WIRE_DONE, WHOLE, ONE, 0},
                                               {0, 0, 0, 0}};
 
-static const party_step receiver_vole[] = {{WIRE_VOLE_CHOICE, WHOLE, ONE, 0},
-                                           {WIRE_VOLE_TAGS, ENTRY, PEER, 0},
-                                           {WIRE_DONE, WHOLE, ONE, 0},
-                                           {0, 0, 0, 0}};
+static const party_step receiver_vole[] = {
+    {WIRE_VOLE_CHOICE, WHOLE, ONE, 0}, {WIRE_VOLE_TAGS, ENTRY, PEER, 0},
+    {WIRE_RECEIPT, WHOLE, ONE, 0},     {WIRE_RECEIPT, WHOLE, ONE, PARTY_PART_SENDER},
+    {WIRE_DONE, WHOLE, ONE, 0},        {0, 0, 0, 0}};
 static const party_step sender_vole[] = {
     {WIRE_VOLE_OPEN, WHOLE, ONE, 0}, {WIRE_VOLE_TREES, WHOLE, ONE, 0},
     {WIRE_VOLE_BIN, BIN, BINS, 0},   {WIRE_MATCHED, BYTE, OWN_BYTES, PARTY_PART_BOTH},
+    {WIRE_RECEIPT, WHOLE, ONE, 0},   {WIRE_RECEIPT, WHOLE, ONE, PARTY_PART_SENDER},
     {WIRE_DONE, WHOLE, ONE, 0},      {0, 0, 0, 0}};
 
 static const party_step aggregate_computing[] = {
@@ -80,6 +85,8 @@ static const party_step aggregate_computing[] = {
     {WIRE_AGG_SIZES, FIGURE, AGG_FIRST_FIGURES, PARTY_PART_FIRST},
     {WIRE_AGG_MERGED, WHOLE, ONE, PARTY_PART_MERGED},
     {WIRE_AGG_FIGURES, FIGURE, AGG_FIGURES, PARTY_PART_FIGURES},
+    {WIRE_RECEIPT, WHOLE, ONE, 0},
+    {WIRE_RECEIPT, WHOLE, ONE, PARTY_PART_SENDER},
     {WIRE_DONE, WHOLE, ONE, 0},
     {0, 0, 0, 0}};
 static const party_step aggregate_other[] = {{WIRE_AGG_MASKED, POINT, AGG_MASKED, 0},
@@ -87,6 +94,8 @@ static const party_step aggregate_other[] = {{WIRE_AGG_MASKED, POINT, AGG_MASKED
                                              {WIRE_AGG_COUNT, WHOLE, ONE, PARTY_PART_COUNT},
                                              {WIRE_AGG_MERGED, WHOLE, ONE, PARTY_PART_MERGES},
                                              {WIRE_AGG_SUMS, SUM, AGG_SUMS, PARTY_PART_SUM},
+                                             {WIRE_RECEIPT, WHOLE, ONE, 0},
+                                             {WIRE_RECEIPT, WHOLE, ONE, PARTY_PART_SENDER},
                                              {WIRE_DONE, WHOLE, ONE, 0},
                                              {0, 0, 0, 0}};
 
@@ -109,7 +118,7 @@ void party_state_sizes(party_state *s, enum tally_role role, enum tally_protocol
                        .peer = peer,
                        .confirmed = UINT64_MAX, /* not known, so the step is not passed over */
                        .tag_width = tag_width,
-                       .parts = both ? PARTY_PART_BOTH : 0};
+                       .parts = (both ? PARTY_PART_BOTH : 0u) | (receiver ? 0u : PARTY_PART_SENDER)};
 }
 
 void party_state_aggregate(party_state *s, int computing, unsigned parts, size_t tag_width,

@@ -30,13 +30,14 @@ typedef struct party_state {
 
 /* Steps that only some runs have. */
 enum party_part {
-    PARTY_PART_BOTH = 1,    /* match: the result is revealed to both */
-    PARTY_PART_SUM = 2,     /* sum, not count */
-    PARTY_PART_COUNT = 4,   /* the other side hears the count */
-    PARTY_PART_FIRST = 8,   /* sizes of bands go back to the side that adds up before anything else */
-    PARTY_PART_MERGES = 16, /* the side that adds up says which bands are merged */
-    PARTY_PART_MERGED = 32, /* the owner of the values says which bands are merged */
-    PARTY_PART_FIGURES = 64 /* the side that adds up learns the figures */
+    PARTY_PART_BOTH = 1,     /* match: the result is revealed to both */
+    PARTY_PART_SUM = 2,      /* sum, not count */
+    PARTY_PART_COUNT = 4,    /* the other side hears the count */
+    PARTY_PART_FIRST = 8,    /* sizes of bands go back to the side that adds up before anything else */
+    PARTY_PART_MERGES = 16,  /* the side that adds up says which bands are merged */
+    PARTY_PART_MERGED = 32,  /* the owner of the values says which bands are merged */
+    PARTY_PART_FIGURES = 64, /* the side that adds up learns the figures */
+    PARTY_PART_SENDER = 128  /* the sender hears the receiver's part of the receipt, then its signature */
 };
 
 /* Before hello 1. */

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a run reports: numbers, the closing sentence, the summary as JSON (docs/summary.md), versions. No
  * identifier in any of it. */
+#include "party/summary.h"
+#include "party/agreement.h"
 #include "party/figures.h"
+#include "party/input.h"
+#include "party/pad.h"
 #include "psi/expand.h"
 #include "psi/gf128.h"
 #include "psi/group.h"
@@ -99,13 +103,15 @@ void tally_session_get_result(const tally_session *s, tally_result *out)
 {
     size_t own = 0;
     if (s->input)
-        party_input_items(s->input, &own);
+        own = party_input_real(s->input);
     *out = (tally_result){.own_items = own,
                           .peer_items = s->peer_items,
                           .bytes_sent = s->bytes_sent,
                           .bytes_received = s->bytes_received,
                           .learns_matches = party_learns_matches(s),
-                          .learns_figures = party_figures_learned(s)};
+                          .learns_figures = party_figures_learned(s),
+                          .run = s->run_number,
+                          .share_exceeded = s->share == WIRE_SHARE_EXCEEDED};
     if (s->ran && s->outcome.status == TALLY_OK && out->learns_matches) {
         out->matched_items = s->matched.count;
         out->matched_rows = s->matched_rows;
@@ -146,6 +152,8 @@ static void add_columns_sentence(tally_session *s)
 void party_learned_sentence(tally_session *s)
 {
     tally_result r;
+    size_t declared;
+    party_input_items(s->input, &declared);
     tally_session_get_result(s, &r);
     if (s->function != TALLY_MATCH) {
         party_figures_sentence(s);
@@ -156,20 +164,20 @@ void party_learned_sentence(tally_session *s)
                  "Both sides learned which of their own identifiers are on the other's list (%" PRIu64
                  ") and the size of the "
                  "other's list: %" PRIu64 " here, %" PRIu64 " there.",
-                 r.matched_items, r.own_items, r.peer_items);
+                 r.matched_items, (uint64_t)declared, r.peer_items);
     else if (s->role == TALLY_RECEIVER)
         snprintf(s->learned, sizeof s->learned,
                  "This side learned which of its %" PRIu64
                  " identifiers are on the other side's list (%" PRIu64
                  ") and that the other list has %" PRIu64
                  "; the other side learned only that this list has %" PRIu64 ".",
-                 r.own_items, r.matched_items, r.peer_items, r.own_items);
+                 r.own_items, r.matched_items, r.peer_items, (uint64_t)declared);
     else
         snprintf(s->learned, sizeof s->learned,
                  "The other side learned which of its %" PRIu64
                  " identifiers are on this side's list and that this list "
                  "has %" PRIu64 "; this side learned only that the other list has %" PRIu64 ".",
-                 r.peer_items, r.own_items, r.peer_items);
+                 r.peer_items, (uint64_t)declared, r.peer_items);
     add_columns_sentence(s);
 }
 
@@ -184,10 +192,11 @@ static json_t *input_json(const tally_session *s)
             json_object_set_new(rejects, tally_reject_name(i),
                                 json_pack("{s:I, s:I}", "rows", (json_int_t)stats.by_reason[i], "first_line",
                                           (json_int_t)stats.first_line[i]));
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "rows", (json_int_t)stats.rows, "accepted",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "rows", (json_int_t)stats.rows, "accepted",
                      (json_int_t)stats.accepted, "items", (json_int_t)stats.items, "duplicates",
                      (json_int_t)(stats.accepted - stats.items), "rejected", (json_int_t)stats.rejected,
-                     "clipped", (json_int_t)stats.clipped, "rejects", rejects);
+                     "without_consent", (json_int_t)stats.without_consent, "clipped",
+                     (json_int_t)stats.clipped, "rejects", rejects);
 }
 
 static json_t *offer_json(const wire_terms *t)
@@ -264,7 +273,7 @@ static void add_aggregate_terms(json_t *terms, const tally_session *s)
     json_object_set_new(terms, "bands_of_the_adder", bands_json(owner ? theirs : mine));
 }
 
-static json_t *terms_json(const tally_session *s)
+json_t *party_terms_json(const tally_session *s)
 {
     json_t *keys = json_array();
     for (size_t k = 0; k < s->terms.key_count; k++)
@@ -292,12 +301,18 @@ char *tally_session_summary_json(const tally_session *s)
             json_pack("{s:I, s:I}", "items", (json_int_t)r.matched_items, "rows", (json_int_t)r.matched_rows);
     if (!result)
         result = json_null();
+    json_t *agreement = json_null();
+    if (s->agreement)
+        agreement = json_pack("{s:s, s:s}", "digest", tally_agreement_digest(s->agreement), "name",
+                              party_agreed_text(s->agreement, AGREED_NAME, 0));
     return dump(json_pack(
-        "{s:{s:s, s:i, s:s, s:s}, s:o, s:o, s:{s:I, s:s, s:s, s:s}, s:o, s:{s:I, s:I}, s:{s:f, s:f, s:f, "
-        "s:f, s:f}, s:s, s:o}",
+        "{s:o, s:{s:I, s:b}, s:{s:s, s:i, s:s, s:s}, s:o, s:o, s:{s:I, s:s, s:s, s:s}, s:o, s:{s:I, s:I}, "
+        "s:{s:f, "
+        "s:f, s:f, s:f, s:f}, s:s, s:o}",
+        "agreement", agreement, "ledger", "run", (json_int_t)s->run_number, "receipt", *s->receipt.text != 0,
         "outcome", "status", tally_status_name(s->outcome.status), "exit_status",
         tally_exit_status(s->outcome.status), "message", s->outcome.message, "hint", s->outcome.hint, "terms",
-        terms_json(s), "input", input_json(s), "peer", "items", (json_int_t)r.peer_items, "fingerprint",
+        party_terms_json(s), "input", input_json(s), "peer", "items", (json_int_t)r.peer_items, "fingerprint",
         s->peer_pin, "subject", s->peer_subject, "software", s->peer_hello.software, "result", result,
         "bytes", "sent", (json_int_t)r.bytes_sent, "received", (json_int_t)r.bytes_received, "seconds",
         "reading", t[PARTY_READING], "waiting", t[PARTY_WAITING], "matching", t[PARTY_MATCHING], "writing",

@@ -370,7 +370,7 @@ TALLY_API tally_status tally_input_add_row_numbers(tally_input *input, const tal
                                                    const int64_t *numbers, size_t number_count,
                                                    tally_error *error) TALLY_MUST_CHECK;
 
-#define TALLY_REJECT_REASONS 16
+#define TALLY_REJECT_REASONS 24
 typedef struct tally_input_stats {
     uint64_t rows;     /* data rows read, without header and blank lines */
     uint64_t items;    /* distinct identifiers among the accepted rows: what the peer learns as list size */
@@ -379,6 +379,8 @@ typedef struct tally_input_stats {
     uint64_t by_reason[TALLY_REJECT_REASONS];  /* index: reason, see tally_reject_name */
     uint64_t first_line[TALLY_REJECT_REASONS]; /* physical line of the first such row, 0 if none */
     uint64_t clipped;                          /* values and sums taken as the nearest end of their range */
+    uint64_t without_consent; /* of the rejected: left out by the agreement's rule of consent;
+                                 tally_input_set_max_rejects does not count them */
 } tally_input_stats;
 
 /* Name of reject reason i, such as "bad check digit"; NULL from the first unused index on. */
@@ -417,6 +419,26 @@ TALLY_API void tally_session_set_input(tally_session *session, tally_input *inpu
 TALLY_API void tally_session_set_protocol(tally_session *session, enum tally_protocol protocol);
 TALLY_API void tally_session_set_security(tally_session *session, enum tally_security security);
 TALLY_API void tally_session_set_reveal(tally_session *session, enum tally_reveal reveal);
+
+/*
+ * Holds the session to an agreement (borrowed until the run is over): what was not set is taken from it -
+ * role, function, keys, columns, values, bands, peer, address, all terms -, and what was set may narrow it.
+ * Both signatures have to be in it, the identity has to be one of its parties, and a ledger has to be set or
+ * bypassed. The peer has to run under the same one. TALLY_ERR_POLICY from the run names the field.
+ */
+TALLY_API void tally_session_set_agreement(tally_session *session, const tally_agreement *agreement);
+/*
+ * Records the run (borrowed): an intent before the first byte that derives from the list leaves, and the
+ * outcome. Quotas and the differencing guard of the agreement count by it. Without an agreement a ledger may
+ * be set too; none is the default.
+ */
+TALLY_API void tally_session_set_ledger(tally_session *session, tally_ledger *ledger);
+/*
+ * Runs under an agreement without a ledger: nothing is recorded here, and quotas and the differencing guard
+ * do not count this run. Said to the peer, and marked in the receipt that both sides sign. For a caller that
+ * keeps such records itself.
+ */
+TALLY_API void tally_session_bypass_ledger(tally_session *session);
 
 /* Terms of counts and sums; both sides must say the same. Defaults: match, auto. The values and bands of a
    sum are those of the input (tally_input_add_value, tally_input_add_band): one side has values, the other
@@ -564,6 +586,8 @@ typedef struct tally_result {
     uint64_t bytes_received;
     int learns_matches; /* 1: this party learnt which of its rows matched */
     int learns_figures; /* 1: it learnt the figures of a count or a sum */
+    uint64_t run;       /* its number in the ledger; 0: not there */
+    int share_exceeded; /* 1: more matched than the agreement's max-match-share */
 } tally_result;
 TALLY_API void tally_session_get_result(const tally_session *session, tally_result *out);
 /*

@@ -139,7 +139,7 @@ tally_status party_tls_context_new(party_tls_context **out, int server, const ta
     c->rule = rule;
     c->server = server;
     if (rule->ca_file) {
-        st = party_peer_store(&c->store, rule->ca_file, error);
+        st = party_peer_store(&c->store, rule, error);
         if (st)
             goto done;
     }

@@ -21,6 +21,8 @@ typedef struct party_peer_rule {
     size_t pin_count;
     const char *ca_file; /* PEM, or NULL */
     const char *name;    /* exact subject, RFC 2253, required with ca_file */
+    int has_ca_pin;
+    uint8_t ca_pin32[32]; /* of the certificates in ca_file only those with this public key sign */
 } party_peer_rule;
 
 /* "sha256:" and 64 hex digits of either case -> 32 bytes. TALLY_ERR_USAGE otherwise. */

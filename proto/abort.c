@@ -14,18 +14,22 @@ static const char *const texts[] = {
     [WIRE_ABORT_LOCAL] = "it had a fault of its own",
 };
 
-void wire_abort_build(uint8_t out[WIRE_ABORT_BYTES], enum wire_abort_code code)
+size_t wire_abort_build(uint8_t out[WIRE_ABORT_BYTES], wire_abort word)
 {
-    PSI_CHECK(wire_abort_text(code));
+    PSI_CHECK(wire_abort_text(word.code) && (!word.field || word.code == WIRE_ABORT_POLICY));
     out[0] = 0;
-    out[1] = (uint8_t)code;
+    out[1] = (uint8_t)word.code;
+    out[2] = word.field;
+    return word.field ? 3 : 2;
 }
 
-tally_status wire_abort_parse(enum wire_abort_code *out, const uint8_t *in, size_t len)
+tally_status wire_abort_parse(wire_abort *out, const uint8_t *in, size_t len)
 {
-    if (len != WIRE_ABORT_BYTES || in[0] != 0 || in[1] >= sizeof texts / sizeof *texts)
+    if ((len != 2 && len != 3) || in[0] != 0 || in[1] >= sizeof texts / sizeof *texts)
         return TALLY_ERR_MALFORMED;
-    *out = (enum wire_abort_code)in[1];
+    if (len == 3 && (in[1] != WIRE_ABORT_POLICY || !in[2]))
+        return TALLY_ERR_MALFORMED;
+    *out = (wire_abort){(enum wire_abort_code)in[1], len == 3 ? in[2] : 0};
     return TALLY_OK;
 }
 

@@ -1,51 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proto/hello.h"
 
+#include "proto/budget.h"
 #include "proto/tally.pb-c.h"
-#include "psi/mem.h"
 #include "psi/verify.h"
 #include <string.h>
 #include <utf8proc.h>
 
 #define NONCE 32
 #define COMMITMENT 32
+#define SIGNATURE 64
+#define KEY 32
 #define VERSION_LIMIT 65535u
-
-/* ---- Memory of one parse: all of it from psi_calloc, at most WIRE_PARSE_MAX bytes in total ----------- */
-
-typedef struct budget {
-    size_t left;
-    int over;  /* a request went past the limit */
-    int empty; /* psi_calloc gave nothing */
-} budget;
-
-static void *budget_alloc(void *data, size_t size)
-{
-    budget *b = data;
-    if (size > b->left) {
-        b->over = 1;
-        return NULL;
-    }
-    b->left -= size;
-    void *p = psi_calloc(1, size);
-    b->empty |= !p;
-    return p;
-}
-
-static void budget_free(void *data, void *p)
-{
-    (void)data;
-    psi_free(p);
-}
-
-/* Why protobuf-c gave no message. */
-static tally_status no_message(const budget *b, const char **why, const char *too_many, const char *broken)
-{
-    if (b->empty)
-        return TALLY_ERR_NO_MEMORY;
-    *why = b->over ? too_many : broken;
-    return TALLY_ERR_MALFORMED;
-}
 
 /* ---- Texts ------------------------------------------------------------------------------------------- */
 
@@ -232,6 +198,36 @@ static void put_aggregate(Tally__Terms *out, wire_terms *t, packing *k)
     out->peer_bands = k->bands + WIRE_BANDS_MAX;
 }
 
+/* ---- Agreement --------------------------------------------------------------------------------------- */
+
+static void put_agreement(Tally__Agreement *out, wire_agreement *a, ProtobufCBinaryData signatures[2])
+{
+    PSI_CHECK(a->field_count <= WIRE_FIELDS_MAX);
+    for (size_t i = 0; i < 2; i++)
+        signatures[i] = (ProtobufCBinaryData){.len = SIGNATURE, .data = a->signatures[i]};
+    out->digest = (ProtobufCBinaryData){.len = sizeof a->digest32, .data = a->digest32};
+    out->n_signatures = 2;
+    out->signatures = signatures;
+    out->fields = (ProtobufCBinaryData){.len = a->field_count * WIRE_FIELD_DIGEST, .data = a->fields[0]};
+}
+
+/* NULL, or what is wrong with it. */
+static const char *take_agreement(wire_agreement *out, const Tally__Agreement *in)
+{
+    if (in->digest.len != sizeof out->digest32)
+        return "hello 1: the digest of an agreement must be 32 bytes";
+    if (in->n_signatures != 2 || in->signatures[0].len != SIGNATURE || in->signatures[1].len != SIGNATURE)
+        return "hello 1: an agreement must have two signatures of 64 bytes";
+    if (!in->fields.len || in->fields.len > sizeof out->fields || in->fields.len % WIRE_FIELD_DIGEST)
+        return "hello 1: the fields of an agreement must be 1 to 96 times 8 bytes";
+    memcpy(out->digest32, in->digest.data, sizeof out->digest32);
+    for (size_t i = 0; i < 2; i++)
+        memcpy(out->signatures[i], in->signatures[i].data, SIGNATURE);
+    out->field_count = in->fields.len / WIRE_FIELD_DIGEST;
+    memcpy(out->fields, in->fields.data, in->fields.len);
+    return NULL;
+}
+
 /* ---- Hello 1 ----------------------------------------------------------------------------------------- */
 
 tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *len)
@@ -272,9 +268,17 @@ tally_status wire_hello1_build(const wire_hello1 *hello, uint8_t **out, size_t *
     message.software = text_of(h.software, WIRE_SOFTWARE_MAX);
     message.nonce = (ProtobufCBinaryData){.len = NONCE, .data = h.nonce};
     message.terms = &terms;
+    Tally__Agreement agreement = TALLY__AGREEMENT__INIT;
+    ProtobufCBinaryData signatures[2];
+    put_agreement(&agreement, &h.agreement, signatures);
+    if (h.has_agreement)
+        message.agreement = &agreement;
+    if (h.signs)
+        message.signing_key = (ProtobufCBinaryData){.len = KEY, .data = h.signing_key32};
+    message.keeps_ledger = h.keeps_ledger != 0;
 
-    /* At most 80 texts of 64 bytes, 264 edges and 32 ends of ranges of 10 bytes, some numbers and tags: below
-     * WIRE_HELLO1_MAX. */
+    /* At most 80 texts of 64 bytes, 264 edges and 32 ends of ranges of 10 bytes, 1 KiB of agreement, some
+     * numbers and tags: below WIRE_HELLO1_MAX. */
     size_t size = tally__hello1__get_packed_size(&message);
     PSI_CHECK(size <= WIRE_HELLO1_MAX);
     uint8_t *buffer = psi_calloc(size, 1);
@@ -348,7 +352,15 @@ static const char *take_hello1(wire_hello1 *out, const Tally__Hello1 *in)
     if (in->nonce.len != NONCE)
         return "hello 1: nonce must be 32 bytes";
     memcpy(out->nonce, in->nonce.data, NONCE);
-    return take_terms(&out->terms, in->terms);
+    if (in->signing_key.len && in->signing_key.len != KEY)
+        return "hello 1: signing_key must be 32 bytes or none";
+    out->signs = in->signing_key.len == KEY;
+    if (out->signs)
+        memcpy(out->signing_key32, in->signing_key.data, KEY);
+    out->keeps_ledger = in->keeps_ledger;
+    const char *wrong = in->agreement ? take_agreement(&out->agreement, in->agreement) : NULL;
+    out->has_agreement = in->agreement != NULL;
+    return wrong ? wrong : take_terms(&out->terms, in->terms);
 }
 
 tally_status wire_hello1_parse(wire_hello1 *out, const uint8_t *in, size_t len, const char **why)
@@ -357,14 +369,15 @@ tally_status wire_hello1_parse(wire_hello1 *out, const uint8_t *in, size_t len, 
         *why = "hello 1: longer than 16384 bytes";
         return TALLY_ERR_MALFORMED;
     }
-    budget b = {.left = WIRE_PARSE_MAX};
-    ProtobufCAllocator allocator = {.alloc = budget_alloc, .free = budget_free, .allocator_data = &b};
-    Tally__Hello1 *message = tally__hello1__unpack(&allocator, len, in);
+    wire_budget b;
+    wire_budget_init(&b);
+    Tally__Hello1 *message = tally__hello1__unpack(&b.allocator, len, in);
     if (!message)
-        return no_message(&b, why, "hello 1: too many fields", "hello 1: not a protocol buffer of this kind");
-    wire_hello1 hello = {0};
+        return wire_budget_failed(&b, why, "hello 1: too many fields",
+                                  "hello 1: not a protocol buffer of this kind");
+    wire_hello1 hello = {.version_min = 0};
     const char *wrong = take_hello1(&hello, message);
-    tally__hello1__free_unpacked(message, &allocator);
+    tally__hello1__free_unpacked(message, &b.allocator);
     if (wrong) {
         *why = wrong;
         return TALLY_ERR_MALFORMED;
@@ -417,11 +430,12 @@ tally_status wire_hello2_parse(wire_hello2 *out, const uint8_t *in, size_t len, 
         *why = "hello 2: longer than 1024 bytes";
         return TALLY_ERR_MALFORMED;
     }
-    budget b = {.left = WIRE_PARSE_MAX};
-    ProtobufCAllocator allocator = {.alloc = budget_alloc, .free = budget_free, .allocator_data = &b};
-    Tally__Hello2 *message = tally__hello2__unpack(&allocator, len, in);
+    wire_budget b;
+    wire_budget_init(&b);
+    Tally__Hello2 *message = tally__hello2__unpack(&b.allocator, len, in);
     if (!message)
-        return no_message(&b, why, "hello 2: too many fields", "hello 2: not a protocol buffer of this kind");
+        return wire_budget_failed(&b, why, "hello 2: too many fields",
+                                  "hello 2: not a protocol buffer of this kind");
     wire_hello2 hello = {.items = message->items};
     const char *wrong = NULL;
     if (message->items > WIRE_ITEMS_MAX)
@@ -432,7 +446,7 @@ tally_status wire_hello2_parse(wire_hello2 *out, const uint8_t *in, size_t len, 
         wrong = take_batches(&hello, message);
     if (!wrong)
         memcpy(hello.commitment, message->commitment.data, COMMITMENT);
-    tally__hello2__free_unpacked(message, &allocator);
+    tally__hello2__free_unpacked(message, &b.allocator);
     if (wrong) {
         *why = wrong;
         return TALLY_ERR_MALFORMED;

@@ -57,11 +57,24 @@ typedef struct wire_terms {
     wire_band peer_bands[WIRE_BANDS_MAX];
 } wire_terms;
 
+/* The agreement a run is held to, as its sides tell each other which it is. */
+typedef struct wire_agreement {
+    uint8_t digest32[32];
+    uint8_t signatures[2][64]; /* receiver's, sender's */
+    size_t field_count;        /* 1..WIRE_FIELDS_MAX */
+    uint8_t fields[WIRE_FIELDS_MAX][WIRE_FIELD_DIGEST];
+} wire_agreement;
+
 typedef struct wire_hello1 {
     uint32_t version_min, version_max; /* 1 <= min <= max <= 65535 */
     char software[WIRE_SOFTWARE_MAX + 1];
     uint8_t nonce[32];
     wire_terms terms;
+    int has_agreement;
+    wire_agreement agreement;
+    int signs; /* has a key that signs receipts */
+    uint8_t signing_key32[32];
+    int keeps_ledger;
 } wire_hello1;
 
 typedef struct wire_hello2 {

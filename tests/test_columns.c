@@ -616,6 +616,7 @@ static void test_state(void)
         CU_ASSERT_EQUAL(units, 2);
         CU_ASSERT_EQUAL(take(&s, tags, 2 * entry, &units), TALLY_ERR_MALFORMED);
         CU_ASSERT_EQUAL(take(&s, tags, entry, &units), TALLY_OK);
+        CU_ASSERT_EQUAL(take(&s, WIRE_RECEIPT, 40, &units), TALLY_OK);
         CU_ASSERT_EQUAL(take(&s, WIRE_DONE, 0, &units), TALLY_OK);
     }
 }

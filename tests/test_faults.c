@@ -171,13 +171,14 @@ static void test_memory_of_vole(void)
 static void test_randomness(void)
 {
     setting s = {.security = TALLY_SEMI_HONEST};
-    CU_ASSERT_EQUAL(sweep(&s, &randomness), 8); /* each side: nonce, opening, order, key */
+    /* each side: nonce, opening of the list, order, key, opening of the result */
+    CU_ASSERT_EQUAL(sweep(&s, &randomness), 10);
     s.security = TALLY_MALICIOUS;
-    CU_ASSERT_EQUAL(sweep(&s, &randomness), 9); /* and the nonce of one proof */
+    CU_ASSERT_EQUAL(sweep(&s, &randomness), 11); /* and the nonce of one proof */
     s = (setting){.protocol = TALLY_VOLE, .security = TALLY_SEMI_HONEST};
-    /* each side: nonce, opening; receiver: OTs, trees, work space, seed of the bin; sender: Delta, choices,
+    /* each side: nonce, openings of list and result; receiver: OTs, trees, work space, seed of the bin; sender: Delta, choices,
      * nonce, OTs, order */
-    CU_ASSERT_EQUAL(sweep(&s, &randomness_of_vole), 13);
+    CU_ASSERT_EQUAL(sweep(&s, &randomness_of_vole), 15);
 }
 
 /* A count, then one with noise. */
@@ -192,10 +193,11 @@ static void test_memory_of_counts(void)
 static void test_randomness_of_counts(void)
 {
     setting s = {.security = TALLY_SEMI_HONEST, .count = 1};
-    CU_ASSERT_EQUAL(sweep(&s, &randomness), 10); /* each side: nonce, opening, dummies, order, key */
+    /* each side: nonce, openings of list and result, dummies, order, key */
+    CU_ASSERT_EQUAL(sweep(&s, &randomness), 12);
     s.epsilon_micro = 10000000;
     /* and the number of dummies on one side, noise on the other */
-    CU_ASSERT_EQUAL(sweep(&s, &randomness), 12);
+    CU_ASSERT_EQUAL(sweep(&s, &randomness), 14);
 }
 
 static tally_identity *new_identity(void)

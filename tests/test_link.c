@@ -499,7 +499,7 @@ static void *abort_it(void *arg)
 {
     aborter *a = arg;
     int64_t begin = party_now_ms();
-    party_link_abort(a->link, a->code);
+    party_link_abort(a->link, (wire_abort){a->code, 0});
     a->took = party_now_ms() - begin;
     if (a->e)
         close_end(a->e, a->i, 0);
@@ -532,7 +532,8 @@ static void test_abort_codes(void)
             pause_ms(1);
         CU_ASSERT(receives(e.link[1], WIRE_HELLO1, "terms", 5)); /* the rest is dropped, a hello is not */
         fails(e.link[1], expected[code], wire_abort_text((enum wire_abort_code)code));
-        party_link_abort(e.link[1], WIRE_ABORT_FAILED); /* has nothing to say to a peer that has ended */
+        party_link_abort(
+            e.link[1], (wire_abort){WIRE_ABORT_FAILED, 0}); /* has nothing to say to a peer that has ended */
         /* Answered, though link 1 is still open. */
         pthread_join(thread, NULL);
         CU_ASSERT(a.took < 500);

@@ -86,7 +86,10 @@ static void test_names(void)
                                           "no value",
                                           "not a number",
                                           "more decimals than declared",
-                                          "value outside its range"};
+                                          "value outside its range",
+                                          "no consent",
+                                          "consent expired",
+                                          "consent not a date"};
     for (int i = 0; i < PARTY_REJECT_COUNT; i++)
         CU_ASSERT_STRING_EQUAL(party_reject_name(i), reasons[i]);
     CU_ASSERT_PTR_NULL(party_reject_name(PARTY_REJECT_COUNT));

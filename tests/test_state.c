@@ -41,6 +41,9 @@ static size_t conversation(state_want out[8], enum tally_role role, enum way way
         if (both && malicious)
             out[n++] = (state_want){WIRE_CONFIRM, 16, confirmed};
     }
+    out[n++] = (state_want){WIRE_RECEIPT, 0, 1};
+    if (role == TALLY_SENDER)
+        out[n++] = (state_want){WIRE_RECEIPT, 0, 1};
     out[n++] = (state_want){WIRE_DONE, 0, 1};
     size_t kept = 0;
     for (size_t i = 0; i < n; i++)
@@ -101,7 +104,7 @@ static void test_bins_wait_for_their_size(void)
     CU_ASSERT(state_refuses(&s, WIRE_VOLE_BIN, 2 * BIN));
     CU_ASSERT_EQUAL(state_take(&s, WIRE_VOLE_BIN, BIN, &first, &units), TALLY_OK);
     CU_ASSERT(first == 1 && units == 1);
-    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_DONE);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_RECEIPT);
     CU_ASSERT(state_refuses(&s, WIRE_VOLE_BIN, BIN));
 }
 
@@ -119,7 +122,7 @@ static void test_confirmations_wait_for_the_bitmap(void)
     CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_CONFIRM);
     CU_ASSERT(state_refuses(&s, WIRE_CONFIRM, 32));
     CU_ASSERT_EQUAL(state_take(&s, WIRE_CONFIRM, 16, &first, &units), TALLY_OK);
-    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_DONE);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_RECEIPT);
 }
 
 static void test_messages_name_the_frames(void)

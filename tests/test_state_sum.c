@@ -113,7 +113,7 @@ static void test_agreement(void)
 
 /* ---- Conversations ----------------------------------------------------------------------------------- */
 
-static size_t conversation(state_want out[10], const run *r, int computing, const struct party_agg_sizes *z)
+static size_t conversation(state_want out[12], const run *r, int computing, const struct party_agg_sizes *z)
 {
     size_t n = 0, kept = 0;
     int computes = receiver_computes(r), other_learns = learns(r, !computes);
@@ -143,6 +143,9 @@ static size_t conversation(state_want out[10], const run *r, int computing, cons
         if (r->sum)
             out[n++] = (state_want){WIRE_AGG_SUMS, SUM, z->sums};
     }
+    out[n++] = (state_want){WIRE_RECEIPT, 0, 1};
+    if (computes != computing) /* the receiver computes, and this side does not, or the other way round */
+        out[n++] = (state_want){WIRE_RECEIPT, 0, 1};
     out[n++] = (state_want){WIRE_DONE, 0, 1};
     for (size_t i = 0; i < n; i++)
         if (out[i].entries)
@@ -206,14 +209,16 @@ static void walk_run(const run *r)
     party_aggregate_agree(&a, &terms[0], &terms[1]);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int computing = 0; computing < 2; computing++) {
-            state_want wants[10];
+            state_want wants[12];
             party_state s;
             struct party_agg_sizes z = sizes[i];
             size_t count = conversation(wants, r, computing, &z);
             /* As party_aggregate_state leaves them. */
             if (r->sum)
                 z.sums = z.figures = UINT64_MAX;
-            party_state_aggregate(&s, computing, a.parts, WIDTH, &z);
+            party_state_aggregate(&s, computing,
+                                  a.parts | (computing == receiver_computes(r) ? 0 : PARTY_PART_SENDER),
+                                  WIDTH, &z);
             party_state_sums(&s, sizes[i].sums, sizes[i].figures);
             state_walk(&s, wants, count);
         }
@@ -287,7 +292,7 @@ static void test_sums_wait_for_the_merging(void)
     CU_ASSERT(state_refuses(&s, WIRE_AGG_SUMS, 2 * SUM));
     CU_ASSERT_EQUAL(state_take(&s, WIRE_AGG_SUMS, SUM, &first, &units), TALLY_OK);
     CU_ASSERT(first == 1 && units == 1);
-    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_DONE);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_RECEIPT);
 }
 
 static void test_figures_wait_for_the_merging(void)
@@ -316,7 +321,7 @@ static void test_figures_wait_for_the_merging(void)
     CU_ASSERT(state_refuses(&s, WIRE_AGG_FIGURES, 3 * 64 - 1));
     CU_ASSERT_EQUAL(state_take(&s, WIRE_AGG_FIGURES, 3 * 64, &first, &units), TALLY_OK);
     CU_ASSERT(first == 0 && units == 3);
-    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_DONE);
+    CU_ASSERT_EQUAL(party_state_expects(&s), WIRE_RECEIPT);
 }
 
 int main(int argc, char **argv)

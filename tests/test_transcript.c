@@ -44,7 +44,12 @@ static void print_frames(FILE *out, const char *who, const pair_record *record, 
         uint32_t length = record->frame[f].length;
         if (psi_sha256(payload, length, hash))
             abort();
-        fprintf(out, "%s %zu type %u length %u sha256 ", who, f, record->frame[f].type, (unsigned)length);
+        fprintf(out, "%s %zu type %u length %u", who, f, record->frame[f].type, (unsigned)length);
+        if (record->frame[f].type == WIRE_RECEIPT) { /* tells the time */
+            fprintf(out, "\n");
+            continue;
+        }
+        fprintf(out, " sha256 ");
         print_hex(out, hash, sizeof hash);
         if (whole && length) {
             fprintf(out, " payload ");
@@ -110,7 +115,8 @@ static char *transcript(enum tally_protocol protocol, enum tally_security securi
         "0\" to n-1, sender from n/2 on, n of them; one key of profile exact.\n"
         "# Randomness: one ChaCha20 stream a side (psi_rng_set_seed), key 000102..1f receiver, 808182..9f "
         "sender.\n"
-        "# A line is: who sent it, number of the frame, type, bytes of its payload, their SHA-256",
+        "# A line is: who sent it, number of the frame, type, bytes of its payload, their SHA-256 (not of a "
+        "receipt, which tells the time)",
         name, tally_version());
     if (protocol == TALLY_ECDH)
         fprintf(out, ", for n <= %d the bytes", HEX_MAX);

@@ -18,6 +18,7 @@ static const struct {
              {3, 64},
              {4, 0},
              {5, 0},
+             {6, 512},
              {16, 1u << 20},
              {17, 1u << 20},
              {18, 1u << 20},
@@ -144,23 +145,34 @@ static void test_abort(void)
     for (unsigned hi = 0; hi < 256; hi++)
         for (unsigned lo = 0; lo < 256; lo++) {
             const uint8_t in[2] = {(uint8_t)hi, (uint8_t)lo};
-            enum wire_abort_code code = WIRE_ABORT_LOCAL;
+            wire_abort word = {WIRE_ABORT_LOCAL, 7};
             int good = hi == 0 && lo <= 7;
-            CU_ASSERT_EQUAL(wire_abort_parse(&code, in, 2), good ? TALLY_OK : TALLY_ERR_MALFORMED);
-            CU_ASSERT_EQUAL((unsigned)code, good ? lo : WIRE_ABORT_LOCAL);
+            CU_ASSERT_EQUAL(wire_abort_parse(&word, in, 2), good ? TALLY_OK : TALLY_ERR_MALFORMED);
+            CU_ASSERT_EQUAL((unsigned)word.code, good ? lo : WIRE_ABORT_LOCAL);
+            CU_ASSERT_EQUAL(word.field, good ? 0 : 7);
         }
-    const uint8_t three[3] = {0, 2, 0};
-    enum wire_abort_code code = WIRE_ABORT_INPUT;
-    CU_ASSERT_EQUAL(wire_abort_parse(&code, three, 3), TALLY_ERR_MALFORMED);
-    CU_ASSERT_EQUAL(wire_abort_parse(&code, three, 1), TALLY_ERR_MALFORMED);
-    CU_ASSERT_EQUAL(wire_abort_parse(&code, three, 0), TALLY_ERR_MALFORMED);
-    CU_ASSERT_EQUAL(code, WIRE_ABORT_INPUT);
+    /* A field goes with one code only. */
+    for (unsigned code = 0; code < 256; code++)
+        for (unsigned field = 0; field < 256; field++) {
+            const uint8_t in[4] = {0, (uint8_t)code, (uint8_t)field, 0};
+            wire_abort word = {WIRE_ABORT_INPUT, 0};
+            int good = code == WIRE_ABORT_POLICY && field;
+            CU_ASSERT_EQUAL(wire_abort_parse(&word, in, 3), good ? TALLY_OK : TALLY_ERR_MALFORMED);
+            CU_ASSERT(word.code == (good ? WIRE_ABORT_POLICY : WIRE_ABORT_INPUT) &&
+                      word.field == (good ? field : 0));
+            CU_ASSERT_EQUAL(wire_abort_parse(&word, in, 4), TALLY_ERR_MALFORMED);
+            CU_ASSERT_EQUAL(wire_abort_parse(&word, in, 1), TALLY_ERR_MALFORMED);
+            CU_ASSERT_EQUAL(wire_abort_parse(&word, in, 0), TALLY_ERR_MALFORMED);
+        }
     for (int i = 0; i < 8; i++) {
-        uint8_t out[WIRE_ABORT_BYTES] = {9, 9};
-        wire_abort_build(out, (enum wire_abort_code)i);
+        uint8_t out[WIRE_ABORT_BYTES] = {9, 9, 9};
+        CU_ASSERT_EQUAL(wire_abort_build(out, (wire_abort){(enum wire_abort_code)i, 0}), 2);
         CU_ASSERT(out[0] == 0 && out[1] == i);
         CU_ASSERT(wire_abort_text((enum wire_abort_code)i) && *wire_abort_text((enum wire_abort_code)i));
     }
+    uint8_t out[WIRE_ABORT_BYTES];
+    CU_ASSERT_EQUAL(wire_abort_build(out, (wire_abort){WIRE_ABORT_POLICY, 12}), 3);
+    CU_ASSERT(out[0] == 0 && out[1] == WIRE_ABORT_POLICY && out[2] == 12);
     CU_ASSERT_PTR_NULL(wire_abort_text((enum wire_abort_code)8));
     CU_ASSERT_STRING_EQUAL(wire_abort_text(WIRE_ABORT_TERMS), "the terms of the run differ");
 }

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a run is held to, and where it is recorded. */
+#include "cli/file.h"
+#include "cli/message.h"
+#include "cli/run.h"
+#include "cli/settings.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* FILE.sig; without one the agreement is unsigned, which the run says. */
+static tally_status add_signatures(cli_run *r, tally_error *error)
+{
+    char *path;
+    struct stat info;
+    if (asprintf(&path, "%s.sig", r->agreement_path) < 0)
+        return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
+    tally_status st = TALLY_OK;
+    if (stat(path, &info) == 0 || errno != ENOENT)
+        st = tally_agreement_add_signatures(r->agreement, path, error);
+    free(path);
+    return st;
+}
+
+tally_status cli_ledger_path(const cli_places *places, const char *given, char **out, tally_error *error)
+{
+    cli_settings settings = {.ledger = NULL};
+    const char *home = places->home ? places->home : places->system;
+    tally_status st = cli_settings_load(&settings, places, CLI_SYSTEM_FOLDER, error);
+    const char *path = given ? given : settings.ledger;
+    if (!st && !path && !home) {
+        cli_fail(error, TALLY_ERR_FILE, "there is no home folder for the ledger");
+        cli_hint(error, "set TALLY_HOME to a folder, or say where it is: --ledger FILE");
+        st = TALLY_ERR_FILE;
+    }
+    if (!st && asprintf(out, "%s%s", path ? path : home, path ? "" : "/ledger/ledger.db") < 0)
+        st = cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
+    cli_settings_free(&settings);
+    return st;
+}
+
+/* What holds for every run on this machine. */
+static tally_status check_settings(const cli_run *r, const cli_places *places, tally_error *error)
+{
+    cli_settings settings = {.ledger = NULL};
+    tally_status st = cli_settings_load(&settings, places, CLI_SYSTEM_FOLDER, error);
+    if (!st && settings.require_agreement && !r->agreement_path) {
+        st = cli_fail(error, TALLY_ERR_POLICY, "nothing is run here without an agreement, as %s says",
+                      settings.required_by);
+        cli_hint(error, "give the agreement that both sides have signed: --agreement FILE");
+    } else if (!st && settings.ledger && r->ledger_path) {
+        st = cli_fail(error, TALLY_ERR_POLICY, "runs are recorded in %s, as %s says", settings.ledger,
+                      settings.ledger_by);
+        cli_hint(error, "leave --ledger out");
+    }
+    cli_settings_free(&settings);
+    return st;
+}
+
+tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error)
+{
+    char *path = NULL;
+    tally_status st = check_settings(r, places, error);
+    if (!st && r->agreement_path) {
+        st = tally_agreement_load(r->agreement_path, &r->agreement, error);
+        if (!st)
+            st = add_signatures(r, error);
+    }
+    if (!st)
+        st = cli_ledger_path(places, r->ledger_path, &path, error);
+    if (!st)
+        st = tally_ledger_open(&r->ledger, path, TALLY_LEDGER_WRITE, error);
+    free(path);
+    return st;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/settings.h"
+
+#include "cli/message.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <yaml.h>
+
+#define SETTINGS_MAX 65536 /* bytes of a file */
+
+enum { REQUIRE_AGREEMENT, LEDGER, SETTINGS };
+static const char *const names[SETTINGS] = {"require-agreement", "ledger"};
+
+/* One file, and what it says. */
+typedef struct reader {
+    const char *path;
+    yaml_parser_t yaml;
+    yaml_event_t event;
+    int held;              /* event is to be deleted */
+    size_t line[SETTINGS]; /* where each was given, 0: not */
+    int require_agreement;
+    char *ledger;
+    tally_error *error;
+} reader;
+
+static tally_status no_memory(tally_error *error)
+{
+    return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
+}
+
+static size_t line_of(const reader *r)
+{
+    return r->event.start_mark.line + 1;
+}
+
+static tally_status refuse(reader *r, size_t line, const char *what, const char *hint)
+{
+    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s", r->path, line, what);
+    cli_hint(r->error, "%s", hint);
+    return TALLY_ERR_USAGE;
+}
+
+/* ---- Events ---- */
+
+/* The next event; anchors, aliases and tags are none that may come. */
+static tally_status next(reader *r)
+{
+    if (r->held)
+        yaml_event_delete(&r->event);
+    r->held = 0;
+    if (!yaml_parser_parse(&r->yaml, &r->event)) {
+        char what[200];
+        if (r->yaml.error == YAML_MEMORY_ERROR)
+            return no_memory(r->error);
+        snprintf(what, sizeof what, "not YAML: %s", r->yaml.problem ? r->yaml.problem : "unreadable");
+        return refuse(r, r->yaml.problem_mark.line + 1, what, "one \"name: value\" on each line");
+    }
+    r->held = 1;
+    const yaml_event_t *e = &r->event;
+    int scalar = e->type == YAML_SCALAR_EVENT, map = e->type == YAML_MAPPING_START_EVENT;
+    if (e->type == YAML_ALIAS_EVENT || (scalar && (e->data.scalar.anchor || e->data.scalar.tag)) ||
+        (map && (e->data.mapping_start.anchor || e->data.mapping_start.tag)))
+        return refuse(r, line_of(r), "anchors (&), aliases (*) and tags (!) are not allowed",
+                      "leave it out; text that begins with one of these goes in quotes");
+    return TALLY_OK;
+}
+
+static tally_status take_bool(reader *r, const char *text)
+{
+    int plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE, yes = strcmp(text, "true") == 0;
+    if (!plain || (!yes && strcmp(text, "false") != 0))
+        return refuse(r, line_of(r), "require-agreement is neither true nor false",
+                      "write true or false, without quotes");
+    r->require_agreement = yes;
+    return TALLY_OK;
+}
+
+static tally_status take_path(reader *r, const char *text)
+{
+    if (text[0] != '/' || strlen(text) != r->event.data.scalar.length)
+        return refuse(r, line_of(r), "ledger is not a path that begins with /",
+                      "write the whole path of the file, such as /var/lib/tally/ledger.db");
+    r->ledger = strdup(text);
+    return r->ledger ? TALLY_OK : no_memory(r->error);
+}
+
+/* A name was the event: it and its value. */
+static tally_status take_setting(reader *r)
+{
+    char what[120];
+    const char *name = r->event.type == YAML_SCALAR_EVENT ? (const char *)r->event.data.scalar.value : "";
+    int at = 0;
+    while (at < SETTINGS && strcmp(names[at], name) != 0)
+        at++;
+    if (at == SETTINGS) {
+        snprintf(what, sizeof what, "unknown setting \"%.60s\"", name);
+        return refuse(r, line_of(r), what, "settings: require-agreement, ledger");
+    }
+    if (r->line[at]) {
+        snprintf(what, sizeof what, "%s is given twice, first on line %zu", names[at], r->line[at]);
+        return refuse(r, line_of(r), what, "leave one of them out");
+    }
+    r->line[at] = line_of(r);
+    tally_status st = next(r);
+    if (st)
+        return st;
+    if (r->event.type != YAML_SCALAR_EVENT) {
+        snprintf(what, sizeof what, "%s has to be one value", names[at]);
+        return refuse(r, line_of(r), what, "write it on one line: name: value");
+    }
+    const char *text = (const char *)r->event.data.scalar.value;
+    return at == REQUIRE_AGREEMENT ? take_bool(r, text) : take_path(r, text);
+}
+
+static tally_status take_document(reader *r)
+{
+    tally_status st = next(r); /* the stream's start */
+    if (!st)
+        st = next(r);
+    if (st || r->event.type == YAML_STREAM_END_EVENT) /* comments only, or nothing */
+        return st;
+    st = next(r);
+    if (!st && r->event.type != YAML_MAPPING_START_EVENT)
+        return refuse(r, line_of(r), "settings are lines of a name, a colon and a value",
+                      "settings: require-agreement, ledger");
+    if (!st)
+        st = next(r);
+    while (!st && r->event.type != YAML_MAPPING_END_EVENT) {
+        st = take_setting(r);
+        if (!st)
+            st = next(r);
+    }
+    if (!st)
+        st = next(r); /* the document's end */
+    if (!st)
+        st = next(r);
+    if (!st && r->event.type != YAML_STREAM_END_EVENT)
+        return refuse(r, line_of(r), "a second document begins", "take out ---");
+    return st;
+}
+
+/* ---- Files ---- */
+
+static tally_status cannot_read(const char *path, int e, tally_error *error)
+{
+    cli_fail(error, TALLY_ERR_FILE, "the settings %s cannot be read: %s", path, strerror(e));
+    cli_hint(error, "they hold for everybody: let whoever runs tally read the file, or take it away");
+    return TALLY_ERR_FILE;
+}
+
+/* The whole file; *len SETTINGS_MAX + 1 if it is longer. *there 0: there is none. */
+static tally_status read_file(const char *path, unsigned char *buf, size_t *len, int *there,
+                              tally_error *error)
+{
+    struct stat st;
+    ssize_t n = 1;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    *there = fd >= 0 || (errno != ENOENT && errno != ENOTDIR);
+    *len = 0;
+    if (!*there)
+        return TALLY_OK;
+    int e = fd < 0 ? errno : fstat(fd, &st) ? errno : !S_ISREG(st.st_mode) ? EINVAL : 0;
+    while (!e && n > 0 && *len <= SETTINGS_MAX) {
+        n = read(fd, buf + *len, SETTINGS_MAX + 1 - *len);
+        if (n < 0 && errno != EINTR)
+            e = errno;
+        if (n < 0 && !e)
+            n = 1;
+        else if (n > 0)
+            *len += (size_t)n;
+    }
+    if (fd >= 0)
+        close(fd);
+    return e ? cannot_read(path, e, error) : TALLY_OK;
+}
+
+static tally_status parse(reader *r, const unsigned char *bytes, size_t len)
+{
+    if (len > SETTINGS_MAX)
+        return refuse(r, 1, "longer than 65536 bytes", "settings are a few lines");
+    if (!yaml_parser_initialize(&r->yaml))
+        return no_memory(r->error);
+    yaml_parser_set_encoding(&r->yaml, YAML_UTF8_ENCODING);
+    yaml_parser_set_input_string(&r->yaml, bytes, len);
+    tally_status st = take_document(r);
+    if (r->held)
+        yaml_event_delete(&r->event);
+    yaml_parser_delete(&r->yaml);
+    return st;
+}
+
+/* What a file says, to what earlier files said: those hold. */
+static tally_status add(cli_settings *all, reader *r)
+{
+    if (r->require_agreement && !all->require_agreement) {
+        all->require_agreement = 1;
+        all->required_by = strdup(r->path);
+        if (!all->required_by)
+            return no_memory(r->error);
+    }
+    if (r->ledger && !all->ledger) {
+        all->ledger = r->ledger;
+        r->ledger = NULL;
+        all->ledger_by = strdup(r->path);
+        if (!all->ledger_by)
+            return no_memory(r->error);
+    }
+    return TALLY_OK;
+}
+
+static tally_status load(cli_settings *all, const char *folder, tally_error *error)
+{
+    char *path = NULL;
+    unsigned char *buf = malloc(SETTINGS_MAX + 1);
+    size_t len = 0;
+    int there = 0;
+    tally_status st = buf && asprintf(&path, "%s/settings.yaml", folder) >= 0 ? TALLY_OK : no_memory(error);
+    reader r = {.path = path, .error = error};
+    if (!st)
+        st = read_file(path, buf, &len, &there, error);
+    if (!st && there)
+        st = parse(&r, buf, len);
+    if (!st && there)
+        st = add(all, &r);
+    free(r.ledger);
+    free(path);
+    free(buf);
+    return st;
+}
+
+tally_status cli_settings_load(cli_settings *out, const cli_places *places, const char *system,
+                               tally_error *error)
+{
+    cli_settings all = {0};
+    tally_status st = load(&all, system, error);
+    if (!st && places->home)
+        st = load(&all, places->home, error);
+    if (st)
+        cli_settings_free(&all);
+    *out = all;
+    return st;
+}
+
+void cli_settings_free(cli_settings *settings)
+{
+    free(settings->required_by);
+    free(settings->ledger);
+    free(settings->ledger_by);
+    *settings = (cli_settings){0};
+}

@@ -23,6 +23,7 @@ static const char help_main[] = "usage: tally COMMAND [OPTIONS]\n"
                                 "  match                match your list with the other side's\n"
                                 "  count                count the identifiers on both lists\n"
                                 "  sum                  add up values over the identifiers on both lists\n"
+                                "  ledger ...           what was run: list, show, report, verify, prove\n"
                                 "  version              show versions\n"
                                 "  help [COMMAND]       show this text, or the help of a command\n"
                                 "\n"
@@ -61,13 +62,10 @@ typedef struct command {
 static int run_help(char *const *argv);
 
 static const command commands[] = {
-    {"identity", cli_help_identity, cli_identity},
-    {"agreement", cli_help_agreement, cli_agreement},
-    {"match", cli_help_match, cli_match},
-    {"count", cli_help_count, cli_count},
-    {"sum", cli_help_sum, cli_sum},
-    {"version", cli_help_version, cli_version},
-    {"help", help_main, run_help},
+    {"identity", cli_help_identity, cli_identity}, {"agreement", cli_help_agreement, cli_agreement},
+    {"ledger", cli_help_ledger, cli_ledger},       {"match", cli_help_match, cli_match},
+    {"count", cli_help_count, cli_count},          {"sum", cli_help_sum, cli_sum},
+    {"version", cli_help_version, cli_version},    {"help", help_main, run_help},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -2,10 +2,10 @@
 #include "cli/record.h"
 
 #include "cli/message.h"
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <utf8proc.h>
 
 const char *cli_record_text(const json_t *object, const char *key)
 {
@@ -42,6 +42,77 @@ void cli_record_grouped(char out[32], long long number)
     }
     out[used] = 0;
 }
+
+/* ---- For a terminal ---- */
+
+int cli_record_unseen(int32_t c)
+{
+    switch (utf8proc_category(c)) {
+    case UTF8PROC_CATEGORY_CN:
+    case UTF8PROC_CATEGORY_CC:
+    case UTF8PROC_CATEGORY_CF:
+    case UTF8PROC_CATEGORY_CS:
+    case UTF8PROC_CATEGORY_CO:
+    case UTF8PROC_CATEGORY_ZL:
+    case UTF8PROC_CATEGORY_ZP:
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* The next character of text, its bytes and columns; returns where to go on. */
+static const char *next(const char *text, const char **bytes, size_t *len, size_t *columns)
+{
+    utf8proc_int32_t c;
+    utf8proc_ssize_t n = utf8proc_iterate((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)strlen(text), &c);
+    int bad = n <= 0 || cli_record_unseen(c);
+    *bytes = bad ? "?" : text;
+    *len = bad ? 1 : (size_t)n;
+    *columns = bad ? 1 : (size_t)utf8proc_charwidth(c);
+    return text + (n > 0 ? n : 1);
+}
+
+void cli_record_print(FILE *out, const char *text)
+{
+    const char *bytes;
+    size_t len, columns;
+    while (*text) {
+        text = next(text, &bytes, &len, &columns);
+        fwrite(bytes, 1, len, out);
+    }
+}
+
+size_t cli_record_width(const char *text)
+{
+    const char *bytes;
+    size_t len, columns, all = 0;
+    while (*text) {
+        text = next(text, &bytes, &len, &columns);
+        all += columns;
+    }
+    return all;
+}
+
+void cli_record_fit(char *out, size_t size, const char *text, size_t width)
+{
+    const char *bytes;
+    size_t len, columns, used = 0, all = 0, most = cli_record_width(text) > width ? width - 2 : width;
+    int cut = most < width;
+    while (*text) {
+        text = next(text, &bytes, &len, &columns);
+        if (all + columns > most || used + len + 3 > size) {
+            cut = 1;
+            break;
+        }
+        memcpy(out + used, bytes, len);
+        used += len;
+        all += columns;
+    }
+    memcpy(out + used, cut ? ".." : "", cut ? 3 : 1);
+}
+
+/* ---- The record ---- */
 
 static enum tally_function function_of(const char *name)
 {

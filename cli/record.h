@@ -7,6 +7,7 @@
 #include "party/tally.h"
 
 #include <jansson.h>
+#include <stdio.h>
 
 enum cli_run_state {
     CLI_RUN_DONE,
@@ -46,6 +47,14 @@ const char *cli_record_text(const json_t *object, const char *key);
 int cli_record_number(const json_t *object, const char *key, long long *out);
 /* "2026-11-26 11:30:49 UTC", or "unknown". */
 void cli_record_time(char out[32], long long seconds);
+/* 1 for a character that cannot be seen, or steers a terminal or the order of reading. */
+int cli_record_unseen(int32_t c);
+/* What others wrote, for a terminal: what cannot be seen or steers it is '?'. */
+void cli_record_print(FILE *out, const char *text);
+/* The same into out, at most `width` columns of a terminal: cut, with "..", where it is longer. */
+void cli_record_fit(char *out, size_t size, const char *text, size_t width);
+/* Columns of a terminal that a text takes. */
+size_t cli_record_width(const char *text);
 /* "1,234,567" */
 void cli_record_grouped(char out[32], long long number);
 

@@ -187,6 +187,24 @@ static void banner_of_state(const cli_page *p)
     }
 }
 
+/* As this side recorded of itself, or the receipt says of either. */
+static int bypassed(const cli_page *p, int side)
+{
+    static const char *const lines[] = {
+        [CLI_RECEIVER] = "\nreceiver-ledger: none\n", [CLI_SENDER] = "\nsender-ledger: none\n"};
+    return (p->r->bypassed && side == p->r->side) ||
+           strstr(cli_record_text(p->r->receipt, "text"), lines[side]) != NULL;
+}
+
+static void banner_of_bypass(const cli_page *p, int side)
+{
+    fputs("<div class=\"banner\" role=\"note\">\n<h2>", p->out);
+    cli_html_say(p, CLI_TEXT_BANNER_BYPASSED, NULL);
+    fputs("</h2>\n", p->out);
+    cli_html_paragraph(p, CLI_TEXT_BANNER_BYPASSED_TEXT, p->start[side], NULL);
+    fputs("</div>\n", p->out);
+}
+
 static void banners(const cli_page *p)
 {
     const cli_record *r = p->r;
@@ -199,8 +217,9 @@ static void banners(const cli_page *p)
         banner(p, 1, CLI_TEXT_BANNER_SHARE, CLI_TEXT_BANNER_SHARE_TEXT, NULL);
     if (!*r->digest)
         banner(p, 0, CLI_TEXT_BANNER_TRIAL, CLI_TEXT_BANNER_TRIAL_TEXT, NULL);
-    if (r->bypassed)
-        banner(p, 0, CLI_TEXT_BANNER_BYPASSED, CLI_TEXT_BANNER_BYPASSED_TEXT, NULL);
+    for (int side = 0; side < 2; side++)
+        if (bypassed(p, side))
+            banner_of_bypass(p, side);
 }
 
 /* What the program said when it did not go well; in English, as it was recorded. */
@@ -331,7 +350,10 @@ static void row_word(const cli_page *p, enum cli_text label, const char *key)
                  {"protocol", "vole", CLI_TEXT_PROTOCOL_VOLE},
                  {"security", "semi-honest", CLI_TEXT_SECURITY_SEMI},
                  {"security", "malicious", CLI_TEXT_SECURITY_MALICIOUS}};
-    const char *word = cli_record_text(p->r->terms, key);
+    /* What was used stands in the outcome, what was asked for before it. */
+    const char *word = cli_record_text(p->r->end, key);
+    if (!*word)
+        word = cli_record_text(p->r->terms, key);
     if (!*word)
         word = cli_record_text(p->r->begin, key);
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)

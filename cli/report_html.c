@@ -9,22 +9,6 @@
 
 /* ---- Escaping ---- */
 
-static int unseen(utf8proc_int32_t c)
-{
-    switch (utf8proc_category(c)) {
-    case UTF8PROC_CATEGORY_CN:
-    case UTF8PROC_CATEGORY_CC:
-    case UTF8PROC_CATEGORY_CF:
-    case UTF8PROC_CATEGORY_CS:
-    case UTF8PROC_CATEGORY_CO:
-    case UTF8PROC_CATEGORY_ZL:
-    case UTF8PROC_CATEGORY_ZP:
-        return c != '\n' && c != '\t';
-    default:
-        return 0;
-    }
-}
-
 static const char *entity(utf8proc_int32_t c)
 {
     return c == '&'    ? "&amp;"
@@ -46,7 +30,7 @@ void cli_html_escape(FILE *out, const char *text)
         const char *e = n > 0 ? entity(c) : NULL;
         if (e)
             fputs(e, out);
-        else if (n <= 0 || unseen(c))
+        else if (n <= 0 || (cli_record_unseen(c) && c != '\n' && c != '\t'))
             fputs("\xef\xbf\xbd", out);
         else
             fwrite(at, 1, step, out);

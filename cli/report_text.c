@@ -61,11 +61,11 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
     [CLI_TEXT_DISCLOSED_NO] =
         {"It does not count as disclosed: no side can have learned anything of the result.",
          "本次运行不计为“已披露”：任何一方均不可能获知结果。"},
-    [CLI_TEXT_BANNER_BYPASSED] = {"The ledger was bypassed", "本次运行绕过了台账"},
+    [CLI_TEXT_BANNER_BYPASSED] = {"A side kept no ledger", "一方未记入台账"},
     [CLI_TEXT_BANNER_BYPASSED_TEXT] =
-        {"This run was told not to depend on the ledger. Quotas over several runs and the guard against "
-         "lists that are nearly the same were not applied.",
-         "本次运行被设置为不依赖台账。跨次运行的次数限制以及对近似名单的防护均未执行。"},
+        {"{1} did not record this run in a ledger. Quotas over several runs and the guard against lists that "
+         "are nearly the same were not applied there.",
+         "{1}未将本次运行记入台账。该方未执行跨次运行的次数限制以及对近似名单的防护。"},
     [CLI_TEXT_BANNER_SHARE] = {"More matches than agreed", "重合比例超出约定"},
     [CLI_TEXT_BANNER_SHARE_TEXT] =
         {"The share of the receiver's list that is on both lists is above the largest that the agreement "
@@ -236,8 +236,8 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
          "的数值与唯一的结果相对应。"},
     [CLI_TEXT_RECEIPT_NONE] = {"There is none: the run ended before both sides had made it.",
                                "无回执：运行在双方生成回执之前已终止。"},
-    [CLI_TEXT_RECEIPT_UNSIGNED] = {"Neither side signed it: without an agreement no signing key is agreed.",
-                                   "双方均未签名：未订立协议，故未约定签名密钥。"},
+    [CLI_TEXT_RECEIPT_UNSIGNED] = {"Neither side signed it: neither has a signing key.",
+                                   "双方均未签名：双方均无签名密钥。"},
     [CLI_TEXT_R_SIGNING_KEY] = {"Fingerprint of its signing key", "签名密钥指纹"},
     [CLI_TEXT_R_VERDICT] = {"Signature checked here", "本报告核验结果"},
     [CLI_TEXT_VERDICT_HOLDS] = {"holds", "通过"},

@@ -114,6 +114,9 @@ static json_t *receipt_of(enum sample which, const char *digest, const char *fun
         }
         snprintf(s->fingerprint, sizeof s->fingerprint, "%s", tally_identity_fingerprint(identity_of(i)));
         s->items = i ? 300000 : 1200000;
+        s->facts.has_ledger = which != SAMPLE_TRIAL || i == 0;
+        if (s->facts.has_ledger)
+            unit_random(s->facts.ledger32, 32);
         s->facts.time = BEGAN + 3;
         unit_random(s->commitment32, 32);
     }
@@ -195,14 +198,13 @@ static json_t *peer_of(int agreed, size_t side)
 static json_t *begin_of(enum sample which, const char *function, const char *digest)
 {
     int agreed = *digest != 0, sender = which == SAMPLE_SENDER;
-    json_t *body = made(json_pack("{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "v", 1, "run_id",
-                                  "00112233445566778899aabbccddeeff", "role", sender ? "sender" : "receiver",
-                                  "function", function, "reveal_to", "receiver", "organisation",
-                                  !agreed  ? ""
-                                  : sender ? SENDER
-                                           : RECEIVER,
-                                  "identity", tally_identity_fingerprint(identity_of((size_t)sender)),
-                                  "ledger", which == SAMPLE_TRIAL ? "bypassed" : "kept"));
+    json_t *body = made(json_pack(
+        "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "v", 1, "run_id", "00112233445566778899aabbccddeeff",
+        "role", sender ? "sender" : "receiver", "function", function, "reveal_to", "receiver", "organisation",
+        !agreed  ? ""
+        : sender ? SENDER
+                 : RECEIVER,
+        "identity", tally_identity_fingerprint(identity_of((size_t)sender)), "ledger", "kept"));
     json_object_set_new(body, "agreement", agreed ? json_string(digest) : json_null());
     json_object_set_new(body, "terms", terms_of(which, agreed));
     json_object_set_new(body, "peer", peer_of(agreed, !sender));

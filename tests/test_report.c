@@ -182,7 +182,7 @@ static void test_says(void)
                  {SAMPLE_SENDER, 1, "This side was not told the result"},
                  {SAMPLE_SENDER, 0, "4,127"},
                  {SAMPLE_TRIAL, 1, "Trial: no agreement"},
-                 {SAMPLE_TRIAL, 1, "The ledger was bypassed"},
+                 {SAMPLE_TRIAL, 1, "<bdi>Example Agency</bdi> did not record this run"},
                  {SAMPLE_TRIAL, 1, "Neither side signed it"},
                  {SAMPLE_TRIAL, 1, "<bdi>Example Agency</bdi>"},
                  {SAMPLE_TRIAL, 1, "nothing else"},

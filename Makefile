@@ -131,6 +131,11 @@ $(B)/tests/long_%: $(B)/tests/long_%.o $(B)/libtally.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm -lpthread
 
+# This one takes ledgers from the tests' support.
+$(B)/tests/long_ledger: $(B)/tests/long_ledger.o $(TEST_LIB:%.c=$(B)/%.o) $(B)/libtally.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit -lcsv -lm -lpthread
+
 .PRECIOUS: $(B)/%.o
 
 # ---- Tests ------------------------------------------------------------------------------------------------------
@@ -238,6 +243,8 @@ check-long: deps
 	@$(B)/tests/long_rlwe
 	@$(MAKE) --no-print-directory $(B)/tests/long_curve
 	@$(B)/tests/long_curve
+	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/long_ledger
+	@build/plain/tests/long_ledger
 	@$(MAKE) --no-print-directory audit LEVELS='-O1 -O2 -O3'
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_vole
 	@TALLY_LONG=1000 build/plain/tests/test_psi_vole many powers

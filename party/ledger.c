@@ -283,11 +283,15 @@ static tally_status check_version(tally_ledger *l, tally_error *error)
 {
     int64_t application = 0, version = 0, objects = 0;
     int same = 0;
-    tally_status st = number(l, "PRAGMA application_id", &application, error);
-    if (!st)
+    tally_status st = party_ledger_start(l, 0, error);
+    if (st)
+        return st;
+    st = number(l, "PRAGMA application_id", &application, error); /* all three of one time: another process */
+    if (!st)                                                      /* may be making the ledger just now */
         st = number(l, "PRAGMA user_version", &version, error);
     if (!st)
         st = number(l, "SELECT count(*) FROM sqlite_schema", &objects, error);
+    st = party_ledger_finish(l, st, error);
     if (st)
         return st;
     int empty = !application && !version && !objects;

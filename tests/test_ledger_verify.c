@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What verification notices: every change of a record, of their order, of the tree, the checkpoint, receipts
+ * and agreements, and of single bytes of the file. */
+#include "tests/support_ledger.h"
+
+#include "tests/unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STRIDE = 41 }; /* of the bytes that are changed here; tests/long_ledger.c takes every one */
+
+/* Six runs, one of them incomplete: records 1 (the agreement) to 12. */
+static const char *made(const tally_identity *id)
+{
+    const char *path = ledger_path();
+    tally_agreement *a = ledger_agreement("# verify\n");
+    tally_ledger *l = ledger_open(path, TALLY_LEDGER_WRITE);
+    const ledger_run run = {.identity = id, .agreement = a, .limits = &(party_limits){0}};
+    uint64_t n = 0;
+    for (int i = 0; i < 5; i++)
+        ledger_whole(l, &run);
+    CU_ASSERT_EQUAL(ledger_begin(l, &run, &n, NULL, NULL, NULL), TALLY_OK);
+    tally_ledger_free(l);
+    tally_agreement_free(a);
+    return path;
+}
+
+typedef struct change {
+    const char *sql, *named; /* in the message */
+} change;
+
+static const change changes[] = {
+    {"UPDATE records SET items = items + 1 WHERE seq = 5", "record 5 (run 2)"},
+    {"UPDATE records SET time = time + 1 WHERE seq = 2", "record 2 (run 1)"},
+    {"UPDATE records SET day = day + 1 WHERE seq = 12", "record 12 (run 6)"},
+    {"UPDATE records SET status = 1 WHERE seq = 3", "record 3 (run 1)"},
+    {"UPDATE records SET disclosed = 0 WHERE seq = 3", "record 3 (run 1)"},
+    {"UPDATE records SET peer = 'Somebody' WHERE seq = 3", "record 3 (run 1)"},
+    {"UPDATE records SET peer_items = 3 WHERE seq = 3", "record 3 (run 1)"},
+    {"UPDATE records SET role = 2 WHERE seq = 4", "record 4 (run 2)"},
+    {"UPDATE records SET function = 0 WHERE seq = 4", "record 4 (run 2)"},
+    {"UPDATE records SET agreement = '' WHERE seq = 4", "record 4 (run 2)"},
+    {"UPDATE records SET body = replace(body, ':1', ':2') WHERE seq = 7", "record 7 (run 3)"},
+    {"UPDATE records SET body = replace(body, 'count', 'match') WHERE seq = 1", "record 1"},
+    {"UPDATE records SET sketch = x'00' WHERE seq = 2", "record 2"},
+    {"UPDATE records SET kind = 3 WHERE seq = 12", "record 12 (run 6)"},
+    {"UPDATE records SET run = 7 WHERE seq = 12", "record 12 (run 7)"},
+    {"UPDATE records SET kind = 9 WHERE seq = 12", "record 12"},
+    {"DELETE FROM records WHERE seq = 5", "record 5"},
+    {"DELETE FROM records WHERE seq = 1", "record 1"},
+    {"DELETE FROM records WHERE seq = 12", "last ones are missing"},
+    {"DELETE FROM records WHERE seq > 3", "last ones are missing"},
+    {"DELETE FROM records", "last ones are missing"},
+    {"DELETE FROM records WHERE seq = 12; DELETE FROM nodes WHERE pos > 18", "checkpoint is not that of"},
+    {"UPDATE records SET seq = 99 WHERE seq = 2; UPDATE records SET seq = 2 WHERE seq = 4; "
+     "UPDATE records SET seq = 4 WHERE seq = 99",
+     "record 2"},
+    {"INSERT INTO records SELECT 13, 3, 7, time, agreement, day, function, role, items, peer_items, "
+     "disclosed, status, "
+     "peer, body, sketch FROM records WHERE seq = 3",
+     "record 13 (run 7)"},
+    {"UPDATE nodes SET hash = zeroblob(32) WHERE pos = 4", "record 4"},
+    {"UPDATE nodes SET hash = zeroblob(32) WHERE pos = 2", "a node of the tree over it"},
+    {"DELETE FROM nodes WHERE pos = 2", "record 2"},
+    {"INSERT INTO nodes VALUES (99, zeroblob(32))", "last ones are missing"},
+    {"UPDATE checkpoint SET size = 11", "checkpoint is not that of its records"},
+    {"UPDATE checkpoint SET note = substr(note, 1, instr(note, char(10) || char(10)))",
+     "not signed as it says"},
+    {"UPDATE checkpoint SET public = x''", "not signed as it says"},
+    {"UPDATE checkpoint SET public = zeroblob(32)", "signature of its checkpoint does not hold"},
+    {"UPDATE checkpoint SET note = 'hello'", "checkpoint is none of this ledger"},
+    {"DELETE FROM checkpoint", "checkpoint cannot be read"},
+    {"UPDATE meta SET origin = 'tally/ledger/0000000000000000'", "checkpoint is none of this ledger"},
+    {"DELETE FROM meta", "checkpoint cannot be read"},
+};
+
+static void test_changes(void)
+{
+    tally_identity *id = ledger_identity("bank");
+    const char *path = made(id);
+    size_t len;
+    uint8_t *bytes = ledger_bytes(path, &len);
+    for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
+        tally_error error = {.message = ""};
+        tally_ledger_state state = {.runs = 77};
+        ledger_put(path, bytes, len);
+        ledger_sql(path, changes[i].sql);
+        tally_ledger *l = ledger_open(path, TALLY_LEDGER_READ);
+        CU_ASSERT_EQUAL(tally_ledger_verify(l, 1, &state, &error), TALLY_ERR_DIFFERS);
+        CU_ASSERT(strstr(error.message, changes[i].named) && *error.hint && state.runs == 77);
+        if (!strstr(error.message, changes[i].named))
+            fprintf(stderr, "%s: %s\n", changes[i].sql, error.message);
+        tally_ledger_free(l);
+    }
+    /* A run goes on only over a tree that is the one of the checkpoint. */
+    ledger_put(path, bytes, len);
+    ledger_sql(path, "DELETE FROM records WHERE seq = 12");
+    tally_ledger *l = ledger_open(path, TALLY_LEDGER_WRITE);
+    uint64_t n = 0;
+    tally_error error;
+    CU_ASSERT_EQUAL(ledger_begin(l, &(ledger_run){0}, &n, NULL, NULL, &error), TALLY_ERR_FILE);
+    CU_ASSERT(strstr(error.message, "damaged") != NULL);
+    tally_ledger_free(l);
+    free(bytes);
+    tally_identity_free(id);
+}
+
+/* Records that were wrong when they were written, in a tree that is right. */
+static void test_order(void)
+{
+    static const struct {
+        const char *before, *named;
+    } cases[] = {{"UPDATE records SET run = 3 WHERE kind = 1", "the run before it was number 3"},
+                 {"UPDATE records SET kind = 2 WHERE kind = 1", "record 1 (run 1)"}};
+    tally_error error = {.message = ""};
+    const char *path = ledger_path();
+    tally_ledger *l = ledger_open(path, TALLY_LEDGER_WRITE);
+    uint64_t n = 0;
+    CU_ASSERT_EQUAL(ledger_begin(l, &(ledger_run){0}, &n, NULL, NULL, NULL), TALLY_OK);
+    tally_ledger_free(l);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ledger_sql(path, cases[i].before);
+        l = ledger_open(path, TALLY_LEDGER_READ);
+        CU_ASSERT_EQUAL(tally_ledger_verify(l, 0, NULL, &error), TALLY_ERR_DIFFERS);
+        tally_ledger_free(l);
+    }
+}
+
+/* ---- Receipts and agreements ---- */
+
+static tally_status with_receipt(const char *receipt, const char *session, int status, tally_error *error)
+{
+    tally_ledger *l = ledger_open(ledger_path(), TALLY_LEDGER_WRITE);
+    ledger_run run = {.receipt = receipt, .session = session, .status = status};
+    tally_ledger_state state;
+    ledger_whole(l, &run);
+    CU_ASSERT_EQUAL(tally_ledger_verify(l, 0, &state, error), TALLY_OK);
+    CU_ASSERT_EQUAL(state.receipts, 0);
+    tally_status st = tally_ledger_verify(l, 1, &state, error);
+    tally_ledger_free(l);
+    return st;
+}
+
+static void test_receipts(void)
+{
+    tally_identity *a = ledger_identity("bank"), *b = ledger_identity("agency");
+    tally_ledger *l = ledger_open(ledger_path(), TALLY_LEDGER_WRITE),
+                 *m = ledger_open(ledger_path(), TALLY_LEDGER_WRITE);
+    tally_ledger_state state;
+    tally_error error;
+    ledger_both(l, a, m, b, '1', 1);
+    ledger_both(l, a, m, b, '2', 1);
+    CU_ASSERT_EQUAL(tally_ledger_verify(l, 1, &state, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(state.receipts, 2);
+    CU_ASSERT_EQUAL(tally_ledger_verify(m, 1, &state, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(state.receipts, 2);
+    tally_ledger_free(l);
+    tally_ledger_free(m);
+    /* Wrong ones, recorded so. */
+    const uint8_t root[32] = {1};
+    char *receipt = ledger_receipt(a, b, ledger_session('3'), root, root);
+    CU_ASSERT_EQUAL(with_receipt(receipt, ledger_session('3'), 0, &error), TALLY_ERR_DIFFERS);
+    CU_ASSERT(strstr(error.message, "another ledger") && strstr(error.message, "record 2 (run 1)"));
+    CU_ASSERT_EQUAL(with_receipt(receipt, ledger_session('4'), 0, &error), TALLY_ERR_DIFFERS);
+    CU_ASSERT(strstr(error.message, "another session") != NULL);
+    char *digit = strstr(receipt, "\"sender\":\"") + 10;
+    *digit = *digit == '0' ? '1' : '0';
+    CU_ASSERT_EQUAL(with_receipt(receipt, ledger_session('3'), 0, &error), TALLY_ERR_DIFFERS);
+    CU_ASSERT(strstr(error.message, "signature of the sender") != NULL);
+    CU_ASSERT_EQUAL(with_receipt("{\"text\":\"hello\"}", ledger_session('3'), 0, &error), TALLY_ERR_DIFFERS);
+    free(receipt);
+    tally_identity_free(a);
+    tally_identity_free(b);
+}
+
+/* ---- Single bytes ---- */
+
+static void test_bytes(void)
+{
+    const char *path = ledger_path();
+    tally_ledger *l = ledger_open(path, TALLY_LEDGER_WRITE);
+    tally_status st;
+    size_t len, noticed = 0, same = 0;
+    CU_ASSERT_EQUAL(party_ledger_bulk(l, 1, NULL), TALLY_OK);
+    for (int i = 0; i < 100; i++)
+        ledger_whole(l, &(ledger_run){0});
+    CU_ASSERT_EQUAL(party_ledger_bulk(l, 0, NULL), TALLY_OK);
+    char *dump = ledger_dump(l, &st);
+    tally_ledger_free(l);
+    uint8_t *bytes = ledger_bytes(path, &len);
+    int fd = open(path, O_RDWR);
+    for (size_t at = unit_below(STRIDE); at < len; at += at < 100 ? 1 : STRIDE) {
+        uint8_t byte = bytes[at] ^ (uint8_t)(1u << at % 8);
+        CU_ASSERT_EQUAL(pwrite(fd, &byte, 1, (off_t)at), 1);
+        st = tally_ledger_open(&l, path, TALLY_LEDGER_READ, NULL);
+        if (!st) {
+            st = tally_ledger_verify(l, 0, NULL, NULL);
+            char *now = st ? NULL : ledger_dump(l, &st);
+            CU_ASSERT(st || strcmp(now, dump) == 0);
+            if (!st && strcmp(now, dump) != 0)
+                fprintf(stderr, "byte %zu\n", at);
+            free(now);
+            tally_ledger_free(l);
+        }
+        noticed += st != TALLY_OK;
+        same += st == TALLY_OK;
+        CU_ASSERT_EQUAL(pwrite(fd, &bytes[at], 1, (off_t)at), 1);
+    }
+    close(fd);
+    CU_ASSERT(noticed > same);
+    size_t len_after;
+    uint8_t *after = ledger_bytes(path, &len_after);
+    CU_ASSERT(len == len_after && memcmp(bytes, after, len) == 0);
+    free(after);
+    free(bytes);
+    free(dump);
+}
+
+int main(int argc, char **argv)
+{
+    static const unit_test tests[] = {
+        {"changes", test_changes}, {"order", test_order}, {"receipts", test_receipts}, {"bytes", test_bytes}};
+    return unit_main(argc, argv, "ledger-verify", tests, sizeof tests / sizeof *tests);
+}

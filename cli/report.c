@@ -82,7 +82,7 @@ static void say_asked(const cli_page *p)
     static const enum cli_text asked[] = {[TALLY_MATCH] = CLI_TEXT_ASKED_MATCH,
                                           [TALLY_COUNT] = CLI_TEXT_ASKED_COUNT,
                                           [TALLY_SUM] = CLI_TEXT_ASKED_SUM};
-    cli_html_say(p, asked[p->r->function], p->start[CLI_RECEIVER], p->name[CLI_SENDER], NULL);
+    cli_html_say(p, asked[p->r->function], p->start[CLI_RECEIVER], p->name[CLI_SENDER], CLI_HTML_END);
 }
 
 static void say_outcome(const cli_page *p)
@@ -93,16 +93,16 @@ static void say_outcome(const cli_page *p)
     cli_record_time(ended, p->r->ended);
     switch (p->r->state) {
     case CLI_RUN_DONE:
-        cli_html_say(p, CLI_TEXT_CAME_DONE, began, ended, NULL);
+        cli_html_say(p, CLI_TEXT_CAME_DONE, began, ended, CLI_HTML_END);
         break;
     case CLI_RUN_FAILED:
-        cli_html_say(p, CLI_TEXT_CAME_FAILED, began, ended, cause, NULL);
+        cli_html_say(p, CLI_TEXT_CAME_FAILED, began, ended, cause, CLI_HTML_END);
         break;
     case CLI_RUN_REFUSED:
-        cli_html_say(p, CLI_TEXT_CAME_REFUSED, p->r->ended > 0 ? ended : began, cause, NULL);
+        cli_html_say(p, CLI_TEXT_CAME_REFUSED, p->r->ended > 0 ? ended : began, cause, CLI_HTML_END);
         break;
     default:
-        cli_html_say(p, CLI_TEXT_CAME_INCOMPLETE, began, NULL);
+        cli_html_say(p, CLI_TEXT_CAME_INCOMPLETE, began, CLI_HTML_END);
     }
 }
 
@@ -117,7 +117,7 @@ static void say_result(const cli_page *p)
     if (p->language == CLI_ENGLISH)
         fputc(' ', p->out);
     cli_html_say(p, noise ? CLI_TEXT_HEAD_RESULT_NOISE : CLI_TEXT_HEAD_RESULT, p->start[p->r->side], count,
-                 NULL);
+                 CLI_HTML_END);
 }
 
 static void headline(const cli_page *p)
@@ -132,11 +132,11 @@ static void headline(const cli_page *p)
     char number[32];
     cli_record_grouped(number, p->r->n);
     fputs("<header>\n<p class=\"number-of-run\">", p->out);
-    cli_html_say(p, CLI_TEXT_TITLE, number, NULL);
+    cli_html_say(p, CLI_TEXT_TITLE, number, CLI_HTML_END);
     fputs("</p>\n<h1>", p->out);
-    cli_html_say(p, kinds[p->r->function], NULL);
+    cli_html_say(p, kinds[p->r->function], CLI_HTML_END);
     fprintf(p->out, "</h1>\n<p><span class=\"state%s\">", p->r->state == CLI_RUN_DONE ? "" : " bad");
-    cli_html_say(p, states[p->r->state], NULL);
+    cli_html_say(p, states[p->r->state], CLI_HTML_END);
     fputs("</span></p>\n<p class=\"lead\">", p->out);
     say_asked(p);
     if (p->language == CLI_ENGLISH)
@@ -144,17 +144,17 @@ static void headline(const cli_page *p)
     say_outcome(p);
     say_result(p);
     fputs("</p>\n", p->out);
-    cli_html_paragraph(p, CLI_TEXT_ALL_UTC, NULL);
+    cli_html_paragraph(p, CLI_TEXT_ALL_UTC, CLI_HTML_END);
     fputs("</header>\n", p->out);
 }
 
 static void banner(const cli_page *p, int bad, enum cli_text title, enum cli_text text, const char *said)
 {
     fprintf(p->out, "<div class=\"banner%s\" role=\"note\">\n<h2>", bad ? " bad" : "");
-    cli_html_say(p, title, NULL);
+    cli_html_say(p, title, CLI_HTML_END);
     fputs("</h2>\n", p->out);
     if (text != CLI_TEXTS)
-        cli_html_paragraph(p, text, NULL);
+        cli_html_paragraph(p, text, CLI_HTML_END);
     if (said && *said) {
         fputs("<p lang=\"en\">", p->out);
         cli_html_escape(p->out, said);
@@ -179,10 +179,10 @@ static void banner_of_state(const cli_page *p)
         banner(p, 0, CLI_TEXT_BANNER_REFUSED, disclosed, NULL);
     else if (r->state == CLI_RUN_INCOMPLETE) {
         fputs("<div class=\"banner bad\" role=\"note\">\n<h2>", p->out);
-        cli_html_say(p, CLI_TEXT_BANNER_INCOMPLETE, NULL);
+        cli_html_say(p, CLI_TEXT_BANNER_INCOMPLETE, CLI_HTML_END);
         fputs("</h2>\n", p->out);
-        cli_html_paragraph(p, CLI_TEXT_BANNER_INCOMPLETE_TEXT, NULL);
-        cli_html_paragraph(p, disclosed, NULL);
+        cli_html_paragraph(p, CLI_TEXT_BANNER_INCOMPLETE_TEXT, CLI_HTML_END);
+        cli_html_paragraph(p, disclosed, CLI_HTML_END);
         fputs("</div>\n", p->out);
     }
 }
@@ -199,9 +199,9 @@ static int bypassed(const cli_page *p, int side)
 static void banner_of_bypass(const cli_page *p, int side)
 {
     fputs("<div class=\"banner\" role=\"note\">\n<h2>", p->out);
-    cli_html_say(p, CLI_TEXT_BANNER_BYPASSED, NULL);
+    cli_html_say(p, CLI_TEXT_BANNER_BYPASSED, CLI_HTML_END);
     fputs("</h2>\n", p->out);
-    cli_html_paragraph(p, CLI_TEXT_BANNER_BYPASSED_TEXT, p->start[side], NULL);
+    cli_html_paragraph(p, CLI_TEXT_BANNER_BYPASSED_TEXT, p->start[side], CLI_HTML_END);
     fputs("</div>\n", p->out);
 }
 
@@ -243,7 +243,7 @@ static void party_row(const cli_page *p, enum cli_text label, const char *own, c
 {
     const char *value[2] = {own, other};
     fputs("<tr><th scope=\"row\">", p->out);
-    cli_html_say(p, label, NULL);
+    cli_html_say(p, label, CLI_HTML_END);
     fputs("</th>", p->out);
     for (size_t i = 0; i < 2; i++) {
         fputs(code && *value[i] ? "<td><code>" : "<td><bdi>", p->out);
@@ -260,9 +260,9 @@ static void parties(const cli_page *p)
     const char *role[2] = {cli_report_text(CLI_TEXT_RECEIVER, p->language),
                            cli_report_text(CLI_TEXT_SENDER, p->language)};
     fputs("<table class=\"parties\">\n<thead>\n<tr>", p->out);
-    cli_html_head(p, CLI_TEXT_R_SIDE, "");
-    cli_html_head(p, CLI_TEXT_PARTY_OWN, "");
-    cli_html_head(p, CLI_TEXT_PARTY_OTHER, "");
+    cli_html_head(p, CLI_TEXT_R_SIDE);
+    cli_html_head(p, CLI_TEXT_PARTY_OWN);
+    cli_html_head(p, CLI_TEXT_PARTY_OTHER);
     fputs("</tr>\n</thead>\n<tbody>\n", p->out);
     party_row(p, CLI_TEXT_R_ORGANISATION, *r->own ? r->own : p->start[mine],
               *r->other ? r->other : p->start[theirs], 0);
@@ -318,7 +318,7 @@ static void rows_of_values(const cli_page *p)
             snprintf(scale, sizeof scale, "%lld", decimals);
         cli_html_row_begin(p, CLI_TEXT_R_VALUES);
         cli_html_say(p, CLI_TEXT_VALUE_RANGE, cli_record_text(value, "column"), cli_record_text(value, "min"),
-                     cli_record_text(value, "max"), scale, NULL);
+                     cli_record_text(value, "max"), scale, CLI_HTML_END);
         cli_html_row_end(p);
     }
 }
@@ -331,7 +331,8 @@ static void rows_of_bands(const cli_page *p, const char *list)
     {
         char *edges = joined(p, json_object_get(band, "edges"));
         cli_html_row_begin(p, CLI_TEXT_R_BANDS);
-        cli_html_say(p, CLI_TEXT_BAND_EDGES, cli_record_text(band, "column"), edges ? edges : "", NULL);
+        cli_html_say(p, CLI_TEXT_BAND_EDGES, cli_record_text(band, "column"), edges ? edges : "",
+                     CLI_HTML_END);
         cli_html_row_end(p);
         free(edges);
     }
@@ -374,15 +375,15 @@ static void rows_of_limits(const cli_page *p)
     cli_html_row_begin(p, CLI_TEXT_R_MINIMUM);
     if (cli_record_number(p->r->terms, "min_overlap", &minimum) && minimum) {
         cli_record_grouped(number, minimum);
-        cli_html_say(p, CLI_TEXT_MINIMUM, number, NULL);
+        cli_html_say(p, CLI_TEXT_MINIMUM, number, CLI_HTML_END);
     } else {
-        cli_html_say(p, CLI_TEXT_NONE, NULL);
+        cli_html_say(p, CLI_TEXT_NONE, CLI_HTML_END);
     }
     cli_html_row_end(p);
     if (json_is_number(epsilon)) {
         snprintf(number, sizeof number, "%g", json_number_value(epsilon));
         cli_html_row_begin(p, CLI_TEXT_R_NOISE);
-        cli_html_say(p, CLI_TEXT_NOISE, number, NULL);
+        cli_html_say(p, CLI_TEXT_NOISE, number, CLI_HTML_END);
         cli_html_row_end(p);
     } else if (p->r->function != TALLY_MATCH) {
         cli_html_row_text(p, CLI_TEXT_R_NOISE, CLI_TEXT_NONE);
@@ -435,11 +436,11 @@ static void quotas(const cli_page *p)
             continue;
         cli_record_grouped(number, limit);
         if (some++)
-            cli_html_say(p, CLI_TEXT_LIST_COMMA, NULL);
-        cli_html_say(p, all[i].text, number, NULL);
+            cli_html_say(p, CLI_TEXT_LIST_COMMA, CLI_HTML_END);
+        cli_html_say(p, all[i].text, number, CLI_HTML_END);
     }
     if (!some)
-        cli_html_say(p, CLI_TEXT_QUOTA_NONE, NULL);
+        cli_html_say(p, CLI_TEXT_QUOTA_NONE, CLI_HTML_END);
     cli_html_row_end(p);
 }
 
@@ -452,7 +453,7 @@ static void signers(const cli_page *p)
     fputs("<ul>\n", p->out);
     for (size_t i = 0; i < 2; i++)
         cli_html_entry(p, states[tally_agreement_signed(p->r->agreement, i)],
-                       tally_agreement_organisation(p->r->agreement, i), NULL);
+                       tally_agreement_organisation(p->r->agreement, i), CLI_HTML_END);
     fputs("</ul>", p->out);
     cli_html_row_end(p);
 }
@@ -463,7 +464,7 @@ static void agreement(const cli_page *p)
     const char *name = cli_record_text(r->agreed, "name");
     cli_html_section(p, "agreement", CLI_TEXT_S_AGREEMENT);
     if (!*r->digest) {
-        cli_html_paragraph(p, CLI_TEXT_AGREEMENT_NONE, NULL);
+        cli_html_paragraph(p, CLI_TEXT_AGREEMENT_NONE, CLI_HTML_END);
         cli_html_section_end(p);
         return;
     }
@@ -476,7 +477,7 @@ static void agreement(const cli_page *p)
         cli_html_row_begin(p, CLI_TEXT_R_VALID);
         cli_html_say(p, CLI_TEXT_VALID, cli_record_text(r->agreed, "valid-from"),
                      cli_record_text(r->agreed, "valid-until"), cli_record_text(r->agreed, "time-zone"),
-                     NULL);
+                     CLI_HTML_END);
         cli_html_row_end(p);
         quotas(p);
         signers(p);
@@ -493,7 +494,7 @@ static void footer(const cli_page *p, long long made)
     cli_record_time(when, made);
     cli_record_grouped(number, p->r->n);
     fputs("<footer>\n", p->out);
-    cli_html_paragraph(p, CLI_TEXT_MADE, when, tally_version(), number, NULL);
+    cli_html_paragraph(p, CLI_TEXT_MADE, when, tally_version(), number, CLI_HTML_END);
     fputs("</footer>\n", p->out);
 }
 

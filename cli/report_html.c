@@ -69,7 +69,7 @@ void cli_html_say(const cli_page *p, enum cli_text text, ...)
 void cli_html_section(const cli_page *p, const char *id, enum cli_text heading)
 {
     fprintf(p->out, "<section aria-labelledby=\"%s\">\n<h2 id=\"%s\">", id, id);
-    cli_html_say(p, heading, NULL);
+    cli_html_say(p, heading, CLI_HTML_END);
     fputs("</h2>\n", p->out);
 }
 
@@ -81,7 +81,7 @@ void cli_html_section_end(const cli_page *p)
 void cli_html_heading3(const cli_page *p, enum cli_text heading)
 {
     fputs("<h3>", p->out);
-    cli_html_say(p, heading, NULL);
+    cli_html_say(p, heading, CLI_HTML_END);
     fputs("</h3>\n", p->out);
 }
 
@@ -95,7 +95,7 @@ void cli_html_facts(const cli_page *p, enum cli_text name)
 void cli_html_row_begin(const cli_page *p, enum cli_text label)
 {
     fputs("<tr><th scope=\"row\">", p->out);
-    cli_html_say(p, label, NULL);
+    cli_html_say(p, label, CLI_HTML_END);
     fputs("</th><td>", p->out);
 }
 
@@ -112,7 +112,7 @@ void cli_html_row(const cli_page *p, enum cli_text label, const char *value)
         cli_html_escape(p->out, value);
         fputs("</bdi>", p->out);
     } else {
-        cli_html_say(p, CLI_TEXT_UNKNOWN, NULL);
+        cli_html_say(p, CLI_TEXT_UNKNOWN, CLI_HTML_END);
     }
     cli_html_row_end(p);
 }
@@ -125,7 +125,7 @@ void cli_html_row_code(const cli_page *p, enum cli_text label, const char *value
         cli_html_escape(p->out, value);
         fputs("</code>", p->out);
     } else {
-        cli_html_say(p, CLI_TEXT_UNKNOWN, NULL);
+        cli_html_say(p, CLI_TEXT_UNKNOWN, CLI_HTML_END);
     }
     cli_html_row_end(p);
 }
@@ -140,7 +140,7 @@ void cli_html_row_number(const cli_page *p, enum cli_text label, long long value
 void cli_html_row_text(const cli_page *p, enum cli_text label, enum cli_text value)
 {
     cli_html_row_begin(p, label);
-    cli_html_say(p, value, NULL);
+    cli_html_say(p, value, CLI_HTML_END);
     cli_html_row_end(p);
 }
 
@@ -149,24 +149,24 @@ void cli_html_table_end(const cli_page *p)
     fputs("</tbody>\n</table>\n", p->out);
 }
 
-void cli_html_grid(const cli_page *p, enum cli_text name, const char *of)
+void cli_html_grid(const cli_page *p, enum cli_text name, const char *first, const char *second)
 {
     fputs("<table class=\"grid\">\n<caption>", p->out);
-    cli_html_say(p, name, of, NULL);
+    cli_html_say(p, name, first, second, CLI_HTML_END);
     fputs("</caption>\n<thead>\n<tr>", p->out);
 }
 
-void cli_html_head(const cli_page *p, enum cli_text head, const char *of)
+void cli_html_head(const cli_page *p, enum cli_text head)
 {
     fputs("<th scope=\"col\">", p->out);
-    cli_html_say(p, head, of, NULL);
+    cli_html_say(p, head, CLI_HTML_END);
     fputs("</th>", p->out);
 }
 
-void cli_html_head_number(const cli_page *p, enum cli_text head, const char *of)
+void cli_html_head_number(const cli_page *p, enum cli_text head)
 {
     fputs("<th scope=\"col\" class=\"number\">", p->out);
-    cli_html_say(p, head, of, NULL);
+    cli_html_say(p, head, CLI_HTML_END);
     fputs("</th>", p->out);
 }
 
@@ -210,6 +210,7 @@ static const char style[] =
     "h2{font-size:1.25rem;line-height:1.3;margin:2.25rem 0 .75rem;padding-top:1rem;border-top:1px solid "
     "var(--line)}\n"
     "h3{font-size:1.05rem;margin:1.5rem 0 .5rem}\n"
+    "h4{font-size:1rem;margin:1.25rem 0 0}\n"
     "p,ul,dl,pre{margin:.5rem 0}\n"
     "ul{padding-left:1.25rem}\n"
     ".number-of-run,footer{color:var(--quiet)}\n"
@@ -226,12 +227,16 @@ static const char style[] =
     "th,td{text-align:left;vertical-align:top;padding:.4rem .6rem;border-bottom:1px solid var(--line)}\n"
     ".facts th{width:32%;font-weight:400;color:var(--quiet);padding-left:0}\n"
     ".facts td ul{margin:0}\n"
-    "thead th{color:var(--quiet);font-weight:600}\n"
+    ".grid{table-layout:fixed}\n"
+    ".grid thead th:first-child{width:40%}\n"
+    "thead th{overflow-wrap:break-word;color:var(--quiet);font-weight:600}\n"
     ".grid th[scope=row]{font-weight:400}\n"
     ".grid .number,.grid thead th.number{text-align:right}\n"
     ".parties{table-layout:fixed}\n"
-    ".parties th[scope=row]{width:22%;font-weight:400;color:var(--quiet);padding-left:0}\n"
-    ".parties td,.parties thead th{width:39%}\n"
+    ".parties th[scope=row]{font-weight:400;color:var(--quiet)}\n"
+    ".parties thead th{width:34%}\n"
+    ".parties thead th:first-child{width:32%}\n"
+    ".parties th:first-child,.grid th:first-child{padding-left:0}\n"
     "caption{text-align:left;font-weight:600;padding:.6rem 0 .2rem}\n"
     ".sides{display:grid;grid-template-columns:repeat(auto-fit,minmax(17rem,1fr));gap:1rem;margin:.75rem 0}\n"
     ".side{background:var(--box);border:1px solid var(--line);border-radius:.4rem;padding:.75rem 1rem}\n"
@@ -247,9 +252,12 @@ static const char style[] =
     "dd{margin:0}\n"
     "footer{margin-top:2rem;padding-top:1rem;border-top:1px solid var(--line);font-size:.9rem}\n"
     "@media (max-width:34rem){main{padding:1.25rem .9rem 2rem}h1{font-size:1.45rem}.lead{font-size:1.05rem}"
-    "th,td{padding:.35rem .4rem}.sides{grid-template-columns:1fr}.grid,.parties{font-size:.88rem}}\n"
+    "th,td{padding:.35rem .4rem}.sides{grid-template-columns:1fr}.grid,.parties{font-size:.88rem}.facts "
+    "th{width:40%}}\n"
     "@page{size:A4;margin:17mm 16mm}\n"
-    "@media print{body{font-size:10pt}main{max-width:none;padding:0}section,.side,.banner,tr,dl>div{"
+    "@media "
+    "print{body{font-size:10pt}pre{font-size:7.5pt}code{font-size:8pt}main{max-width:none;padding:0}section,."
+    "side,.banner,tr,dl>div{"
     "break-inside:avoid}h2,h3,caption{break-after:avoid}.banner,.side,pre,.state{background:none}"
     ".state{border:1px solid currentColor}.banner{border:1px solid;border-left:.35rem "
     "solid}a{color:inherit}}\n";

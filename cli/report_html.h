@@ -11,6 +11,7 @@
  */
 void cli_html_escape(FILE *out, const char *text);
 
+#define CLI_HTML_END ((const char *)NULL) /* after the arguments of a text */
 /* A text, {1}.. filled with the arguments in turn, each isolated against the direction of others; the last
    one is NULL. */
 void cli_html_say(const cli_page *p, enum cli_text text, ...) __attribute__((sentinel));
@@ -35,10 +36,10 @@ void cli_html_row_begin(const cli_page *p, enum cli_text label);
 void cli_html_row_end(const cli_page *p);
 void cli_html_table_end(const cli_page *p);
 
-/* A table with heads, which may be wider than the page: it then scrolls by itself. name: what it shows. */
-void cli_html_grid(const cli_page *p, enum cli_text name, const char *of);
-void cli_html_head(const cli_page *p, enum cli_text head, const char *of);
-void cli_html_head_number(const cli_page *p, enum cli_text head, const char *of);
+/* A table with heads. name: what it shows, filled with the two texts. */
+void cli_html_grid(const cli_page *p, enum cli_text name, const char *first, const char *second);
+void cli_html_head(const cli_page *p, enum cli_text head);
+void cli_html_head_number(const cli_page *p, enum cli_text head);
 void cli_html_cell(const cli_page *p, const char *value, int is_number);
 void cli_html_grid_end(const cli_page *p);
 

@@ -58,13 +58,13 @@ static int learned_match(const learned *l, int side)
     const cli_page *p = l->p;
     int said = l->told[side];
     if (l->told[side])
-        cli_html_entry(p, CLI_TEXT_L_WHICH, p->name[!side], NULL);
+        cli_html_entry(p, CLI_TEXT_L_WHICH, p->name[!side], CLI_HTML_END);
     if (!is(l->want))
         return said;
     if (side == CLI_RECEIVER)
-        cli_html_entry(p, CLI_TEXT_L_COLUMNS, p->name[CLI_SENDER], l->want, NULL);
+        cli_html_entry(p, CLI_TEXT_L_COLUMNS, p->name[CLI_SENDER], l->want, CLI_HTML_END);
     else
-        cli_html_entry(p, CLI_TEXT_L_TAKES, p->start[CLI_RECEIVER], NULL);
+        cli_html_entry(p, CLI_TEXT_L_TAKES, p->start[CLI_RECEIVER], CLI_HTML_END);
     return said + 1;
 }
 
@@ -73,7 +73,7 @@ static int learned_count(const learned *l, int side)
     /* With a minimum the side at risk counts, and releases. */
     if (!l->told[side] && !l->minimum)
         return 0;
-    cli_html_entry(l->p, l->noise ? CLI_TEXT_L_COUNT_NOISE : CLI_TEXT_L_COUNT, NULL);
+    cli_html_entry(l->p, l->noise ? CLI_TEXT_L_COUNT_NOISE : CLI_TEXT_L_COUNT, CLI_HTML_END);
     return 1;
 }
 
@@ -82,16 +82,16 @@ static int learned_bands(const learned *l, int side)
     const cli_page *p = l->p;
     int said = 0;
     if (l->told[side] && is(l->bands) && ++said)
-        cli_html_entry(p, CLI_TEXT_L_BANDS, l->bands, NULL);
+        cli_html_entry(p, CLI_TEXT_L_BANDS, l->bands, CLI_HTML_END);
     if (l->told[side] && is(l->bands_of_adder) && ++said)
-        cli_html_entry(p, CLI_TEXT_L_BANDS, l->bands_of_adder, NULL);
+        cli_html_entry(p, CLI_TEXT_L_BANDS, l->bands_of_adder, CLI_HTML_END);
     if (l->owner < 0)
         return said;
     /* Whoever shows the owner's bands to the other hears or tells their sizes before any are merged. */
     if (is(l->bands) && l->minimum && (side != l->owner) == l->told[l->owner] && ++said)
-        cli_html_entry(p, CLI_TEXT_L_BAND_COUNTS, l->bands, NULL);
+        cli_html_entry(p, CLI_TEXT_L_BAND_COUNTS, l->bands, CLI_HTML_END);
     if (is(l->bands_of_adder) && side == l->owner && ++said)
-        cli_html_entry(p, CLI_TEXT_L_BAND_SIZES, p->name[!side], l->bands_of_adder, NULL);
+        cli_html_entry(p, CLI_TEXT_L_BAND_SIZES, p->name[!side], l->bands_of_adder, CLI_HTML_END);
     return said;
 }
 
@@ -101,11 +101,11 @@ static int learned_sum(const learned *l, int side)
     int said = 0;
     /* The side that adds up counts first; with a minimum the owner hears the count too. */
     if ((l->told[side] || l->minimum || (l->owner >= 0 && side != l->owner)) && ++said)
-        cli_html_entry(p, l->noise ? CLI_TEXT_L_COUNT_NOISE : CLI_TEXT_L_COUNT, NULL);
+        cli_html_entry(p, l->noise ? CLI_TEXT_L_COUNT_NOISE : CLI_TEXT_L_COUNT, CLI_HTML_END);
     else if (l->owner < 0 && ++said)
-        cli_html_entry(p, CLI_TEXT_L_COUNT_IF, NULL);
+        cli_html_entry(p, CLI_TEXT_L_COUNT_IF, CLI_HTML_END);
     if (l->told[side] && ++said)
-        cli_html_entry(p, l->noise ? CLI_TEXT_L_SUM_NOISE : CLI_TEXT_L_SUM, l->values, NULL);
+        cli_html_entry(p, l->noise ? CLI_TEXT_L_SUM_NOISE : CLI_TEXT_L_SUM, l->values, CLI_HTML_END);
     return said + learned_bands(l, side);
 }
 
@@ -126,7 +126,7 @@ static void learned_size(const cli_page *p, int side)
     }
     cli_record_grouped(number, declared);
     cli_html_entry(p, padded ? CLI_TEXT_L_SIZE_PADDED : CLI_TEXT_L_SIZE, p->name[!side],
-                   known ? number : cli_report_text(CLI_TEXT_UNKNOWN, p->language), NULL);
+                   known ? number : cli_report_text(CLI_TEXT_UNKNOWN, p->language), CLI_HTML_END);
 }
 
 static void learned_side(const learned *l, int side)
@@ -136,7 +136,7 @@ static void learned_side(const learned *l, int side)
     fputs("<div class=\"side\">\n<h3>", p->out);
     cli_html_say(p, done ? CLI_TEXT_LEARNED_BY : CLI_TEXT_LEARNED_MAYBE_BY, p->start[side],
                  cli_report_text(side == CLI_RECEIVER ? CLI_TEXT_RECEIVER : CLI_TEXT_SENDER, p->language),
-                 NULL);
+                 CLI_HTML_END);
     fputs("</h3>\n<ul>\n", p->out);
     if (p->r->function == TALLY_MATCH)
         said = learned_match(l, side);
@@ -146,17 +146,17 @@ static void learned_side(const learned *l, int side)
         said = learned_sum(l, side);
     learned_size(p, side);
     if (!said)
-        cli_html_entry(p, CLI_TEXT_L_NOTHING, NULL);
+        cli_html_entry(p, CLI_TEXT_L_NOTHING, CLI_HTML_END);
     fputs("</ul>\n</div>\n", p->out);
 }
 
 static void learned_nothing(const cli_page *p)
 {
     fputs("<p>", p->out);
-    cli_html_say(p, CLI_TEXT_LEARNED_NOT, NULL);
+    cli_html_say(p, CLI_TEXT_LEARNED_NOT, CLI_HTML_END);
     if (p->r->state != CLI_RUN_REFUSED) {
         fputs(p->language == CLI_ENGLISH ? " " : "", p->out);
-        cli_html_say(p, CLI_TEXT_LEARNED_SIZES, NULL);
+        cli_html_say(p, CLI_TEXT_LEARNED_SIZES, CLI_HTML_END);
     }
     fputs("</p>\n", p->out);
 }
@@ -166,7 +166,7 @@ static void learned_sides(const cli_page *p)
     learned l;
     int done = p->r->state == CLI_RUN_DONE;
     if (!done)
-        cli_html_paragraph(p, CLI_TEXT_LEARNED_MAY, NULL);
+        cli_html_paragraph(p, CLI_TEXT_LEARNED_MAY, CLI_HTML_END);
     if (learned_set(&l, p)) {
         fputs("<div class=\"sides\">\n", p->out);
         learned_side(&l, CLI_RECEIVER);
@@ -175,7 +175,7 @@ static void learned_sides(const cli_page *p)
     }
     learned_free(&l);
     if (done)
-        cli_html_paragraph(p, CLI_TEXT_LEARNED_INTRO, NULL);
+        cli_html_paragraph(p, CLI_TEXT_LEARNED_INTRO, CLI_HTML_END);
 }
 
 void cli_report_learned(const cli_page *p)
@@ -187,7 +187,7 @@ void cli_report_learned(const cli_page *p)
     else
         learned_sides(p);
     if (*recorded) {
-        cli_html_paragraph(p, CLI_TEXT_LEARNED_RECORDED, NULL);
+        cli_html_paragraph(p, CLI_TEXT_LEARNED_RECORDED, CLI_HTML_END);
         fputs("<blockquote lang=\"en\"><p>", p->out);
         cli_html_escape(p->out, recorded);
         fputs("</p></blockquote>\n", p->out);

@@ -52,9 +52,10 @@ static const char *count_of(const json_t *object, char out[32])
 static void say_where(const cli_page *p, const json_t *band)
 {
     if (json_is_true(json_object_get(band, "outside")))
-        cli_html_say(p, CLI_TEXT_F_OUTSIDE, NULL);
+        cli_html_say(p, CLI_TEXT_F_OUTSIDE, CLI_HTML_END);
     else
-        cli_html_say(p, CLI_TEXT_F_FROM_TO, cli_record_text(band, "from"), cli_record_text(band, "to"), NULL);
+        cli_html_say(p, CLI_TEXT_F_FROM_TO, cli_record_text(band, "from"), cli_record_text(band, "to"),
+                     CLI_HTML_END);
 }
 
 /* The bands that were put together, in one text; to be freed. */
@@ -93,69 +94,81 @@ static void say_band(const cli_page *p, const json_t *band)
     free(from);
 }
 
-static void band_row(const cli_page *p, const json_t *band)
+/* Of value column v; of none when there are no values. */
+static void band_row(const cli_page *p, const json_t *band, size_t v)
 {
     char number[32];
-    size_t i;
-    const json_t *value;
+    const json_t *value = json_array_get(json_object_get(band, "values"), v);
     fputs("<tr><th scope=\"row\">", p->out);
     say_band(p, band);
     fputs("</th>", p->out);
     cli_html_cell(p, count_of(band, number), 1);
-    json_array_foreach(json_object_get(band, "values"), i, value)
+    if (value)
         cli_html_cell(p, cli_record_text(value, "sum"), 1);
     fputs("</tr>\n", p->out);
 }
 
-/* One table for each column with bands. */
+/* One table for each value column: more would not go on a narrow page. */
+static void bands_of_value(const cli_page *p, const json_t *column, const json_t *value, size_t v)
+{
+    size_t i;
+    const json_t *band, *merged = json_object_get(column, "merged");
+    if (value)
+        cli_html_grid(p, CLI_TEXT_F_BANDS_OF, cli_record_text(column, "column"),
+                      cli_record_text(value, "column"));
+    else
+        cli_html_grid(p, CLI_TEXT_F_BANDS, cli_record_text(column, "column"), "");
+    cli_html_head(p, CLI_TEXT_F_BAND);
+    cli_html_head_number(p, CLI_TEXT_F_COUNT);
+    if (value)
+        cli_html_head_number(p, CLI_TEXT_F_SUM);
+    fputs("</tr>\n</thead>\n<tbody>\n", p->out);
+    json_array_foreach(json_object_get(column, "bands"), i, band) band_row(p, band, v);
+    if (json_is_object(merged))
+        band_row(p, merged, v);
+    cli_html_grid_end(p);
+}
+
 static void bands(const cli_page *p, const json_t *list)
 {
-    size_t i, k;
-    const json_t *column, *band, *value;
+    size_t i, v;
+    const json_t *column, *value;
     json_array_foreach(list, i, column)
     {
-        const json_t *all = json_object_get(column, "bands"), *merged = json_object_get(column, "merged"),
-                     *any = json_array_size(all) ? json_array_get(all, 0) : merged;
-        cli_html_grid(p, CLI_TEXT_F_BANDS, cli_record_text(column, "column"));
-        cli_html_head(p, CLI_TEXT_F_BAND, "");
-        cli_html_head_number(p, CLI_TEXT_F_COUNT, "");
-        json_array_foreach(json_object_get(any, "values"), k, value)
-            cli_html_head_number(p, CLI_TEXT_F_SUM_OF, cli_record_text(value, "column"));
-        fputs("</tr>\n</thead>\n<tbody>\n", p->out);
-        json_array_foreach(all, k, band) band_row(p, band);
-        if (json_is_object(merged))
-            band_row(p, merged);
-        cli_html_grid_end(p);
+        const json_t *all = json_object_get(column, "bands"),
+                     *any = json_array_size(all) ? json_array_get(all, 0) : json_object_get(column, "merged"),
+                     *values_of = json_object_get(any, "values");
+        if (!json_array_size(values_of))
+            bands_of_value(p, column, NULL, 0);
+        json_array_foreach(values_of, v, value) bands_of_value(p, column, value, v);
     }
 }
 
-/* Count, and sum, mean and variance of each value column. */
-static void values(const cli_page *p, const json_t *figures)
+/* Count, sum, mean and variance of each value column. */
+static void values(const cli_page *p, const json_t *figures, enum cli_text caption)
 {
+    static const struct {
+        const char *key;
+        enum cli_text text;
+    } rows[] = {{"sum", CLI_TEXT_F_SUM}, {"mean", CLI_TEXT_F_MEAN}, {"variance", CLI_TEXT_F_VARIANCE}};
     char number[32];
     size_t i;
-    const json_t *value, *all = json_object_get(figures, "values");
-    static const enum cli_text heads[] = {CLI_TEXT_F_COUNT, CLI_TEXT_F_SUM, CLI_TEXT_F_MEAN,
-                                          CLI_TEXT_F_VARIANCE};
-    if (!json_array_size(all))
-        return;
-    cli_html_grid(p, CLI_TEXT_F_TOTAL, "");
-    cli_html_head(p, CLI_TEXT_F_COLUMN, "");
-    for (size_t h = 0; h < 4; h++)
-        cli_html_head_number(p, heads[h], "");
-    fputs("</tr>\n</thead>\n<tbody>\n", p->out);
-    json_array_foreach(all, i, value)
+    const json_t *value;
+    json_array_foreach(json_object_get(figures, "values"), i, value)
     {
-        fputs("<tr><th scope=\"row\">", p->out);
-        cli_html_escape(p->out, cli_record_text(value, "column"));
-        fputs("</th>", p->out);
-        cli_html_cell(p, count_of(figures, number), 1);
-        cli_html_cell(p, cli_record_text(value, "sum"), 1);
-        cli_html_cell(p, cli_record_text(value, "mean"), 1);
-        cli_html_cell(p, cli_record_text(value, "variance"), 1);
-        fputs("</tr>\n", p->out);
+        fputs("<table class=\"facts\">\n<caption>", p->out);
+        cli_html_say(p, caption, cli_record_text(value, "column"), CLI_HTML_END);
+        fputs("</caption>\n<tbody>\n", p->out);
+        cli_html_row(p, CLI_TEXT_F_COUNT, count_of(figures, number));
+        for (size_t k = 0; k < sizeof rows / sizeof *rows; k++) {
+            const char *text = cli_record_text(value, rows[k].key);
+            if (*text)
+                cli_html_row(p, rows[k].text, text);
+            else
+                cli_html_row_text(p, rows[k].text, CLI_TEXT_NONE);
+        }
+        cli_html_table_end(p);
     }
-    cli_html_grid_end(p);
 }
 
 /* One group by the bands of the side that adds up: as the whole, under a heading. */
@@ -164,11 +177,11 @@ static void group(const cli_page *p, const json_t *one, const char *column)
     char number[32];
     fputs("<h4>", p->out);
     cli_html_escape(p->out, column);
-    cli_html_say(p, CLI_TEXT_COLON, NULL);
+    cli_html_say(p, CLI_TEXT_COLON, CLI_HTML_END);
     say_band(p, one);
     fputs("</h4>\n", p->out);
     if (json_array_size(json_object_get(one, "values"))) {
-        values(p, one);
+        values(p, one, CLI_TEXT_F_VALUE);
     } else {
         cli_html_facts(p, CLI_TEXT_F_BAND);
         cli_html_row(p, CLI_TEXT_F_COUNT, count_of(one, number));
@@ -181,7 +194,7 @@ static void figures(const cli_page *p, const json_t *all)
 {
     size_t i;
     const json_t *groups = json_object_get(all, "groups"), *merged = json_object_get(groups, "merged"), *one;
-    values(p, all);
+    values(p, all, CLI_TEXT_F_TOTAL);
     bands(p, json_object_get(all, "bands"));
     if (!groups)
         return;
@@ -211,7 +224,8 @@ static void result(const cli_page *p)
     const char *count = cli_report_count(p, number);
     cli_html_heading3(p, CLI_TEXT_S_RESULT);
     if (!*count && !json_is_boolean(exceeded)) {
-        cli_html_paragraph(p, r->state == CLI_RUN_DONE ? CLI_TEXT_RESULT_HIDDEN : CLI_TEXT_RESULT_NONE, NULL);
+        cli_html_paragraph(p, r->state == CLI_RUN_DONE ? CLI_TEXT_RESULT_HIDDEN : CLI_TEXT_RESULT_NONE,
+                           CLI_HTML_END);
         return;
     }
     cli_html_facts(p, CLI_TEXT_S_RESULT);
@@ -242,10 +256,10 @@ static void bytes(const cli_page *p)
     const json_t *all = json_object_get(p->r->end, "bytes");
     if (!json_is_object(all))
         return;
-    cli_html_grid(p, CLI_TEXT_C_BYTES, "");
-    cli_html_head(p, CLI_TEXT_C_PHASE, "");
-    cli_html_head_number(p, CLI_TEXT_C_SENT, "");
-    cli_html_head_number(p, CLI_TEXT_C_RECEIVED, "");
+    cli_html_grid(p, CLI_TEXT_C_BYTES, "", "");
+    cli_html_head(p, CLI_TEXT_C_PHASE);
+    cli_html_head_number(p, CLI_TEXT_C_SENT);
+    cli_html_head_number(p, CLI_TEXT_C_RECEIVED);
     fputs("</tr>\n</thead>\n<tbody>\n", p->out);
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
         const json_t *phase = json_object_get(all, phases[i].key);
@@ -256,7 +270,7 @@ static void bytes(const cli_page *p)
         if (cli_record_number(phase, "received", &number))
             cli_record_grouped(received, number);
         fputs("<tr><th scope=\"row\">", p->out);
-        cli_html_say(p, phases[i].text, NULL);
+        cli_html_say(p, phases[i].text, CLI_HTML_END);
         fputs("</th>", p->out);
         cli_html_cell(p, sent, 1);
         cli_html_cell(p, received, 1);
@@ -277,9 +291,9 @@ static void seconds(const cli_page *p)
     const json_t *all = json_object_get(p->r->end, "seconds");
     if (!json_is_object(all))
         return;
-    cli_html_grid(p, CLI_TEXT_C_TIME, "");
-    cli_html_head(p, CLI_TEXT_C_PHASE, "");
-    cli_html_head_number(p, CLI_TEXT_C_SECONDS, "");
+    cli_html_grid(p, CLI_TEXT_C_TIME, "", "");
+    cli_html_head(p, CLI_TEXT_C_PHASE);
+    cli_html_head_number(p, CLI_TEXT_C_SECONDS);
     fputs("</tr>\n</thead>\n<tbody>\n", p->out);
     for (size_t i = 0; i < sizeof phases / sizeof *phases; i++) {
         const json_t *value = json_object_get(all, phases[i].key);
@@ -287,7 +301,7 @@ static void seconds(const cli_page *p)
         if (json_is_number(value))
             snprintf(number, sizeof number, "%.3f", json_number_value(value));
         fputs("<tr><th scope=\"row\">", p->out);
-        cli_html_say(p, phases[i].text, NULL);
+        cli_html_say(p, phases[i].text, CLI_HTML_END);
         fputs("</th>", p->out);
         cli_html_cell(p, number, 1);
         fputs("</tr>\n", p->out);

@@ -16,7 +16,7 @@ static enum cli_text verdict(const cli_page *p, int side)
 static void row_of_sides(const cli_page *p, enum cli_text label, const char *const text[2], int code)
 {
     fputs("<tr><th scope=\"row\">", p->out);
-    cli_html_say(p, label, NULL);
+    cli_html_say(p, label, CLI_HTML_END);
     fputs("</th>", p->out);
     for (int s = 0; s < 2; s++) {
         fputs(code ? "<td><code>" : "<td><bdi>", p->out);
@@ -34,9 +34,9 @@ static void signatures(const cli_page *p)
                                             cli_report_text(verdict(p, CLI_SENDER), p->language)},
                       *const keys[2] = {p->signed_by[CLI_RECEIVER].key, p->signed_by[CLI_SENDER].key};
     fputs("<table class=\"parties\">\n<thead>\n<tr>", p->out);
-    cli_html_head(p, CLI_TEXT_R_SIDE, "");
-    cli_html_head(p, CLI_TEXT_RECEIVER, "");
-    cli_html_head(p, CLI_TEXT_SENDER, "");
+    cli_html_head(p, CLI_TEXT_R_SIDE);
+    cli_html_head(p, CLI_TEXT_RECEIVER);
+    cli_html_head(p, CLI_TEXT_SENDER);
     fputs("</tr>\n</thead>\n<tbody>\n", p->out);
     row_of_sides(p, CLI_TEXT_R_ORGANISATION, p->start, 0);
     row_of_sides(p, CLI_TEXT_R_SIGNING_KEY, keys, 1);
@@ -50,19 +50,19 @@ void cli_report_receipt(const cli_page *p)
     const json_t *kept = p->r->receipt;
     cli_html_section(p, "receipt", CLI_TEXT_S_RECEIPT);
     if (!kept) {
-        cli_html_paragraph(p, CLI_TEXT_RECEIPT_NONE, NULL);
+        cli_html_paragraph(p, CLI_TEXT_RECEIPT_NONE, CLI_HTML_END);
         cli_html_section_end(p);
         return;
     }
-    cli_html_paragraph(p, CLI_TEXT_RECEIPT_INTRO, NULL);
+    cli_html_paragraph(p, CLI_TEXT_RECEIPT_INTRO, CLI_HTML_END);
     if (p->receipt == CLI_RECEIPT_READ && !*p->signed_by[0].key && !*p->signed_by[1].key)
-        cli_html_paragraph(p, CLI_TEXT_RECEIPT_UNSIGNED, NULL);
+        cli_html_paragraph(p, CLI_TEXT_RECEIPT_UNSIGNED, CLI_HTML_END);
     else
         signatures(p);
     cli_html_verbatim(p, cli_record_text(kept, "text"));
     fputs("<ul>\n", p->out);
-    cli_html_entry(p, CLI_TEXT_SHOWS, NULL);
-    cli_html_entry(p, CLI_TEXT_SHOWS_NOT, NULL);
+    cli_html_entry(p, CLI_TEXT_SHOWS, CLI_HTML_END);
+    cli_html_entry(p, CLI_TEXT_SHOWS_NOT, CLI_HTML_END);
     fputs("</ul>\n", p->out);
     cli_html_section_end(p);
 }
@@ -79,9 +79,9 @@ static void words(const cli_page *p)
     fputs("<dl>\n", p->out);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         fputs("<div><dt>", p->out);
-        cli_html_say(p, all[i][0], NULL);
+        cli_html_say(p, all[i][0], CLI_HTML_END);
         fputs("</dt><dd>", p->out);
-        cli_html_say(p, all[i][1], NULL);
+        cli_html_say(p, all[i][1], CLI_HTML_END);
         fputs("</dd></div>\n", p->out);
     }
     fputs("</dl>\n", p->out);
@@ -93,21 +93,21 @@ void cli_report_check(const cli_page *p)
     long long n = p->r->n;
     const char *key = p->signed_by[p->r->side].key;
     cli_html_section(p, "check", CLI_TEXT_S_CHECK);
-    cli_html_paragraph(p, CLI_TEXT_CHECK_INTRO, NULL);
+    cli_html_paragraph(p, CLI_TEXT_CHECK_INTRO, CLI_HTML_END);
     fprintf(p->out,
             "<pre>tally ledger verify --signatures\ntally ledger show %lld\n"
             "tally ledger report %lld -o run-%lld.html --lang %s</pre>\n",
             n, n, n, p->language == CLI_CHINESE ? "zh" : "en");
-    cli_html_paragraph(p, CLI_TEXT_CHECK_PROOF, NULL);
+    cli_html_paragraph(p, CLI_TEXT_CHECK_PROOF, CLI_HTML_END);
     fprintf(
         p->out,
         "<pre>tally ledger prove %lld -o run-%lld.proof\ntally ledger checkpoint &gt; checkpoint.txt</pre>\n",
         n, n);
-    cli_html_paragraph(p, CLI_TEXT_CHECK_OFFLINE, NULL);
+    cli_html_paragraph(p, CLI_TEXT_CHECK_OFFLINE, CLI_HTML_END);
     fprintf(p->out, "<pre>tally ledger check-proof run-%lld.proof --checkpoint checkpoint.txt --key ", n);
     cli_html_escape(p->out, *key ? key : cli_report_text(CLI_TEXT_CHECK_KEY, p->language));
     fputs("</pre>\n", p->out);
-    cli_html_paragraph(p, CLI_TEXT_CHECK_OTHER, NULL);
+    cli_html_paragraph(p, CLI_TEXT_CHECK_OTHER, CLI_HTML_END);
     fputs("<pre>tally ledger reconcile OTHER.db</pre>\n", p->out);
     cli_html_section_end(p);
     words(p);

@@ -114,7 +114,7 @@ def measure(folder, name, page, width):
 
 
 def draw(folder, out, name, page, width, height, dark):
-    url = framed(folder, name + "-drawn", page.replace("<body>", f"<body>", 1), width, f"<script>f.height = {height}</script>")
+    url = framed(folder, name + "-drawn", page, width, f"<script>f.height = {height}</script>")
     path = os.path.join(out, f"{name}-{width}-{'dark' if dark else 'light'}.png")
     browser(folder, f"--blink-settings=preferredColorScheme={0 if dark else 1}", f"--window-size={max(width, 500)},{height}", f"--screenshot={path}", url)
     check(os.path.exists(path), f"{path}: not drawn")
@@ -152,8 +152,12 @@ def look_at(folder, out, wanted, file):
 
 
 def main():
+    install = ["apt-get", "install", "-y", "--no-install-recommends", "chromium", "fonts-noto-cjk", "poppler-utils"]
+    if not shutil.which("chromium") and os.geteuid() == 0:
+        print(" ".join(install), flush=True)
+        subprocess.run(install, env=dict(os.environ, DEBIAN_FRONTEND="noninteractive"), stdout=subprocess.DEVNULL)
     if not shutil.which("chromium"):
-        print("report-pages: chromium is missing: apt-get install -y --no-install-recommends chromium fonts-noto-cjk")
+        print("report-pages: chromium is missing: " + " ".join(install))
         return 1
     test, out, wanted = sys.argv[1], None, ()
     if len(sys.argv) > 2:

@@ -153,12 +153,12 @@ static const char figures[] =
 static const char *learned_of(enum sample which)
 {
     return which == SAMPLE_SENDER
-               ? "The other side learned which of its 1198004 identifiers are on this side's list and that "
+               ? "The other side learned which of its 1200000 identifiers are on this side's list and that "
                  "this "
-                 "list has 287311; this side learned only that the other list has 1198004."
-               : "This side learned which of its 1198004 identifiers are on the other side's list (4127) and "
+                 "list has 300000; this side learned only that the other list has 1200000."
+               : "This side learned which of its 1200000 identifiers are on the other side's list (4127) and "
                  "that "
-                 "the other list has 287311; the other side learned only that this list has 1198004.";
+                 "the other list has 300000; the other side learned only that this list has 1200000.";
 }
 
 static json_t *terms_of(enum sample which, int agreed)

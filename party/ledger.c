@@ -32,7 +32,7 @@ static const char *const texts[LEDGER_STATEMENTS] = {
                           "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
     [LEDGER_RECORD] = "SELECT " PARTY_COLUMNS " FROM records WHERE seq = ?1",
     [LEDGER_AGREED] = "SELECT " PARTY_COLUMNS " FROM records WHERE kind = 4 AND agreement = ?1",
-    [LEDGER_OF_RUN] = "SELECT " PARTY_COLUMNS " FROM records WHERE run > 0 AND run = ?1 ORDER BY seq",
+    [LEDGER_OF_RUN] = "SELECT " PARTY_COLUMNS " FROM records WHERE run > 0 AND run = ?1 ORDER BY kind",
 /* A run counts unless its outcome says that nothing was disclosed. */
 #define COUNTED                                                                                              \
     "FROM records i WHERE i.kind = 1 AND i.agreement <> '' AND i.agreement = ?1 AND i.role = ?2 AND "        \
@@ -333,8 +333,7 @@ static void sync_above(char *path, size_t len)
     path[len] = keep;
     if (fd < 0)
         return;
-    if (party_io_fsync(fd))
-        errno = 0; /* some file systems cannot; SQLite syncs the folder of the file itself */
+    (void)party_io_fsync(fd); /* some file systems cannot; SQLite syncs the folder of the file itself */
     close(fd);
 }
 

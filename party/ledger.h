@@ -8,6 +8,7 @@
  *   ledger_read.c        records out: list, one run as JSON, the agreements
  *   ledger_verify.c      everything recomputed; the first bad record named
  *   ledger_proof.c       checkpoints, inclusion and consistency proofs as files, checked without the ledger
+ *   ledger_note.c        the text of a checkpoint
  *   ledger_reconcile.c   two ledgers of the two sides of runs
  *
  * Records. A run has a number n, from 1. Its records are PARTY_INTENT, on disk before the first byte that
@@ -79,7 +80,8 @@ tally_status party_ledger_begin(tally_ledger *ledger, const tally_identity *iden
                                 const tally_agreement *a, const party_limits *limits,
                                 const party_record *record, uint64_t *run, uint8_t root32[32],
                                 enum party_agreed_id *broken, tally_error *error) TALLY_MUST_CHECK;
-/* PARTY_OUTCOME of record->run, or PARTY_REFUSED (its number is made, record->run is not looked at). */
+/* PARTY_OUTCOME of record->run, whose agreement, day, function, role and items are those of its intent
+ * whatever record says; or PARTY_REFUSED (its number is made, record->run is not looked at). */
 tally_status party_ledger_end(tally_ledger *ledger, const tally_identity *identity,
                               const party_record *record, tally_error *error) TALLY_MUST_CHECK;
 

@@ -529,7 +529,7 @@ tally_status party_ledger_begin(tally_ledger *l, const tally_identity *identity,
 static tally_status join_intent(tally_ledger *l, party_record *r, tally_error *error)
 {
     tally_status st = TALLY_OK;
-    party_record intent = {.run = 0};
+    party_record intent = {.run = 0}, later;
     uint64_t seq = 0;
     int records = 0;
     sqlite3_stmt *s = party_ledger_sql(l, LEDGER_OF_RUN, &st, error);
@@ -537,7 +537,7 @@ static tally_status join_intent(tally_ledger *l, party_record *r, tally_error *e
         return st;
     sqlite3_bind_int64(s, 1, (int64_t)r->run);
     while (party_ledger_one(l, s, &st, error) > 0)
-        if (!party_ledger_row(s, records ? &(party_record){.run = 0} : &intent, &seq) || ++records > 1)
+        if (!party_ledger_row(s, records ? &later : &intent, &seq) || ++records > 1)
             break;
     sqlite3_reset(s);
     if (st)

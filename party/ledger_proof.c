@@ -135,8 +135,7 @@ static tally_status add_record(tally_ledger *l, const party_note *note, const pa
     if (!seq || seq > note->size)
         return party_ledger_damaged(l, "its checkpoint does not cover its records", error);
     tally_status st = psi_merkle_include(seq - 1, note->size, party_ledger_get, &reader, proof, &count);
-    if (!st &&
-        !psi_merkle_included(seq - 1, note->size, hash, (const uint8_t(*)[32])proof, count, note->root32))
+    if (!st && !psi_merkle_included(seq - 1, note->size, hash, proof[0], count, note->root32))
         st = party_ledger_damaged(l, "a record of the run is not what it was", error);
     party_text_add(t, "record %" PRIu64 "\n", seq);
     if (!st)
@@ -335,7 +334,7 @@ static tally_status check_older(reading *r)
     if (!blank || !party_base64_read(root, 32, blank + 1, len - (size_t)(blank + 1 - value)) ||
         take_hashes(r, "consistency", proof, &count) < 0)
         return not_proved(r, "the proof cannot be read");
-    if (!psi_merkle_extends(size, r->size, root, r->note.root32, (const uint8_t(*)[32])proof, count))
+    if (!psi_merkle_extends(size, r->size, root, r->note.root32, proof[0], count))
         return not_proved(r, "the checkpoint does not continue the older one");
     party_text_add(&r->shown,
                    "Nothing that the older checkpoint of %" PRIu64
@@ -380,8 +379,7 @@ static tally_status check_leaf(reading *r, uint64_t seq, const uint8_t *bytes, s
     if (take_hashes(r, "path", proof, &count) < 0)
         return not_proved(r, "the proof cannot be read");
     psi_merkle_leaf(&part, 1, hash);
-    if (!seq ||
-        !psi_merkle_included(seq - 1, r->size, hash, (const uint8_t(*)[32])proof, count, r->note.root32))
+    if (!seq || !psi_merkle_included(seq - 1, r->size, hash, proof[0], count, r->note.root32))
         return not_proved(r, "a record is not in the ledger of the checkpoint, or not as it stands here");
     if (!party_leaf_read(bytes, len, &record, &number) || number != seq || record.run != r->run ||
         record.kind < PARTY_INTENT || record.kind > PARTY_REFUSED || record.function > TALLY_SUM ||

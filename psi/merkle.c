@@ -188,7 +188,7 @@ static int same(const uint8_t a32[32], const uint8_t b32[32])
     return memcmp(a32, b32, 32) == 0; /* public */
 }
 
-int psi_merkle_included(uint64_t index, uint64_t size, const uint8_t leaf32[32], const uint8_t (*proof)[32],
+int psi_merkle_included(uint64_t index, uint64_t size, const uint8_t leaf32[32], const uint8_t *proof,
                         size_t count, const uint8_t root32[32])
 {
     uint64_t fn = index, sn = size - 1;
@@ -200,13 +200,13 @@ int psi_merkle_included(uint64_t index, uint64_t size, const uint8_t leaf32[32],
         if (!sn)
             return 0;
         if ((fn & 1) || fn == sn) {
-            psi_merkle_node(proof[i], r, r);
+            psi_merkle_node(proof + 32 * i, r, r);
             while (fn && !(fn & 1)) {
                 fn >>= 1;
                 sn >>= 1;
             }
         } else {
-            psi_merkle_node(r, proof[i], r);
+            psi_merkle_node(r, proof + 32 * i, r);
         }
         fn >>= 1;
         sn >>= 1;
@@ -216,7 +216,7 @@ int psi_merkle_included(uint64_t index, uint64_t size, const uint8_t leaf32[32],
 
 /* 0 < older < size, count >= 1. */
 static int extends(uint64_t older, uint64_t size, const uint8_t older32[32], const uint8_t root32[32],
-                   const uint8_t (*proof)[32], size_t count)
+                   const uint8_t *proof, size_t count)
 {
     uint64_t fn = older - 1, sn = size - 1;
     uint8_t fr[32], sr[32];
@@ -226,20 +226,20 @@ static int extends(uint64_t older, uint64_t size, const uint8_t older32[32], con
         fn >>= 1;
         sn >>= 1;
     }
-    memcpy(fr, i ? proof[0] : older32, 32);
+    memcpy(fr, i ? proof : older32, 32);
     memcpy(sr, fr, 32);
     for (; i < count; i++) {
         if (!sn)
             return 0;
         if ((fn & 1) || fn == sn) {
-            psi_merkle_node(proof[i], fr, fr);
-            psi_merkle_node(proof[i], sr, sr);
+            psi_merkle_node(proof + 32 * i, fr, fr);
+            psi_merkle_node(proof + 32 * i, sr, sr);
             while (fn && !(fn & 1)) {
                 fn >>= 1;
                 sn >>= 1;
             }
         } else {
-            psi_merkle_node(sr, proof[i], sr);
+            psi_merkle_node(sr, proof + 32 * i, sr);
         }
         fn >>= 1;
         sn >>= 1;
@@ -248,7 +248,7 @@ static int extends(uint64_t older, uint64_t size, const uint8_t older32[32], con
 }
 
 int psi_merkle_extends(uint64_t older, uint64_t size, const uint8_t older32[32], const uint8_t root32[32],
-                       const uint8_t (*proof)[32], size_t count)
+                       const uint8_t *proof, size_t count)
 {
     uint8_t empty[32];
     psi_merkle_empty(empty);

@@ -51,10 +51,11 @@ tally_status psi_merkle_include(uint64_t index, uint64_t size, psi_merkle_get ge
 tally_status psi_merkle_extend(uint64_t older, uint64_t size, psi_merkle_get get, void *user,
                                uint8_t proof[PSI_MERKLE_PROOF][32], size_t *count) TALLY_MUST_CHECK;
 
-/* 1 if the proof holds, else 0. Any values may be given. */
-int psi_merkle_included(uint64_t index, uint64_t size, const uint8_t leaf32[32], const uint8_t (*proof)[32],
+/* 1 if the proof holds, else 0. Any values may be given. proof: count hashes of 32 bytes, one behind the
+ * other. */
+int psi_merkle_included(uint64_t index, uint64_t size, const uint8_t leaf32[32], const uint8_t *proof,
                         size_t count, const uint8_t root32[32]);
 int psi_merkle_extends(uint64_t older, uint64_t size, const uint8_t older32[32], const uint8_t root32[32],
-                       const uint8_t (*proof)[32], size_t count);
+                       const uint8_t *proof, size_t count);
 
 #endif

@@ -194,8 +194,8 @@ int main(int argc, char **argv)
     tally_identity *id = ledger_identity("bank");
     setvbuf(stdout, NULL, _IOLBF, 0);
     cost(id);
-    every_byte();
     many(id, sessions < 200 ? 200 : sessions);
+    every_byte();
     tally_identity_free(id);
     const char *results = getenv("TALLY_RESULTS");
     FILE *f = results && *results ? fopen(results, "a") : NULL;

@@ -3,6 +3,7 @@
  * and agreements, and of single bytes of the file. */
 #include "tests/support_ledger.h"
 
+#include "tests/support_agreement.h"
 #include "tests/unit.h"
 
 #include <fcntl.h>
@@ -177,6 +178,47 @@ static void test_receipts(void)
     tally_identity_free(b);
 }
 
+/* text with the signing key of a party ("1" the receiver's, "3" the sender's) named. */
+static char *name_key(char *text, char digit, const tally_identity *id)
+{
+    char start[32], old[100], wanted[100];
+    snprintf(start, sizeof start, "signing-key: sha256:%c", digit);
+    snprintf(old, sizeof old, "%.84s", strstr(text, start));
+    snprintf(wanted, sizeof wanted, "signing-key: %s", tally_identity_signing_fingerprint(id));
+    char *out = agreed_with(text, old, wanted);
+    free(text);
+    return out;
+}
+
+static void test_agreements(void)
+{
+    tally_identity *a = ledger_identity("bank"), *b = ledger_identity("agency");
+    tally_agreement *agreement = NULL;
+    tally_error error;
+    char *text = name_key(name_key(agreed_with(agreed_count, "", "# signed\n"), '1', a), '3', b),
+         *json = NULL;
+    CU_ASSERT_EQUAL_FATAL(agreed_load(text, &agreement, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(tally_agreement_sign(agreement, a, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(tally_agreement_sign(agreement, b, &error), TALLY_OK);
+    for (int wrong = 0; wrong < 2; wrong++) {
+        tally_ledger *l = ledger_open(ledger_path(), TALLY_LEDGER_WRITE);
+        agreement->signatures[1].signature64[5] ^= (uint8_t)wrong;
+        ledger_whole(l, &(ledger_run){.agreement = agreement, .limits = &(party_limits){0}});
+        CU_ASSERT_EQUAL(tally_ledger_verify(l, 0, NULL, &error), TALLY_OK);
+        CU_ASSERT_EQUAL(tally_ledger_verify(l, 1, NULL, &error), wrong ? TALLY_ERR_DIFFERS : TALLY_OK);
+        CU_ASSERT(!wrong ||
+                  (strstr(error.message, "record 1") && strstr(error.message, "signature of the agreement")));
+        CU_ASSERT_EQUAL(tally_ledger_run_json(l, 1, &json, &error), TALLY_OK);
+        CU_ASSERT(strstr(json, "tally-agreement-signatures 1") != NULL);
+        free(json);
+        tally_ledger_free(l);
+    }
+    free(text);
+    tally_agreement_free(agreement);
+    tally_identity_free(a);
+    tally_identity_free(b);
+}
+
 /* ---- Single bytes ---- */
 
 static void test_bytes(void)
@@ -222,7 +264,10 @@ static void test_bytes(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {
-        {"changes", test_changes}, {"order", test_order}, {"receipts", test_receipts}, {"bytes", test_bytes}};
+    static const unit_test tests[] = {{"changes", test_changes},
+                                      {"order", test_order},
+                                      {"receipts", test_receipts},
+                                      {"agreements", test_agreements},
+                                      {"bytes", test_bytes}};
     return unit_main(argc, argv, "ledger-verify", tests, sizeof tests / sizeof *tests);
 }

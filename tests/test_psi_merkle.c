@@ -47,7 +47,7 @@ static size_t cut(size_t n)
     return k;
 }
 
-static void mth(const uint8_t (*d)[32], size_t n, uint8_t out32[32])
+static void mth(uint8_t (*d)[32], size_t n, uint8_t out32[32])
 {
     uint8_t left[32], right[32];
     if (n == 1) {
@@ -59,7 +59,7 @@ static void mth(const uint8_t (*d)[32], size_t n, uint8_t out32[32])
     psi_merkle_node(left, right, out32);
 }
 
-static size_t path(size_t m, const uint8_t (*d)[32], size_t n, uint8_t (*out)[32])
+static size_t path(size_t m, uint8_t (*d)[32], size_t n, uint8_t (*out)[32])
 {
     size_t k = cut(n), used;
     if (n == 1)
@@ -74,7 +74,7 @@ static size_t path(size_t m, const uint8_t (*d)[32], size_t n, uint8_t (*out)[32
     return used + 1;
 }
 
-static size_t subproof(size_t m, const uint8_t (*d)[32], size_t n, int b, uint8_t (*out)[32])
+static size_t subproof(size_t m, uint8_t (*d)[32], size_t n, int b, uint8_t (*out)[32])
 {
     size_t k = cut(n), used;
     if (m == n) {
@@ -143,7 +143,7 @@ static void grow(void)
     }
 }
 
-static void check_vector(const vector *v, const uint8_t (*proof)[32], size_t count)
+static void check_vector(const vector *v, uint8_t (*proof)[32], size_t count)
 {
     size_t wanted = 0;
     for (; wanted < 3 && v->proof[wanted]; wanted++) {
@@ -171,13 +171,13 @@ static void test_vectors(void)
         const vector *v = &paths[i];
         CU_ASSERT_EQUAL(psi_merkle_include(v->from, v->size, get, NULL, proof, &count), TALLY_OK);
         check_vector(v, proof, count);
-        CU_ASSERT(psi_merkle_included(v->from, v->size, leaf[v->from], proof, count, wanted[v->size]));
+        CU_ASSERT(psi_merkle_included(v->from, v->size, leaf[v->from], proof[0], count, wanted[v->size]));
     }
     for (size_t i = 0; i < sizeof proofs / sizeof *proofs; i++) {
         const vector *v = &proofs[i];
         CU_ASSERT_EQUAL(psi_merkle_extend(v->from, v->size, get, NULL, proof, &count), TALLY_OK);
         check_vector(v, proof, count);
-        CU_ASSERT(psi_merkle_extends(v->from, v->size, wanted[v->from], wanted[v->size], proof, count));
+        CU_ASSERT(psi_merkle_extends(v->from, v->size, wanted[v->from], wanted[v->size], proof[0], count));
     }
 }
 
@@ -220,18 +220,18 @@ static void test_inclusion(void)
             size_t count = 0, c = path(i, leaf, n, wanted);
             CU_ASSERT_EQUAL(psi_merkle_include(i, n, get, NULL, proof, &count), TALLY_OK);
             CU_ASSERT(count == c && memcmp(proof, wanted, 32 * c) == 0);
-            CU_ASSERT(psi_merkle_included(i, n, leaf[i], proof, count, root[n]));
+            CU_ASSERT(psi_merkle_included(i, n, leaf[i], proof[0], count, root[n]));
             for (size_t j = 0; j < n; j++) /* as if it were another leaf */
-                CU_ASSERT(j == i || !psi_merkle_included(j, n, leaf[i], proof, count, root[n]));
-            CU_ASSERT(!psi_merkle_included(i, n, leaf[(i + 1) % LEAVES], proof, count, root[n]));
-            CU_ASSERT(!psi_merkle_included(i, n, leaf[i], proof, count, root[n - 1]));
-            CU_ASSERT(!psi_merkle_included(i, n, leaf[i], proof, count + 1, root[n]));
-            CU_ASSERT(!count || !psi_merkle_included(i, n, leaf[i], proof, count - 1, root[n]));
-            CU_ASSERT(!count || !psi_merkle_included(i, n, leaf[i], proof + 1, count - 1, root[n]));
+                CU_ASSERT(j == i || !psi_merkle_included(j, n, leaf[i], proof[0], count, root[n]));
+            CU_ASSERT(!psi_merkle_included(i, n, leaf[(i + 1) % LEAVES], proof[0], count, root[n]));
+            CU_ASSERT(!psi_merkle_included(i, n, leaf[i], proof[0], count, root[n - 1]));
+            CU_ASSERT(!psi_merkle_included(i, n, leaf[i], proof[0], count + 1, root[n]));
+            CU_ASSERT(!count || !psi_merkle_included(i, n, leaf[i], proof[0], count - 1, root[n]));
+            CU_ASSERT(!count || !psi_merkle_included(i, n, leaf[i], proof[1], count - 1, root[n]));
             for (size_t k = 0; k < SAMPLES && count; k++) {
                 uint32_t bit = unit_below((uint32_t)count * 256);
                 proof[bit / 256][bit / 8 % 32] ^= (uint8_t)(1u << bit % 8);
-                CU_ASSERT(!psi_merkle_included(i, n, leaf[i], proof, count, root[n]));
+                CU_ASSERT(!psi_merkle_included(i, n, leaf[i], proof[0], count, root[n]));
                 proof[bit / 256][bit / 8 % 32] ^= (uint8_t)(1u << bit % 8);
             }
         }
@@ -247,17 +247,17 @@ static void test_consistency(void)
             size_t count = 0, c = subproof(m, leaf, n, 1, wanted);
             CU_ASSERT_EQUAL(psi_merkle_extend(m, n, get, NULL, proof, &count), TALLY_OK);
             CU_ASSERT(count == c && memcmp(proof, wanted, 32 * c) == 0);
-            CU_ASSERT(psi_merkle_extends(m, n, root[m], root[n], proof, count));
-            CU_ASSERT(!psi_merkle_extends(m, n, root[m - 1], root[n], proof, count));
-            CU_ASSERT(!psi_merkle_extends(m, n, root[m], root[n - 1], proof, count));
-            CU_ASSERT(!psi_merkle_extends(m, n, root[m], root[n], proof, count + 1));
-            CU_ASSERT(!count || !psi_merkle_extends(m, n, root[m], root[n], proof, count - 1));
-            CU_ASSERT(!count || !psi_merkle_extends(m, n, root[m], root[n], proof + 1, count - 1));
-            CU_ASSERT(!psi_merkle_extends(n + 1, n, root[m], root[n], proof, count));
+            CU_ASSERT(psi_merkle_extends(m, n, root[m], root[n], proof[0], count));
+            CU_ASSERT(!psi_merkle_extends(m, n, root[m - 1], root[n], proof[0], count));
+            CU_ASSERT(!psi_merkle_extends(m, n, root[m], root[n - 1], proof[0], count));
+            CU_ASSERT(!psi_merkle_extends(m, n, root[m], root[n], proof[0], count + 1));
+            CU_ASSERT(!count || !psi_merkle_extends(m, n, root[m], root[n], proof[0], count - 1));
+            CU_ASSERT(!count || !psi_merkle_extends(m, n, root[m], root[n], proof[1], count - 1));
+            CU_ASSERT(!psi_merkle_extends(n + 1, n, root[m], root[n], proof[0], count));
             for (size_t k = 0; k < SAMPLES && count; k++) {
                 uint32_t bit = unit_below((uint32_t)count * 256);
                 proof[bit / 256][bit / 8 % 32] ^= (uint8_t)(1u << bit % 8);
-                CU_ASSERT(!psi_merkle_extends(m, n, root[m], root[n], proof, count));
+                CU_ASSERT(!psi_merkle_extends(m, n, root[m], root[n], proof[0], count));
                 proof[bit / 256][bit / 8 % 32] ^= (uint8_t)(1u << bit % 8);
             }
         }
@@ -272,11 +272,11 @@ static void test_edges(void)
     many(root);
     CU_ASSERT_EQUAL(psi_merkle_extend(0, 9, get, NULL, proof, &count), TALLY_OK);
     CU_ASSERT_EQUAL(count, 0);
-    CU_ASSERT(psi_merkle_extends(0, 9, root[0], root[9], proof, 0));
-    CU_ASSERT(!psi_merkle_extends(0, 9, root[1], root[9], proof, 0));
-    CU_ASSERT(psi_merkle_extends(0, 0, root[0], root[0], proof, 0));
-    CU_ASSERT(!psi_merkle_extends(0, 0, root[0], root[1], proof, 0));
-    CU_ASSERT(!psi_merkle_included(0, 0, leaf[0], proof, 0, leaf[0]));
+    CU_ASSERT(psi_merkle_extends(0, 9, root[0], root[9], proof[0], 0));
+    CU_ASSERT(!psi_merkle_extends(0, 9, root[1], root[9], proof[0], 0));
+    CU_ASSERT(psi_merkle_extends(0, 0, root[0], root[0], proof[0], 0));
+    CU_ASSERT(!psi_merkle_extends(0, 0, root[0], root[1], proof[0], 0));
+    CU_ASSERT(!psi_merkle_included(0, 0, leaf[0], proof[0], 0, leaf[0]));
     CU_ASSERT_EQUAL(psi_merkle_include(0, 0, get, NULL, proof, &count), TALLY_ERR_INTERNAL);
     CU_ASSERT_EQUAL(psi_merkle_extend(2, 1, get, NULL, proof, &count), TALLY_ERR_INTERNAL);
     CU_ASSERT_EQUAL(psi_merkle_include(0, PSI_MERKLE_MAX + 1, get, NULL, proof, &count), TALLY_ERR_INTERNAL);
@@ -311,12 +311,12 @@ static void test_largest(void)
         psi_merkle_root(&whole, root);
         for (uint64_t n = 1; n < sizes[i] && n; n = n * 3 + 1) {
             CU_ASSERT_EQUAL(psi_merkle_include(n, sizes[i], uniform, at, proof, &count), TALLY_OK);
-            CU_ASSERT(psi_merkle_included(n, sizes[i], at[0], proof, count, root));
+            CU_ASSERT(psi_merkle_included(n, sizes[i], at[0], proof[0], count, root));
             CU_ASSERT_EQUAL(psi_merkle_load(&older, n, uniform, at), TALLY_OK);
             psi_merkle_root(&older, before);
             CU_ASSERT_EQUAL(psi_merkle_extend(n, sizes[i], uniform, at, proof, &count), TALLY_OK);
             CU_ASSERT(count <= PSI_MERKLE_PROOF);
-            CU_ASSERT(psi_merkle_extends(n, sizes[i], before, root, proof, count));
+            CU_ASSERT(psi_merkle_extends(n, sizes[i], before, root, proof[0], count));
         }
     }
 }

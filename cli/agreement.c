@@ -6,6 +6,7 @@
 #include "cli/message.h"
 #include "cli/options.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +32,8 @@ const char cli_help_agreement[] =
     "  diff     the fields in which two agreements differ, as they are in A | in B\n"
     "\n"
     "The digests of show, read out on the telephone, tell whether both have the same\n"
-    "text. This version checks and signs agreements; match, count and sum do not take\n"
-    "one yet, so people have to keep it.\n"
+    "text. A run with --agreement FILE (tally match, count, sum) is held to it: what\n"
+    "the agreement does not allow is refused on both sides.\n"
     "\n"
     "options:\n"
     "      --identity NAME    whose signing key signs (tally identity new)\n"
@@ -73,7 +74,11 @@ static tally_status print(char *text, tally_error *error)
     size_t length = strlen(text);
     printf("%s%s", text, length && text[length - 1] != '\n' ? "\n" : "");
     free(text);
-    return TALLY_OK;
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return TALLY_OK;
+    return cli_fail(error, TALLY_ERR_FILE, "standard output could not be written: %s",
+                    errno ? strerror(errno) : "a write failed");
 }
 
 /* "FILE.sig", to be freed. */
@@ -125,7 +130,6 @@ static tally_status run_check(const options *o, tally_error *error)
         st = print(o->json ? tally_agreement_learns_json(a) : tally_agreement_learns(a), error);
     if (!st) {
         cli_note("%s is complete, and its fields go together", o->words[0]);
-        cli_advise("tally match, count and sum do not take an agreement yet: until they do, people keep it");
         warn_days(a);
     }
     tally_agreement_free(a);
@@ -195,6 +199,8 @@ static tally_status run_sign(const options *o, tally_error *error)
     }
     if (!st)
         printf("digest: %s\nsignatures: %s\n", tally_agreement_digest(a), beside);
+    if (!st)
+        warn_days(a);
     if (!st && missing >= 0)
         cli_advise(
             "send the agreement and %s to %s, which signs and sends its file back: tally agreement sign %s "

@@ -66,6 +66,7 @@ typedef struct reader {
     char open[200];  /* fields that are still to be filled in */
     uint32_t opened; /* line of the first of them; 0: none */
     unsigned more;   /* of them that did not fit */
+    size_t seen, at; /* characters of the text, and the bytes they take: how far cut_short has looked */
     tally_error *error;
 } reader;
 
@@ -171,6 +172,19 @@ static void note_open(reader *r, const char *path, uint32_t line)
         snprintf(r->open + used, sizeof r->open - used, "%s%s (line %u)", used ? ", " : "", path, line);
 }
 
+/* 1 if a comment follows the scalar on its line: " # ..." may have been meant as text. */
+static int cut_short(reader *r)
+{
+    const char *text = r->a->bytes;
+    while (r->seen < r->event.end_mark.index && r->at < r->a->len) {
+        r->at++;
+        while (((unsigned char)text[r->at] & 0xc0) == 0x80) /* the rest of a character of UTF-8 */
+            r->at++;
+        r->seen++;
+    }
+    return text[r->at + strspn(text + r->at, " \t")] == '#';
+}
+
 static tally_status take_scalar(reader *r, enum party_agreed_id field, size_t item, size_t sub)
 {
     const party_agreed_field *f = &party_agreed_fields[field];
@@ -186,8 +200,13 @@ static tally_status take_scalar(reader *r, enum party_agreed_id field, size_t it
         note_open(r, r->path, node->line);
         return TALLY_OK;
     }
-    return party_agreed_value(r->a, f, r->path, node->line, node->text, len,
-                              r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE, &node->number, r->error);
+    int plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE,
+        is_text = f->type == AGREED_TEXT || f->type == AGREED_PROSE || f->type == AGREED_COLUMN;
+    if (plain && is_text && cut_short(r))
+        return refuse(r, (uint32_t)r->event.end_mark.line + 1,
+                      "the text is followed by a comment, from its # on",
+                      "put the text in quotes if the # belongs to it, or the comment on a line of its own");
+    return party_agreed_value(r->a, f, r->path, node->line, node->text, len, plain, &node->number, r->error);
 }
 
 static tally_status wrong_kind(reader *r, enum party_agreed_id field)

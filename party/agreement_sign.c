@@ -223,6 +223,30 @@ tally_status tally_agreement_parse_signatures(tally_agreement *a, const char *na
     return st;
 }
 
+/* Whoever signs as a party has to be able to be that party on the link too. */
+static tally_status check_link(const tally_agreement *a, size_t p, const tally_identity *identity,
+                               tally_error *error)
+{
+    const char *key = party_agreed_text(a, AGREED_LINK_KEY, p),
+               *subject = party_agreed_text(a, AGREED_SUBJECT, p);
+    char path[96], shown[200];
+    int other_key = *key && strcmp(key, identity->fingerprint) != 0;
+    if (!other_key && (!*subject || strcmp(subject, identity->subject) == 0))
+        return TALLY_OK;
+    enum party_agreed_id field = other_key ? AGREED_LINK_KEY : AGREED_SUBJECT;
+    party_agreed_path(path, sizeof path, field, p);
+    party_printable(shown, sizeof shown, other_key ? identity->fingerprint : identity->subject);
+    party_agreed_fail(a, party_agreed_find(a, field, p, 0)->line, path, error,
+                      "is not that of this identity, %s: it could sign, and no run would take it", shown);
+    party_hint(error,
+               "write the %s that tally identity show prints before anybody signs, or take the identity that "
+               "is named",
+               other_key ? "fingerprint" : "subject");
+    if (error)
+        error->status = TALLY_ERR_AUTH;
+    return TALLY_ERR_AUTH;
+}
+
 tally_status tally_agreement_sign(tally_agreement *a, const tally_identity *identity, tally_error *error)
 {
     uint8_t *text = NULL;
@@ -240,7 +264,9 @@ tally_status tally_agreement_sign(tally_agreement *a, const tally_identity *iden
                           "identity that is named");
         return TALLY_ERR_AUTH;
     }
-    tally_status st = message(a, &text, &len, error);
+    tally_status st = check_link(a, p, identity, error);
+    if (!st)
+        st = message(a, &text, &len, error);
     if (st)
         return st;
     st = party_sign(identity, text, len, a->signatures[p].signature64);

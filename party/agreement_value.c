@@ -158,14 +158,37 @@ static tally_status take_date(const place *p, const char *text, int64_t *number)
 
 /* ---- Texts ---- */
 
-/* What YAML 1.1 makes something else of than text. */
+/* "12:30" and "1:20.5": to YAML 1.1 a number to the base of 60. */
+static int is_sexagesimal(const char *text)
+{
+    const char *p = text + (*text == '-' || *text == '+');
+    int groups = 0;
+    if (!is_digit(*p))
+        return 0;
+    p += strspn(p, "0123456789_");
+    for (; *p == ':'; groups++) {
+        size_t digits = strspn(p + 1, "0123456789");
+        if (digits < 1 || digits > 2 || (digits == 2 && p[1] > '5'))
+            return 0;
+        p += 1 + digits;
+    }
+    if (groups && *p == '.')
+        p += 1 + strspn(p + 1, "0123456789_");
+    return groups && !*p;
+}
+
+/* What YAML 1.1 makes something else of than text: nothing, truth, numbers, times, and its own marks. */
 static int not_text(const char *text)
 {
-    static const char *const words[] = {"", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n"};
+    static const char *const words[] = {"",  "~", "null", "true", "false", "yes",   "no", "on", "off",
+                                        "y", "n", ".inf", ".nan", "+.inf", "-.inf", "=",  "<<"};
     const char *p = text + (*text == '-' || *text == '+');
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasecmp(text, words[i]) == 0)
             return 1;
+    int is_time = strspn(text, "0123456789") == 4 && text[4] == '-';
+    if (is_time && text[strspn(text, "0123456789-+:.tTzZ \t")] == 0)
+        return 1;
     p += *p == '.';
     return is_digit(*p) && p[strspn(p, "0123456789abcdefABCDEFxo_.:eE+-")] == 0;
 }
@@ -246,10 +269,12 @@ static tally_status take_fingerprint(const place *p, char *text)
     return TALLY_OK;
 }
 
-static tally_status take_address(const place *p, const char *text)
+static tally_status take_address(const place *p, const char *text, int plain)
 {
     party_address address;
     tally_error why;
+    if (plain && is_sexagesimal(text))
+        return refuse(p, text, "YAML takes this for something else than text: put it in quotes");
     if (!party_address_parse(&address, text, 0, &why))
         return TALLY_OK;
     party_agreed_fail(p->a, p->line, p->path, p->error, "%s", why.message);
@@ -308,7 +333,7 @@ tally_status party_agreed_value(const tally_agreement *a, const party_agreed_fie
     case AGREED_FINGERPRINT:
         return take_fingerprint(&p, text);
     case AGREED_ADDRESS:
-        return take_address(&p, text);
+        return take_address(&p, text, plain);
     case AGREED_PROFILE:
         return party_profile_find(text, parameter)
                    ? TALLY_OK

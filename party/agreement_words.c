@@ -148,6 +148,9 @@ static void learns(words *w)
         learns_sum(w);
     for (int s = 0; s < 2; s++) {
         int nothing = json_array_size(w->told[s]) == 0;
+        if (party_agreed_find(w->a, AGREED_MAX_SHARE, 0, 0))
+            say(w, w->told[s], "whether more than %s of the list of %s are on both lists",
+                party_agreed_text(w->a, AGREED_MAX_SHARE, 0), w->name[RECEIVER]);
         int64_t step = party_agreed_number(w->a, AGREED_PADDING, 0);
         if (step)
             say(w, w->told[s],
@@ -165,7 +168,6 @@ static void learns(words *w)
 static void limits_of_lists(words *w)
 {
     const tally_agreement *a = w->a;
-    say(w, w->limits, "This version of Tally states these limits and does not hold runs to them yet.");
     for (size_t k = 0; k < party_agreed_count(a, AGREED_KEYS, 0); k++)
         say(w, w->limits, "%s %s in the file of %s and %s in that of %s, read as %s.",
             k ? "It also needs" : "A person is identified by", party_agreed_text(a, AGREED_KEY_RECEIVER, k),

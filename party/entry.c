@@ -63,6 +63,7 @@ static json_t *asked_json(const tally_session *s)
 {
     static const char *const functions[] = {
         [TALLY_MATCH] = "match", [TALLY_COUNT] = "count", [TALLY_SUM] = "sum"};
+    static const char *const roles[] = {"", [TALLY_RECEIVER] = "receiver", [TALLY_SENDER] = "sender"};
     const tally_agreement *a = s->agreement;
     json_t *list = json_null();
     if (s->committed)
@@ -70,8 +71,8 @@ static json_t *asked_json(const tally_session *s)
                          hex(s->list_opening, 32));
     return json_pack(
         "{s:i, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "v", 1,
-        "run_id", s->run_id, "role", s->role == TALLY_SENDER ? "sender" : "receiver", "function",
-        functions[s->function], "protocol", party_protocol_name(s->protocol), "security",
+        "run_id", s->run_id, "role", roles[s->role], "function", functions[s->function], "protocol",
+        party_protocol_name(s->protocol), "security",
         s->security == TALLY_MALICIOUS ? "malicious" : "semi-honest", "reveal_to",
         s->reveal == TALLY_REVEAL_BOTH     ? "both"
         : s->reveal == TALLY_REVEAL_SENDER ? "sender"
@@ -189,23 +190,8 @@ static char *dump(json_t *body)
     return out;
 }
 
-/* One key for each agreement and signing key: sketches of different ones cannot be compared. */
-static tally_status make_sketch(const tally_session *s, uint8_t out[PSI_SKETCH_BYTES], tally_error *error)
-{
-    uint8_t key[32];
-    size_t count;
-    const psi_item *items = party_input_items(s->input, &count);
-    const char *digest = tally_agreement_digest(s->agreement);
-    tally_status st = party_sign_derive(s->identity, PSI_TAG_SKETCH_KEY, digest, strlen(digest), key);
-    if (!st)
-        st = psi_sketch_make(key, items, count, out);
-    psi_wipe(key, sizeof key);
-    return st ? party_fail(error, st, "the sketch of the list could not be computed") : TALLY_OK;
-}
-
 tally_status party_entry_begin(tally_session *s, tally_error *error)
 {
-    uint8_t sketch[PSI_SKETCH_BYTES];
     party_record record;
     party_limits limits;
     enum party_agreed_id broken = AGREED_FIELDS;
@@ -214,13 +200,8 @@ tally_status party_entry_begin(tally_session *s, tally_error *error)
     fill(s, PARTY_INTENT, &record);
     if (s->agreement)
         party_hold_limits(s, &limits);
-    if (s->agreement && limits.least_difference) {
-        tally_status st = make_sketch(s, sketch, error);
-        if (st)
-            return st;
-        record.sketch = sketch;
-        record.sketch_len = sizeof sketch;
-    }
+    record.sketch = s->sketch;
+    record.sketch_len = s->sketch ? PSI_SKETCH_BYTES : 0;
     char *body = dump(asked_json(s));
     if (!body)
         return party_no_memory(error, "a record of the ledger");
@@ -229,9 +210,7 @@ tally_status party_entry_begin(tally_session *s, tally_error *error)
     tally_status st = party_ledger_begin(s->ledger, s->identity, s->agreement, s->agreement ? &limits : NULL,
                                          &record, &s->run_number, s->ledger_root, &broken, error);
     free(body);
-    if (st == TALLY_ERR_POLICY && broken < AGREED_FIELDS)
-        s->breached = (uint8_t)(broken + 1);
-    return st;
+    return st == TALLY_ERR_POLICY && broken < AGREED_FIELDS ? party_breach(s, broken, error) : st;
 }
 
 tally_status party_entry_end(tally_session *s, const tally_error *outcome, tally_error *error)

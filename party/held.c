@@ -8,6 +8,7 @@
 #include "party/input.h"
 #include "party/pad.h"
 #include "psi/mem.h"
+#include "psi/sketch.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -20,15 +21,24 @@ static tally_status breach(tally_session *s, enum party_agreed_id field, tally_e
 static tally_status breach(tally_session *s, enum party_agreed_id field, tally_error *error, const char *hint,
                            const char *format, ...)
 {
-    char what[400], path[96];
+    char what[400];
     va_list args;
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
+    party_fail(error, TALLY_ERR_POLICY, "%s", what);
+    party_hint(error, "%s", hint);
+    return party_breach(s, field, error);
+}
+
+tally_status party_breach(tally_session *s, enum party_agreed_id field, tally_error *error)
+{
+    const tally_error why = *error;
+    char path[96];
     party_agreed_field_path(path, sizeof path, field);
     s->breached = (uint8_t)(field + 1);
-    party_fail(error, TALLY_ERR_POLICY, "the agreement does not allow this run: %s: %s", path, what);
-    party_hint(error, "%s", hint);
+    party_fail(error, TALLY_ERR_POLICY, "the agreement does not allow this run: %s: %s", path, why.message);
+    party_hint(error, "%s", why.hint);
     return TALLY_ERR_POLICY;
 }
 
@@ -66,6 +76,12 @@ static tally_status find_party(tally_session *s, tally_error *error)
     if (s->own_party == PARTY_SIGNATURES)
         return breach(s, AGREED_SIGNING_KEY, error, hint,
                       "the signing key of this identity, %s, is of neither party", id->sign_fingerprint);
+    enum tally_role role = party_agreed_number(a, AGREED_ROLE, s->own_party) ? TALLY_SENDER : TALLY_RECEIVER;
+    if (s->role && s->role != role)
+        return breach(s, AGREED_ROLE, error, narrow, "%s is the %s",
+                      party_agreed_text(a, AGREED_ORGANISATION, s->own_party),
+                      party_agreed_text(a, AGREED_ROLE, s->own_party));
+    s->role = role;
     const char *pin = party_agreed_text(a, AGREED_LINK_KEY, s->own_party),
                *subject = party_agreed_text(a, AGREED_SUBJECT, s->own_party);
     if (*pin && strcmp(pin, id->fingerprint) != 0)
@@ -74,12 +90,6 @@ static tally_status find_party(tally_session *s, tally_error *error)
     if (*subject && strcmp(subject, id->subject) != 0)
         return breach(s, AGREED_SUBJECT, error, hint, "this identity is \"%s\", not the agreed \"%s\"",
                       id->subject, subject);
-    enum tally_role role = party_agreed_number(a, AGREED_ROLE, s->own_party) ? TALLY_SENDER : TALLY_RECEIVER;
-    if (s->role && s->role != role)
-        return breach(s, AGREED_ROLE, error, narrow, "%s is the %s",
-                      party_agreed_text(a, AGREED_ORGANISATION, s->own_party),
-                      party_agreed_text(a, AGREED_ROLE, s->own_party));
-    s->role = role;
     return TALLY_OK;
 }
 
@@ -371,6 +381,7 @@ tally_status party_hold(tally_session *s, tally_error *error)
     tally_input *input = NULL;
     if (!s->agreement)
         return TALLY_OK;
+    s->padding = (uint64_t)party_agreed_number(s->agreement, AGREED_PADDING, 0);
     /* Who and where first: the other side can then hear of what follows. */
     tally_status st = find_party(s, error);
     if (!st)
@@ -392,27 +403,51 @@ tally_status party_hold(tally_session *s, tally_error *error)
 
 /* ---- The list ---- */
 
-tally_status party_hold_list(tally_session *s, tally_error *error)
+/* One key for each agreement and signing key: sketches of different ones cannot be compared. */
+static tally_status make_sketch(tally_session *s, tally_error *error)
+{
+    uint8_t key[32];
+    size_t count;
+    const psi_item *items = party_input_items(s->input, &count);
+    const char *digest = tally_agreement_digest(s->agreement);
+    s->sketch = psi_calloc(PSI_SKETCH_BYTES, 1);
+    tally_status st = s->sketch ? TALLY_OK : TALLY_ERR_NO_MEMORY;
+    if (!st)
+        st = party_sign_derive(s->identity, PSI_TAG_SKETCH_KEY, digest, strlen(digest), key);
+    if (!st)
+        st = psi_sketch_make(key, items, count, s->sketch);
+    psi_wipe(key, sizeof key);
+    return st ? party_fail(error, st, "the sketch of the list could not be computed") : TALLY_OK;
+}
+
+static tally_status judge_list(tally_session *s, tally_error *error)
 {
     size_t count;
-    if (!s->agreement)
-        return TALLY_OK;
+    party_limits limits;
     party_input_items(s->input, &count);
-    uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_LIST, s->own_party),
-             step = (uint64_t)party_agreed_number(s->agreement, AGREED_PADDING, 0);
+    party_hold_limits(s, &limits);
+    uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_LIST, s->own_party);
     if (count > most)
         return breach(s, AGREED_MAX_LIST, error, "take a shorter list, or have a new agreement signed",
                       "the list has %zu identifiers, and at most %" PRIu64 " are allowed", count, most);
-    return step ? party_input_pad(s->input, step, error) : TALLY_OK;
+    return s->ledger && limits.least_difference ? make_sketch(s, error) : TALLY_OK;
+}
+
+tally_status party_hold_list(tally_session *s, tally_error *error)
+{
+    tally_status st = party_input_unpad(s->input, error); /* of an earlier session with this input */
+    if (!st && s->agreement)
+        st = judge_list(s, error);
+    return st || !s->padding ? st : party_input_pad(s->input, s->padding, error);
 }
 
 /* A padded list may go beyond the cap by what it takes to fill the last step. */
 tally_status party_hold_peer_list(tally_session *s, tally_error *error)
 {
+    uint64_t step = s->padding;
     if (!s->agreement)
         return TALLY_OK;
-    uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_LIST, !s->own_party),
-             step = (uint64_t)party_agreed_number(s->agreement, AGREED_PADDING, 0);
+    uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_LIST, !s->own_party);
     if (step)
         most = (most + step - 1) / step * step;
     if (step && s->peer_items % step)

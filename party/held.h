@@ -18,7 +18,7 @@ tally_status party_agreed_settings(const tally_agreement *a, enum tally_role rol
 
 /* Before the settings are checked: signatures, validity, whose identity this is, and every setting. */
 tally_status party_hold(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
-/* Once the list is read: its size; then it is padded. */
+/* Once the list is read: its size and its sketch; then it is padded, with or without an agreement. */
 tally_status party_hold_list(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* The agreement's part of hello 1. */
 tally_status party_hold_say(const tally_session *s, wire_hello1 *hello, tally_error *error) TALLY_MUST_CHECK;
@@ -26,6 +26,8 @@ tally_status party_hold_say(const tally_session *s, wire_hello1 *hello, tally_er
 tally_status party_hold_hear(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* The list size that the peer says in hello 2. */
 tally_status party_hold_peer_list(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+/* Makes the refusal in *error one of the field. TALLY_ERR_POLICY. */
+tally_status party_breach(tally_session *s, enum party_agreed_id field, tally_error *error);
 /* What holds over several runs. */
 void party_hold_limits(const tally_session *s, party_limits *out);
 /* Of the matches of the receiver's list: 1 if the agreed share is exceeded, 0 if not or none is agreed. */

@@ -312,7 +312,14 @@ tally_status tally_identity_add_signing_key(const char *dir, tally_error *error)
     }
     /* The exclusive temporary file keeps a second process out; the link never replaces a key. */
     if (!write_file(fd, tmp, 0600, pem)) {
-        st = folder_error(error, dir, strerror(errno));
+        int exists = errno == EEXIST;
+        st =
+            folder_error(error, dir, exists ? "has a file .sign.pem.new of an earlier try" : strerror(errno));
+        if (exists)
+            party_hint(
+                error,
+                "a key that signs is being made there, or was when it was interrupted: if nobody is at it, "
+                "remove .sign.pem.new and try again");
         goto done;
     }
     if (linkat(fd, tmp, fd, name, 0)) {

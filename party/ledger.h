@@ -51,7 +51,7 @@ typedef struct party_record {
     char agreement[TALLY_FINGERPRINT_TEXT]; /* its digest; "": none */
     uint32_t day;                           /* yyyymmdd in the time zone of the agreement, else UTC */
     enum tally_function function;
-    enum tally_role role;
+    enum tally_role role;       /* 0: of a refusal before it was known */
     uint64_t items, peer_items; /* list sizes as declared; what rows-per-day counts is items */
     int disclosed;              /* of an outcome: this side or the other may have learned of the result */
     int status;                 /* of an outcome or refusal: tally_exit_status */

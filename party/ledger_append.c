@@ -481,9 +481,11 @@ static tally_status guard(tally_ledger *l, const party_limits *limits, const par
 static tally_status sound(const party_record *r, tally_error *error)
 {
     const uint64_t most = INT64_MAX;
-    int good = r->body && r->body_len && r->items <= most && r->peer_items <= most &&
-               (r->role == TALLY_RECEIVER || r->role == TALLY_SENDER) && r->function <= TALLY_SUM &&
-               (r->disclosed == 0 || r->disclosed == 1) && strlen(r->body) == r->body_len;
+    int good =
+        r->body && r->body_len && r->items <= most && r->peer_items <= most &&
+        (r->role == TALLY_RECEIVER || r->role == TALLY_SENDER || (!r->role && r->kind == PARTY_REFUSED)) &&
+        r->function <= TALLY_SUM && (r->disclosed == 0 || r->disclosed == 1) &&
+        strlen(r->body) == r->body_len;
     return good ? TALLY_OK : party_fail(error, TALLY_ERR_INTERNAL, "a record for the ledger is not complete");
 }
 

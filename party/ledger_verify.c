@@ -213,7 +213,7 @@ static tally_status check_order(walk *w, const party_record *r)
     uint64_t what = 0;
     if (r->kind == PARTY_AGREED)
         return check_agreement(w, r);
-    if (!r->role || !r->run)
+    if ((!r->role && r->kind != PARTY_REFUSED) || !r->run)
         return differs(w, "not the record of a run");
     if (r->kind != PARTY_INTENT && r->sketch_len)
         return differs(w, "only an intent has a sketch");

@@ -116,6 +116,8 @@ static tally_status read_input(tally_session *s, tally_error *error)
     begin_phase(s, PARTY_READING);
     party_input_threads(s->input, s->threads);
     tally_status st = party_input_load(s->input, &s->cancel, tell_progress, s, error);
+    if (!st)
+        st = party_hold_list(s, error);
     if (!st && s->output_path)
         st = party_output_open(&s->output, s->output_path, s->output_overwrite,
                                (const char *const *)s->columns, s->column_count, s->input, error);
@@ -129,15 +131,19 @@ static tally_status read_input(tally_session *s, tally_error *error)
     party_log(s, 1, "read %llu rows: %llu identifiers, %llu duplicates, %llu rejected",
               (unsigned long long)stats.rows, (unsigned long long)stats.items,
               (unsigned long long)(stats.accepted - stats.items), (unsigned long long)stats.rejected);
+    if (stats.without_consent)
+        party_log(s, 1, "left out %llu rows for want of consent", (unsigned long long)stats.without_consent);
     if (stats.clipped)
         party_log(s, 1, "cut %llu values to their range", (unsigned long long)stats.clipped);
     for (size_t i = 0; tally_reject_name(i); i++)
         if (stats.by_reason[i])
-            party_log(s, stats.rejected * 100 > stats.rows ? 0 : 1,
+            party_log(s, (stats.rejected - stats.without_consent) * 100 > stats.rows ? 0 : 1,
                       "rejected %llu rows: %s, first at line %llu", (unsigned long long)stats.by_reason[i],
                       tally_reject_name(i), (unsigned long long)stats.first_line[i]);
     size_t count;
     party_input_items(s->input, &count);
+    if (count > stats.items)
+        party_log(s, 1, "padded the list to %zu", count);
     if (count > WIRE_ITEMS_MAX)
         return party_fail(error, TALLY_ERR_INPUT, "the list has %zu identifiers; at most 2^30 fit one run",
                           count);
@@ -397,8 +403,6 @@ static tally_status run_session(tally_session *s, tally_error *error)
 {
     party_state state;
     tally_status st = read_input(s, error);
-    if (!st)
-        st = party_hold_list(s, error);
     if (st) {
         notify_peer(s, st);
         return st;

@@ -60,11 +60,13 @@ struct tally_session {
     int64_t began;       /* seconds since 1970, UTC */
     uint32_t today;      /* yyyymmdd in the time zone of the agreement, else UTC */
     size_t own_party;    /* of the agreement */
+    uint64_t padding;    /* the list's size is made a multiple of it; 0: as it is */
     uint8_t breached;    /* field of the agreement that does not allow the run, + 1; 0: none */
     uint64_t run_number; /* in the ledger, once the intent is there; 0: not yet */
     char run_id[33];
     int committed; /* list_opening and list_commitment are there */
     uint8_t list_opening[32], list_commitment[32], peer_commitment[32];
+    uint8_t *sketch;            /* of the list before it was padded, PSI_SKETCH_BYTES; NULL: not needed */
     uint8_t ledger_root[32];    /* of the tree with the intent in it */
     char *result_text;          /* what this side learned, as it is committed to; NULL: nothing */
     uint8_t result_opening[32]; /* of the commitment to it */

@@ -57,6 +57,7 @@ void tally_session_free(tally_session *s)
     psi_free(s->ca_file);
     psi_free(s->peer_name);
     psi_free(s->result_text);
+    psi_free(s->sketch);
     psi_free(s->matched.bits);
     party_sealed_free(&s->matched.sealed);
     party_opened_free(&s->opened);

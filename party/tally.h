@@ -101,8 +101,7 @@ TALLY_API int64_t tally_identity_not_after(const tally_identity *identity);
 /* ---- Agreement: what two organisations allow each other to ask, signed by both ---- */
 
 /*
- * A YAML file of one document (docs/agreement.md has every field). This version checks, shows and signs
- * agreements; sessions do not take one yet.
+ * A YAML file of one document (docs/agreement.md has every field). A run that is given one is held to it.
  */
 typedef struct tally_agreement tally_agreement;
 
@@ -175,7 +174,8 @@ TALLY_API tally_status tally_agreement_parse_signatures(tally_agreement *agreeme
                                                         const char *text, size_t len,
                                                         tally_error *error) TALLY_MUST_CHECK;
 /*
- * Signs with the identity's signing key. TALLY_ERR_AUTH: it has none, or not one that the agreement names.
+ * Signs with the identity's signing key. TALLY_ERR_AUTH: it has none, or not one that the agreement names, or
+ * its certificate has not the link-key or subject that the agreement names for that party.
  */
 TALLY_API tally_status tally_agreement_sign(tally_agreement *agreement, const tally_identity *identity,
                                             tally_error *error) TALLY_MUST_CHECK;

@@ -117,6 +117,18 @@ static void test_values(void)
         {M, "Court debtors", "no", ":2: name: \"no\" is not text"},
         {M, "Court debtors", "~", ":2: name: \"~\" is not text"},
         {M, "Court debtors", "2026-01-01", ":2: name: "},
+        {M, "Court debtors", "12:30", ":2: name: \"12:30\" is not text"},
+        {M, "Court debtors", "1:20.5", ":2: name: "},
+        {M, "Court debtors", ".inf", ":2: name: "},
+        {M, "Court debtors", "-.INF", ":2: name: "},
+        {M, "Court debtors", ".NaN", ":2: name: "},
+        {M, "Court debtors", "=", ":2: name: "},
+        {M, "Court debtors", "<<", ":2: name: "},
+        {M, "Court debtors", "2026-01-01T10:00:00Z", ":2: name: "},
+        {M, "Court debtors", "2026-01-01 10:00:00.5 -5", ":2: name: "},
+        {M, "    contact: desk", "    address: 12:30\n    contact: desk",
+         ":8: parties[1].address: \"12:30\""},
+        {M, "id_card", "12:30", ":19: keys[1].receiver-column: "},
         {M, "Court debtors", "[a]", ":2: name: has to be text"},
         {M, "Court debtors", "{a: b}", ":2: name: has to be text"},
         {M, "Court debtors", "\"two\\nlines\"", ":2: name: "},
@@ -287,6 +299,48 @@ static void test_yaml(void)
         {M, "tally-agreement", "\xef\xbb\xbftally-agreement", ":1: the character U+FEFF"},
     };
     check_refused(rows, sizeof rows / sizeof *rows);
+}
+
+/* What would be cut off text is refused, wherever it would be; comments elsewhere are taken. */
+static void test_comments(void)
+{
+    static const change bad[] = {
+        {M, "finding debtors", "finding debtors # of the court",
+         ":14: purpose: the text is followed by a comment"},
+        {M, "finding debtors", "finding debtors \t#of the court", ":14: purpose: the text is followed"},
+        {M, "finding debtors", "d\u00e9biteurs \u503a\u52a1\u4eba # 3", ":14: purpose: the text is followed"},
+        {M, "finding debtors", "finding\n  debtors # of the court", ":15: purpose: the text is followed"},
+        {M, "Court debtors", "No # 12", ":2: name: the text is followed"},
+        {M, "desk of the bank", "desk # 4", ":8: parties[1].contact: the text is followed"},
+        {M, "id_card\n", "id # 2\n", ":19: keys[1].receiver-column: the text is followed"},
+        {S, "{name: amount,", "{name: amount # x\n    ,", ":25: values[1].name: the text is followed"},
+    };
+    static const change good[] = {
+        {M, "finding debtors", "\"finding debtors\" # by the board", NULL},
+        {M, "finding debtors", "\"finding debtors # 3\"", NULL},
+        {M, "finding debtors", "finding debtors#3", NULL},
+        {M, "finding debtors", "finding d\u00e9biteurs\n# \u503a on its own\n", NULL},
+        {M, "finding debtors", ">  # folded\n  finding # debtors\n", NULL},
+        {M, "2026-01-01", "2026-01-01 # a day", NULL},
+        {M, "role: receiver", "role: receiver # asks", NULL},
+        {M, "    contact: desk", "    max-list: 5 # few\n    address: \"12:30\"\n    contact: desk", NULL},
+        {M, "    contact: desk", "    address: 10.0.0.1:7440 # port\n    contact: desk", NULL},
+        {M, "Court debtors", "\"12:30\"", NULL},
+        {M, "Court debtors", "at 12:30", NULL},
+        {M, "Court debtors", "a = b", NULL},
+    };
+    check_refused(bad, sizeof bad / sizeof *bad);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        tally_agreement *a;
+        tally_error error;
+        char *text = agreed_with(good[i].base, good[i].old, good[i].replacement);
+        tally_status st = agreed_load(text, &a, &error);
+        CU_ASSERT_EQUAL(st, TALLY_OK);
+        if (st)
+            fprintf(stderr, "'%s': %s\n", good[i].replacement, error.message);
+        tally_agreement_free(a);
+        free(text);
+    }
 }
 
 static void test_files(void)
@@ -488,6 +542,10 @@ static void test_learns(void)
         {C, "min-overlap: 20\n", "- how many identifiers are on both lists",
          "- how many identifiers are on both lists", "nothing else"},
         {C, "noise-epsilon: 1\n", "with noise on the number", "- nothing else", "Exact answers"},
+        {M, "max-match-share: 0.5%\n",
+         "- whether more than 0.5% of the list of Example Bank are on both lists",
+         "- whether more than 0.5% of the list of Example Bank are on both lists", "does not hold"},
+        {M, "max-match-share: 5%\n", "- which identifiers", "- nothing else", "Exact answers"},
         {C, "padding-step: 1000\n", "Example Agency has, rounded up to a multiple of 1000",
          "Example Bank has, rounded up", "noise"},
         {S, "", "- sum, mean and variance of amount", "- nothing else", "bands"},
@@ -690,20 +748,11 @@ static void test_faults(void)
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
-        {"accepted", test_accepted},
-        {"missing", test_missing},
-        {"values", test_values},
-        {"together", test_together},
-        {"yaml", test_yaml},
-        {"files", test_files},
-        {"line_ends", test_line_ends},
-        {"template", test_template},
-        {"shown", test_shown},
-        {"learns", test_learns},
-        {"long_edges", test_long_edges},
-        {"diff", test_diff},
-        {"reference", test_reference},
-        {"page_examples", test_page_examples},
+        {"accepted", test_accepted}, {"missing", test_missing},     {"values", test_values},
+        {"together", test_together}, {"yaml", test_yaml},           {"comments", test_comments},
+        {"files", test_files},       {"line_ends", test_line_ends}, {"template", test_template},
+        {"shown", test_shown},       {"learns", test_learns},       {"long_edges", test_long_edges},
+        {"diff", test_diff},         {"reference", test_reference}, {"page_examples", test_page_examples},
         {"faults", test_faults},
     };
     return unit_main(argc, argv, "agreement", tests, sizeof tests / sizeof *tests);

@@ -31,17 +31,23 @@ static tally_identity *made(const char *name)
     return id;
 }
 
-static char *name_key(char *text, char digit, const tally_identity *id)
+/* The key whose fingerprint begins with the digit becomes another. */
+static char *put_key(char *text, const char *field, char digit, const char *fingerprint)
 {
-    char old[40], key[100];
-    snprintf(old, sizeof old, "signing-key: sha256:%c123abcd", digit);
-    char *at = strstr(text, old);
-    snprintf(key, sizeof key, "%.*s", 13 + 71, at);
-    char wanted[100];
-    snprintf(wanted, sizeof wanted, "signing-key: %s", tally_identity_signing_fingerprint(id));
+    char old[40], key[100], wanted[100];
+    snprintf(old, sizeof old, "%s: sha256:%c123abcd", field, digit);
+    snprintf(key, sizeof key, "%.*s", (int)strlen(field) + 2 + 71, strstr(text, old));
+    snprintf(wanted, sizeof wanted, "%s: %s", field, fingerprint);
     char *next = agreed_with(text, key, wanted);
     free(text);
     return next;
+}
+
+/* Both keys of a party; digit: of its signing key, that of its link key is one less. */
+static char *name_key(char *text, char digit, const tally_identity *id)
+{
+    text = put_key(text, "link-key", (char)(digit - 1), tally_identity_fingerprint(id));
+    return put_key(text, "signing-key", digit, tally_identity_signing_fingerprint(id));
 }
 
 static signers start(void)
@@ -244,6 +250,46 @@ static void test_wrong_keys(void)
     stop(&s);
 }
 
+/* Who signs has to be who is named for the link: by key, by subject, or by both. */
+static void test_link_keys(void)
+{
+    tally_error error;
+    signers s = start();
+    char *base = agreed_with(agreed_match, "", "# signed\n");
+    base = put_key(base, "signing-key", '1', tally_identity_signing_fingerprint(s.bank));
+    tally_agreement *a = loaded(base);
+    CU_ASSERT_EQUAL(tally_agreement_sign(a, s.bank, &error), TALLY_ERR_AUTH);
+    CU_ASSERT_EQUAL(error.status, TALLY_ERR_AUTH);
+    CU_ASSERT(strstr(error.message, ":6: parties[1].link-key: ") && strstr(error.message, "sha256:") &&
+              strstr(error.hint, "fingerprint"));
+    CU_ASSERT_EQUAL(tally_agreement_sign(a, s.bank, NULL), TALLY_ERR_AUTH);
+    CU_ASSERT_EQUAL(tally_agreement_signed(a, 0), TALLY_UNSIGNED);
+    tally_agreement_free(a);
+    for (int i = 0; i < 4; i++) { /* right or wrong subject, with or without the right key */
+        char line[400], *text, *with_ca;
+        snprintf(line, sizeof line, "    ca: sha256:%s%s\n    subject: \"%s%s\"\n    contact: desk",
+                 "0123abcd0123abcd0123abcd0123abcd", "0123abcd0123abcd0123abcd0123abcd",
+                 tally_identity_subject(s.bank), i & 1 ? "x" : "");
+        text = agreed_with(s.text, "", "");
+        if (i & 2) {
+            char key[100];
+            snprintf(key, sizeof key, "    link-key: %s\n", tally_identity_fingerprint(s.bank));
+            char *without = agreed_with(text, key, "");
+            free(text);
+            text = without;
+        }
+        with_ca = agreed_with(text, "    contact: desk", line);
+        a = loaded(with_ca);
+        CU_ASSERT_EQUAL(tally_agreement_sign(a, s.bank, &error), i & 1 ? TALLY_ERR_AUTH : TALLY_OK);
+        CU_ASSERT(!(i & 1) || strstr(error.message, "parties[1].subject: "));
+        tally_agreement_free(a);
+        free(with_ca);
+        free(text);
+    }
+    free(base);
+    stop(&s);
+}
+
 /* Every other form of the file is refused whole. */
 static void test_forms(void)
 {
@@ -345,7 +391,8 @@ int main(int argc, char **argv)
     static const unit_test tests[] = {
         {"both", test_both},           {"every_byte", test_every_byte},
         {"line_ends", test_line_ends}, {"wrong_keys", test_wrong_keys},
-        {"forms", test_forms},         {"faults", test_faults},
+        {"link_keys", test_link_keys}, {"forms", test_forms},
+        {"faults", test_faults},
     };
     return unit_main(argc, argv, "agreement_sign", tests, sizeof tests / sizeof *tests);
 }

@@ -12,6 +12,7 @@
 #include "tests/support_session.h"
 #include "tests/unit.h"
 
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,20 +21,20 @@
 #define AGENCY PAIR_SENDER
 
 /* Fields that every agreement here has: %s are link and signing keys of the bank, then of the agency. */
-#define HEAD                                                                                                 \
+#define HEAD_OF(column, profile)                                                                             \
     "tally-agreement: 1\n"                                                                                   \
     "name: Debtors\n"                                                                                        \
     "parties:\n"                                                                                             \
     "  - organisation: Bank\n"                                                                               \
     "    role: receiver\n"                                                                                   \
-    "    link-key: %s\n"                                                                                     \
-    "    signing-key: %s\n"                                                                                  \
+    "    link-key: @1@\n"                                                                                    \
+    "    signing-key: @2@\n"                                                                                 \
     "    contact: desk\n"                                                                                    \
     "    max-list: 50\n"                                                                                     \
     "  - organisation: Agency\n"                                                                             \
     "    role: sender\n"                                                                                     \
-    "    link-key: %s\n"                                                                                     \
-    "    signing-key: %s\n"                                                                                  \
+    "    link-key: @3@\n"                                                                                    \
+    "    signing-key: @4@\n"                                                                                 \
     "    contact: office\n"                                                                                  \
     "    max-list: 60\n"                                                                                     \
     "purpose: debts\n"                                                                                       \
@@ -41,10 +42,12 @@
     "valid-from: 2020-01-01\n"                                                                               \
     "valid-until: 2099-12-31\n"                                                                              \
     "keys:\n"                                                                                                \
-    "  - receiver-column: id\n"                                                                              \
-    "    sender-column: id\n"                                                                                \
-    "    profile: exact\n"
+    "  - receiver-column: " column "\n"                                                                      \
+    "    sender-column: " column "\n"                                                                        \
+    "    profile: " profile "\n"
+#define HEAD HEAD_OF("id", "exact")
 static const char match_text[] = HEAD "function: match\n";
+static const char phone_text[] = HEAD_OF("a", "phone-e164") "function: match\n";
 static const char columns_text[] = HEAD "function: match\n"
                                         "columns:\n"
                                         "  - {name: court, width: 20}\n"
@@ -58,7 +61,7 @@ static const char sum_text[] = HEAD "function: sum\n"
                                     "  - {name: amount, of: sender, edges: [0, 10, 100]}\n";
 
 static tally_identity *identity[2];
-static char *folder;
+static const char *folder;
 
 static tally_identity *made(const char *name)
 {
@@ -70,33 +73,53 @@ static tally_identity *made(const char *name)
     return id;
 }
 
+/* text with what stands in @ @ filled in. */
+static char *filled(const char *text)
+{
+    const struct {
+        const char *place, *value;
+    } places[] = {{"@1@", identity[BANK]->fingerprint},
+                  {"@2@", identity[BANK]->sign_fingerprint},
+                  {"@3@", identity[AGENCY]->fingerprint},
+                  {"@4@", identity[AGENCY]->sign_fingerprint},
+                  {"@BANK@", identity[BANK]->subject}};
+    char *out = agreed_with(text, "", "");
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (!strstr(out, places[i].place))
+            continue;
+        char *next = agreed_with(out, places[i].place, places[i].value);
+        free(out);
+        out = next;
+    }
+    return out;
+}
+
+/* Signs also what names another link key, which no honest side would. */
+static tally_status sign(tally_agreement *a, tally_identity *id, tally_error *error)
+{
+    const tally_identity was = *id;
+    size_t p = party_agreed_number(a, AGREED_ROLE, 0) == (id == identity[AGENCY]) ? 0 : 1;
+    snprintf(id->fingerprint, sizeof id->fingerprint, "%s", party_agreed_text(a, AGREED_LINK_KEY, p));
+    tally_status st = tally_agreement_sign(a, id, error);
+    memcpy(id->fingerprint, was.fingerprint, sizeof id->fingerprint);
+    return st;
+}
+
 /* The agreement of the text with `old` replaced, signed by both. */
 static tally_agreement *agreed(const char *text, const char *old, const char *replacement)
 {
-    char *named = NULL;
     tally_agreement *a = NULL;
     tally_error error = {.message = ""};
-    if (asprintf(&named, text, identity[BANK]->fingerprint, identity[BANK]->sign_fingerprint,
-                 identity[AGENCY]->fingerprint, identity[AGENCY]->sign_fingerprint) < 0)
-        abort();
-    char *changed = agreed_with(named, old, replacement);
-    if (strstr(changed, "@BANK@")) {
-        char *with = agreed_with(changed, "@BANK@", identity[BANK]->subject);
-        free(changed);
-        changed = with;
-    }
-    tally_status st = agreed_load(changed, &a, &error);
-    for (int i = 0; !st && i < 2; i++) {
-        st = tally_agreement_sign(a, identity[i], &error);
-        if (st == TALLY_ERR_AUTH) /* a text that names another key */
-            st = TALLY_OK;
-    }
+    char *changed = agreed_with(text, old, replacement), *whole = filled(changed);
+    tally_status st = agreed_load(whole, &a, &error);
+    for (int i = 0; !st && i < 2; i++)
+        st = sign(a, identity[i], &error);
     if (st) {
         printf("%s: %s\n", replacement, error.message);
         abort();
     }
+    free(whole);
     free(changed);
-    free(named);
     return a;
 }
 
@@ -113,8 +136,8 @@ static void write_list(const char *path, unsigned from, unsigned n)
     FILE *f = fopen(path, "w");
     int good = f && fputs("id,number,court,judge,amount,fee,age,consent,a,b\n", f) > 0;
     for (unsigned i = from; good && i < from + n; i++)
-        good = fprintf(f, PAIR_MARK "%u,%u,north,k,%u.50,1,%u,%s,1,2\n", i, i, i, i % 90,
-                       i % 2 ? "2099-01-01" : "") > 0;
+        good = fprintf(f, PAIR_MARK "%u,%u,north,k,%u.50,1,%u,%s,+861380013%04u,2\n", i, i, i, i % 90,
+                       i % 2 ? "2099-01-01" : "", i) > 0;
     if (!good || fclose(f))
         abort();
 }
@@ -129,6 +152,16 @@ static void set_list(pair_side *side, unsigned from, unsigned n)
     if (tally_input_new(&side->input, NULL) || tally_input_set_file(side->input, path, NULL))
         abort();
     tally_session_set_input(side->session, side->input);
+}
+
+static int no_columns(void *user, uint64_t row, uint64_t line, const tally_text *values, size_t count)
+{
+    (void)user;
+    (void)row;
+    (void)line;
+    (void)values;
+    (void)count;
+    return 0;
 }
 
 /* The lists are 1..n and 3..n+2, the ledgers those of these paths. */
@@ -151,6 +184,8 @@ static void begin(run *r, tally_agreement *bank, tally_agreement *agency, unsign
         tally_session_set_ledger(s, r->ledger[i]);
         pair_record_start(&r->record[i], &side->tap);
         set_list(side, i == BANK ? 1 : 3, n);
+        tally_session_on_columns(s, no_columns, NULL);
+        tally_session_on_match(s, NULL, NULL);
     }
 }
 
@@ -201,7 +236,7 @@ static void check_refused(run *r, const char *field, const char *what)
         int named = strstr(side->error.message, field) != NULL, private = 0;
         for (size_t f = 0; f < r->record[i].count; f++)
         private += r->record[i].frame[f].type != WIRE_HELLO1 && r->record[i].frame[f].type != WIRE_ABORT;
-        if (pair_category(side) != 4 || !named || private)
+        if (pair_category(side) != 4 || !named || private || last.exit_status != 4)
             printf("%s %s, side %d: %d %s\n", field, what, i, pair_category(side), side->error.message);
         CU_ASSERT_EQUAL(pair_category(side), 4);
         CU_ASSERT(named);
@@ -249,7 +284,7 @@ static const change changes[] = {
      "    profile: exact\n  - {receiver-column: a, sender-column: b}\n"},
     {AGREED_KEY_RECEIVER, match_text, "receiver-column: id", "receiver-column: number"},
     {AGREED_KEY_SENDER, match_text, "sender-column: id", "sender-column: number"},
-    {AGREED_KEY_PROFILE, match_text, "profile: exact", "profile: cn-uscc"},
+    {AGREED_KEY_PROFILE, phone_text, "profile: phone-e164", "profile: phone-e164+86"},
     {AGREED_COLUMNS, match_text, "", "columns:\n  - {name: court, width: 20}\n"},
     {AGREED_COLUMN_NAME, columns_text, "name: court", "name: judge"},
     {AGREED_COLUMN_WIDTH, columns_text, "width: 20", "width: 21"},
@@ -576,13 +611,223 @@ static void test_one_side_without(void)
 
 /* ---- Runs that are allowed ---- */
 
+/* What intent and outcome of run n say. */
 static json_t *record(tally_ledger *ledger, uint64_t n)
 {
     char *text = NULL;
     CU_ASSERT_EQUAL_FATAL(tally_ledger_run_json(ledger, n, &text, NULL), TALLY_OK);
-    json_t *j = json_loads(text, 0, NULL);
+    json_t *j = json_loads(text, 0, NULL), *both = json_object();
     CU_ASSERT_PTR_NOT_NULL_FATAL(j);
     CU_ASSERT_PTR_NULL(strstr(text, PAIR_MARK));
+    CU_ASSERT_EQUAL(json_object_update(both, json_object_get(json_object_get(j, "intent"), "body")), 0);
+    CU_ASSERT_EQUAL(json_object_update(both, json_object_get(json_object_get(j, "outcome"), "body")), 0);
+    json_decref(j);
     free(text);
-    return j;
+    return both;
+}
+
+static const char *word(const json_t *j, const char *group, const char *name)
+{
+    const char *found = json_string_value(json_object_get(group ? json_object_get(j, group) : j, name));
+    return found ? found : "";
+}
+
+static int64_t number(const json_t *j, const char *group, const char *name)
+{
+    return json_integer_value(json_object_get(group ? json_object_get(j, group) : j, name));
+}
+
+static int is_null(const json_t *j, const char *name)
+{
+    return json_is_null(json_object_get(j, name));
+}
+
+/* Both went well, and both ledgers hold the same receipt, with both signatures. */
+static void check_settled(run *r)
+{
+    json_t *j[2];
+    for (int i = 0; i < 2; i++) {
+        tally_ledger_state state;
+        tally_run last = last_run(r->ledger[i]);
+        if (r->p.side[i].status)
+            printf("side %d: %s\n", i, r->p.side[i].error.message);
+        CU_ASSERT_EQUAL(r->p.side[i].status, TALLY_OK);
+        CU_ASSERT_EQUAL(last.exit_status, 0);
+        CU_ASSERT(last.disclosed && last.ended >= last.began);
+        CU_ASSERT_STRING_EQUAL(last.peer, i == BANK ? "Agency" : "Bank");
+        CU_ASSERT_EQUAL(r->p.side[i].result.run, last.n);
+        CU_ASSERT_FALSE(r->p.side[i].leaked);
+        CU_ASSERT_EQUAL(tally_ledger_verify(r->ledger[i], 1, &state, &r->p.side[i].error), TALLY_OK);
+        CU_ASSERT(state.receipts > 0);
+        j[i] = record(r->ledger[i], last.n);
+    }
+    CU_ASSERT(strlen(word(j[0], "receipt", "text")) > 500);
+    CU_ASSERT_STRING_EQUAL(word(j[0], "receipt", "text"), word(j[1], "receipt", "text"));
+    CU_ASSERT(strlen(word(j[0], "receipt", "receiver")) == 128 &&
+              strlen(word(j[0], "receipt", "sender")) == 128);
+    CU_ASSERT_STRING_EQUAL(word(j[0], "receipt", "receiver"), word(j[1], "receipt", "receiver"));
+    CU_ASSERT_STRING_EQUAL(word(j[0], NULL, "session"), word(j[1], NULL, "session"));
+    json_decref(j[0]);
+    json_decref(j[1]);
+}
+
+static void test_match(void)
+{
+    run r;
+    tally_agreement *a = agreed(columns_text, "", "max-match-share: 10%\n");
+    begin(&r, a, a, 20, fresh());
+    pair_run(&r.p);
+    check_settled(&r);
+    CU_ASSERT_EQUAL(r.p.side[BANK].result.matched_items, 18);
+    CU_ASSERT(r.p.side[BANK].result.share_exceeded && r.p.side[AGENCY].result.share_exceeded);
+    json_t *bank = record(r.ledger[BANK], 1), *agency = record(r.ledger[AGENCY], 1);
+    CU_ASSERT_EQUAL(number(bank, NULL, "matched"), 18);
+    CU_ASSERT_STRING_EQUAL(word(bank, "result", "value"), "matched 18");
+    /* The sender's record says nothing of how many, in no form. */
+    CU_ASSERT(is_null(agency, "matched") && is_null(agency, "result") && is_null(agency, "figures"));
+    CU_ASSERT_PTR_NULL(strstr(word(agency, "receipt", "text"), "matched"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(word(agency, "receipt", "text"), "receiver-share-exceeded: yes"));
+    CU_ASSERT(json_is_true(json_object_get(agency, "share_exceeded")));
+    json_decref(bank);
+    json_decref(agency);
+    end(&r);
+    tally_agreement_free(a);
+}
+
+/* Options that narrow: fewer columns, narrower ones, a named protocol, the receiver alone. */
+static void test_narrower(void)
+{
+    run r;
+    tally_agreement *a = agreed(columns_text, "{name: court, width: 20}",
+                                "{name: court, width: 20}\n  - {name: judge, width: 9}\nreveal-to: both");
+    begin(&r, a, a, 20, fresh());
+    for (int i = 0; i < 2; i++) {
+        tally_session *s = r.p.side[i].session;
+        tally_session_set_reveal(s, TALLY_REVEAL_RECEIVER);
+        tally_session_set_protocol(s, TALLY_ECDH);
+        CU_ASSERT_EQUAL(tally_session_set_rows_per_person(s, 1, NULL), TALLY_OK);
+    }
+    CU_ASSERT_EQUAL(tally_session_add_want(r.p.side[BANK].session, "judge", NULL), TALLY_OK);
+    CU_ASSERT_EQUAL(tally_session_add_offer(r.p.side[AGENCY].session, "judge", 5, NULL), TALLY_OK);
+    pair_run(&r.p);
+    check_settled(&r);
+    CU_ASSERT_FALSE(r.p.side[AGENCY].result.learns_matches);
+    end(&r);
+    tally_agreement_free(a);
+}
+
+/* Padded lists, and rows without consent: what the other side and the ledger see of them. */
+static void test_padding_and_consent(void)
+{
+    run r;
+    tally_agreement *a =
+        agreed(match_text, "", "padding-step: 16\nconsent: {rule: valid-until, column: consent}\n");
+    begin(&r, a, a, 20, fresh());
+    pair_run(&r.p);
+    check_settled(&r);
+    CU_ASSERT_EQUAL(r.p.side[BANK].result.matched_items, 9); /* of 18 every second one consents */
+    CU_ASSERT_EQUAL(r.p.side[BANK].result.own_items, 10);
+    CU_ASSERT_EQUAL(r.p.side[BANK].result.peer_items, 32);
+    CU_ASSERT_EQUAL(r.p.side[AGENCY].result.peer_items, 16);
+    json_t *bank = record(r.ledger[BANK], 1);
+    CU_ASSERT_EQUAL(number(bank, "input", "without_consent"), 10);
+    CU_ASSERT_EQUAL(number(bank, "input", "rejected"), 0);
+    CU_ASSERT_EQUAL(number(bank, "input", "items"), 10);
+    CU_ASSERT_EQUAL(number(bank, "input", "declared"), 16);
+    CU_ASSERT_PTR_NOT_NULL(strstr(word(bank, "receipt", "text"), "receiver-without-consent: 10\n"));
+    json_decref(bank);
+    end(&r);
+    tally_agreement_free(a);
+}
+
+static void test_count_and_sum(void)
+{
+    for (int sum = 0; sum < 2; sum++) {
+        run r;
+        tally_agreement *a = agreed(sum ? sum_text : count_text, "", "min-overlap: 3\n");
+        begin(&r, a, a, 20, fresh());
+        pair_run(&r.p);
+        check_settled(&r);
+        CU_ASSERT_EQUAL(r.p.side[BANK].result.matched_items, 18);
+        json_t *bank = record(r.ledger[BANK], 1), *agency = record(r.ledger[AGENCY], 1);
+        CU_ASSERT_EQUAL(number(bank, "figures", "count"), 18);
+        CU_ASSERT(is_null(agency, "figures") == sum); /* of a count the side at risk counts */
+        json_decref(bank);
+        json_decref(agency);
+        end(&r);
+        tally_agreement_free(a);
+    }
+}
+
+/* ---- Over several runs ---- */
+
+/* One run on the same two ledgers, with lists from..from+n-1 of the bank and 3..22 of the agency; its
+ * category. */
+static int again(tally_agreement *a, const char *const *paths, unsigned from, unsigned n)
+{
+    run r;
+    begin(&r, a, a, 20, paths);
+    set_list(&r.p.side[BANK], from, n);
+    pair_run(&r.p);
+    int category = pair_category(&r.p.side[BANK]);
+    CU_ASSERT_EQUAL(pair_category(&r.p.side[AGENCY]), category);
+    if (category == 4)
+        for (int i = 0; i < 2; i++)
+            CU_ASSERT_FALSE(last_run(r.ledger[i]).disclosed);
+    end(&r);
+    return category;
+}
+
+static void test_quotas(void)
+{
+    static const char *const quotas[] = {"runs-per-day: 2", "runs-in-all: 2", "rows-per-day: 40"};
+    for (size_t q = 0; q < 3; q++) {
+        char text[60];
+        snprintf(text, sizeof text, "quotas:\n  %s\n", quotas[q]);
+        tally_agreement *a = agreed(match_text, "", text);
+        const char *const *paths = fresh();
+        CU_ASSERT_EQUAL(again(a, paths, 1, 20), 0);
+        CU_ASSERT_EQUAL(again(a, paths, 1, 20), 0); /* an identical run counts */
+        CU_ASSERT_EQUAL(again(a, paths, 1, 20), 4);
+        CU_ASSERT_EQUAL(again(a, paths, 1, 20), 4);
+        tally_agreement_free(a);
+    }
+}
+
+/* A list with one person less would single that person out; the next day's list is another list. */
+static void test_differencing(void)
+{
+    char *wide = agreed_with(count_text, "max-list: 50", "max-list: 200");
+    tally_agreement *a = agreed(wide, "", "min-overlap: 5\n");
+    free(wide);
+    const char *const *paths = fresh();
+    CU_ASSERT_EQUAL(again(a, paths, 1, 60), 0);
+    CU_ASSERT_EQUAL(again(a, paths, 1, 60), 0); /* the same question again */
+    CU_ASSERT_EQUAL(again(a, paths, 1, 59), 4); /* without one */
+    CU_ASSERT_EQUAL(again(a, paths, 2, 60), 4); /* one for another */
+    CU_ASSERT_EQUAL(again(a, paths, 1, 62), 4);
+    CU_ASSERT_EQUAL(again(a, paths, 10, 60), 0); /* nine left, nine came */
+    CU_ASSERT_EQUAL(again(a, paths, 10, 61), 4);
+    tally_agreement_free(a);
+}
+
+int main(int argc, char **argv)
+{
+    static const unit_test tests[] = {
+        {"every_field_differs", test_every_field_differs},
+        {"every_violation", test_every_violation},
+        {"days", test_days},
+        {"signatures", test_signatures},
+        {"one_side_without", test_one_side_without},
+        {"match", test_match},
+        {"narrower", test_narrower},
+        {"padding_and_consent", test_padding_and_consent},
+        {"count_and_sum", test_count_and_sum},
+        {"quotas", test_quotas},
+        {"differencing", test_differencing},
+    };
+    folder = unit_tmp();
+    identity[BANK] = made("bank");
+    identity[AGENCY] = made("agency");
+    return unit_main(argc, argv, "held", tests, sizeof tests / sizeof *tests);
 }

@@ -41,7 +41,7 @@ def from_template_to_check(t):
                  "Example Agency, the sender, learns\n", "  - nothing else\n", "\nLimits\n", "Purpose: Finding debtors among customers\n",
                  "from 2020-01-01 to 2099-12-31", "Any number of runs"):
         t.check(text in said, f"check does not say {text!r}: {said}")
-    t.check("is complete" in p.err and "do not take an agreement yet" in p.err, f"check on stderr: {p.last()}")
+    t.check("is complete" in p.err and p.err.count("\n") == 1, f"check on stderr: {p.last()}")
     told = json.loads(t.run("agreement", "check", "a.yaml", "--json").out)
     t.equal([x["role"] for x in told["learns"]], ["receiver", "sender"], "roles in JSON")
     t.check(all(f"  - {x}\n" in said for side in told["learns"] for x in side["learns"]), "JSON of check against its text")
@@ -155,6 +155,29 @@ def differences(t):
     p = t.run("agreement", "diff", "a.yaml", "c.yaml")
     t.check(p.status == 0 and p.out == b"" and "comments or layout" in p.err, f"only a comment: {p.status} {p.last()}")
     t.equal(json.loads(t.run("agreement", "diff", "a.yaml", "c.yaml", "--json").out)["same"], True, "same in JSON")
+    if os.path.exists("/dev/full"):
+        for words in (("diff", "a.yaml", "b.yaml"), ("diff", "a.yaml", "b.yaml", "--json"), ("check", "a.yaml"), ("show", "a.yaml"), ("init",)):
+            t.failed(t.run("agreement", *words, stdout="/dev/full"), 7, "standard output could not be written")
+
+
+@test
+def who_signs_is_who_is_named(t):
+    good = fill(t)
+    t.write("b.yaml", re.sub("link-key: " + SHA, "link-key: sha256:" + "ab" * 32, good, count=1))
+    t.failed(t.run("agreement", "sign", "b.yaml", "--identity", "bank"), 5, r"b\.yaml:\d+: parties\[1\]\.link-key", hint=True)
+    t.check(not t.exists("b.yaml.sig"), "an agreement with another link key was signed")
+    t.write("old.yaml", good.replace("2099-12-31", "2020-12-31"))
+    p = t.run("agreement", "sign", "old.yaml", "--identity", "bank")
+    t.check(p.status == 0 and "warning: the agreement ended on 2020-12-31" in p.err, f"signing what has ended: {p.status} {p.last()}")
+    t.write("c.yaml", good.replace("Finding debtors among customers", "Finding debtors # 3"))
+    t.failed(t.run("agreement", "check", "c.yaml"), 3, r"c\.yaml:\d+: purpose: the text is followed by a comment", hint=True)
+    stale = os.path.join(t.home, "bank", ".sign.pem.new")
+    os.rename(os.path.join(t.home, "bank", "sign.pem"), stale)
+    p = t.run("identity", "add-signing-key", "bank")
+    t.failed(p, 7, r"\.sign\.pem\.new", hint=True)
+    t.check("remove .sign.pem.new" in p.err, f"hint for a stale file: {p.last()}")
+    os.unlink(stale)
+    t.equal(t.run("identity", "add-signing-key", "bank").status, 0, "once it is removed")
 
 
 @test

@@ -253,6 +253,8 @@ check-long: deps
 	@$(MAKE) --no-print-directory ct-levels
 	@tests/step.sh emulated $(MAKE) --no-print-directory emulated; :
 	@tests/arm64.sh
+	@$(MAKE) --no-print-directory VARIANT=test build/test/tests/test_report
+	@tests/step.sh report-pages python3 tests/report_pages.py build/test/tests/test_report; :
 	@python3 tests/commands.py --long build/release/tally
 	@tests/total.sh $(RESULTS)
 

@@ -122,6 +122,45 @@ tally_status cli_file_write(const char *path, const char *text, tally_error *err
     return TALLY_OK;
 }
 
+/* Up to max + 1 bytes and a zero. */
+static int read_all(FILE *in, size_t max, char **out, size_t *len)
+{
+    size_t room = 0, got;
+    *out = NULL;
+    *len = 0;
+    do {
+        room = room ? 2 * room : 4096;
+        char *longer = realloc(*out, room + 1);
+        if (!longer)
+            return -1;
+        *out = longer;
+        got = fread(*out + *len, 1, room - *len, in);
+        *len += got;
+    } while (got && *len == room && *len <= max);
+    (*out)[*len] = 0;
+    return ferror(in) ? -1 : 0;
+}
+
+tally_status cli_file_read(const char *path, size_t max, char **out, tally_error *error)
+{
+    char *text = NULL;
+    size_t len = 0;
+    FILE *in = fopen(path, "re");
+    int failed = !in || read_all(in, max, &text, &len);
+    int cause = errno;
+    if (in)
+        fclose(in);
+    if (!failed && len <= max && strlen(text) == len) {
+        *out = text;
+        return TALLY_OK;
+    }
+    free(text);
+    if (failed)
+        return cli_fail(error, TALLY_ERR_FILE, "%s cannot be read: %s", path, strerror(cause));
+    return cli_fail(error, TALLY_ERR_INPUT, "%s is not such a file: it is %s", path,
+                    len > max ? "too long" : "no text");
+}
+
 int cli_file_same(const char *a, const char *b)
 {
     struct stat sa, sb;

@@ -23,6 +23,7 @@ static const char help_main[] = "usage: tally COMMAND [OPTIONS]\n"
                                 "  match                match your list with the other side's\n"
                                 "  count                count the identifiers on both lists\n"
                                 "  sum                  add up values over the identifiers on both lists\n"
+                                "  ledger ...           what was run: list, show, report, verify, prove\n"
                                 "  version              show versions\n"
                                 "  help [COMMAND]       show this text, or the help of a command\n"
                                 "\n"
@@ -34,23 +35,24 @@ static const char help_main[] = "usage: tally COMMAND [OPTIONS]\n"
                                 "      --identity bank-id --peer sha256:... \\\n"
                                 "      --input bank.csv --key id_card:cn-resident-id --output overlap.csv\n";
 
-static const char help_exit[] = "exit status of every tally command:\n"
-                                "  0   done\n"
-                                "  1   a wrong or missing option\n"
-                                "  2   the two sides' versions or terms of the run differ\n"
-                                "  3   your list or agreement: format, columns, fields, too many rejects,\n"
-                                "      changed while in use\n"
-                                "  4   refused by a rule both sides agreed to: overlap below the minimum\n"
-                                "  5   certificate, fingerprint or name not accepted\n"
-                                "  6   network: no connection, time-out, link lost, the other side stopped\n"
-                                "  7   a local file or standard output: missing, no rights, disk full\n"
-                                "  8   the other side sent what the protocol does not allow\n"
-                                "  9   interrupted\n"
-                                "  10  out of memory\n"
-                                "  11  a signature does not fit, or two agreements differ\n"
-                                "  70  a fault of this program\n"
-                                "\n"
-                                "man tally says for each what to do.\n";
+static const char help_exit[] =
+    "exit status of every tally command:\n"
+    "  0   done\n"
+    "  1   a wrong or missing option\n"
+    "  2   the two sides' versions or terms of the run differ\n"
+    "  3   your list or agreement: format, columns, fields, too many rejects,\n"
+    "      changed while in use\n"
+    "  4   refused by a rule both sides agreed to: overlap below the minimum\n"
+    "  5   certificate, fingerprint or name not accepted\n"
+    "  6   network: no connection, time-out, link lost, the other side stopped\n"
+    "  7   a local file or standard output: missing, no rights, disk full\n"
+    "  8   the other side sent what the protocol does not allow\n"
+    "  9   interrupted\n"
+    "  10  out of memory\n"
+    "  11  a signature does not fit, two agreements differ, or a ledger does not hold\n"
+    "  70  a fault of this program\n"
+    "\n"
+    "man tally says for each what to do.\n";
 
 typedef struct command {
     const char *name;
@@ -61,13 +63,10 @@ typedef struct command {
 static int run_help(char *const *argv);
 
 static const command commands[] = {
-    {"identity", cli_help_identity, cli_identity},
-    {"agreement", cli_help_agreement, cli_agreement},
-    {"match", cli_help_match, cli_match},
-    {"count", cli_help_count, cli_count},
-    {"sum", cli_help_sum, cli_sum},
-    {"version", cli_help_version, cli_version},
-    {"help", help_main, run_help},
+    {"identity", cli_help_identity, cli_identity}, {"agreement", cli_help_agreement, cli_agreement},
+    {"ledger", cli_help_ledger, cli_ledger},       {"match", cli_help_match, cli_match},
+    {"count", cli_help_count, cli_count},          {"sum", cli_help_sum, cli_sum},
+    {"version", cli_help_version, cli_version},    {"help", help_main, run_help},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

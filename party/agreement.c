@@ -49,6 +49,23 @@ tally_status party_agreed_read(const char *path, size_t max, char **out, size_t 
     return TALLY_OK;
 }
 
+tally_status party_agreed_copy(const char *name, const char *text, size_t len, size_t max, char **out,
+                               tally_error *error)
+{
+    if (len > max) {
+        party_fail(error, TALLY_ERR_INPUT, "%s: has more than %zu bytes", name, max);
+        party_hint(error, "this is not what it should be: take it from where it was kept once more");
+        return TALLY_ERR_INPUT;
+    }
+    char *bytes = psi_calloc(len + 2, 1);
+    if (!bytes)
+        return party_no_memory(error, "an agreement");
+    if (len)
+        memcpy(bytes, text, len);
+    *out = bytes;
+    return TALLY_OK;
+}
+
 /* CRLF and CR become LF, and the last line ends: len + 1 bytes are room enough. */
 static size_t normalise(char *bytes, size_t len)
 {
@@ -116,6 +133,14 @@ tally_status tally_agreement_load(const char *path, tally_agreement **out, tally
     size_t len = 0;
     tally_status st = party_agreed_read(path, TALLY_AGREEMENT_MAX, &bytes, &len, error);
     return st ? st : party_agreed_take(path, bytes, len, out, error);
+}
+
+tally_status tally_agreement_parse(const char *name, const char *text, size_t len, tally_agreement **out,
+                                   tally_error *error)
+{
+    char *bytes = NULL;
+    tally_status st = party_agreed_copy(name, text, len, TALLY_AGREEMENT_MAX, &bytes, error);
+    return st ? st : party_agreed_take(name, bytes, len, out, error);
 }
 
 void tally_agreement_free(tally_agreement *a)

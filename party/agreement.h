@@ -187,6 +187,9 @@ tally_status party_agreed_fail(const tally_agreement *a, uint32_t line, const ch
 /* A whole file of at most max bytes, with room for two more and a zero; psi_free. TALLY_ERR_INPUT: longer. */
 tally_status party_agreed_read(const char *path, size_t max, char **out, size_t *len,
                                tally_error *error) TALLY_MUST_CHECK;
+/* The same of len bytes of text; name stands for the path in messages. */
+tally_status party_agreed_copy(const char *name, const char *text, size_t len, size_t max, char **out,
+                               tally_error *error) TALLY_MUST_CHECK;
 /* tally_agreement_load of what party_agreed_read has read; bytes are taken over, also on failure. */
 tally_status party_agreed_take(const char *path, char *bytes, size_t len, tally_agreement **out,
                                tally_error *error) TALLY_MUST_CHECK;

@@ -212,6 +212,17 @@ tally_status tally_agreement_add_signatures(tally_agreement *a, const char *path
     return st;
 }
 
+tally_status tally_agreement_parse_signatures(tally_agreement *a, const char *name, const char *text,
+                                              size_t len, tally_error *error)
+{
+    char *bytes = NULL;
+    tally_status st = party_agreed_copy(name, text, len, TALLY_AGREEMENT_SIGNATURES_MAX, &bytes, error);
+    if (!st)
+        st = party_agreed_signatures(a, name, bytes, len, error);
+    psi_free(bytes);
+    return st;
+}
+
 /* Whoever signs as a party has to be able to be that party on the link too. */
 static tally_status check_link(const tally_agreement *a, size_t p, const tally_identity *identity,
                                tally_error *error)

@@ -124,6 +124,12 @@ TALLY_API char *tally_agreement_template(void);
  */
 TALLY_API tally_status tally_agreement_load(const char *path, tally_agreement **out,
                                             tally_error *error) TALLY_MUST_CHECK;
+/*
+ * The same of a text in memory, such as a ledger keeps: name stands for FILE in messages. *out has no
+ * signatures yet.
+ */
+TALLY_API tally_status tally_agreement_parse(const char *name, const char *text, size_t len,
+                                             tally_agreement **out, tally_error *error) TALLY_MUST_CHECK;
 TALLY_API void tally_agreement_free(tally_agreement *agreement);
 /* "sha256:<64 hex>" over the text with line ends normalised (docs/agreement.md): CRLF and CR are LF, the last
    line ends. Lives as long as the agreement, as the next three do. */
@@ -163,6 +169,10 @@ TALLY_API tally_status tally_agreement_diff(const tally_agreement *a, const tall
  */
 TALLY_API tally_status tally_agreement_add_signatures(tally_agreement *agreement, const char *path,
                                                       tally_error *error) TALLY_MUST_CHECK;
+/* The same of a file of signatures in memory; name stands for its path in messages. */
+TALLY_API tally_status tally_agreement_parse_signatures(tally_agreement *agreement, const char *name,
+                                                        const char *text, size_t len,
+                                                        tally_error *error) TALLY_MUST_CHECK;
 /*
  * Signs with the identity's signing key. TALLY_ERR_AUTH: it has none, or not one that the agreement names, or
  * its certificate has not the link-key or subject that the agreement names for that party.
@@ -223,6 +233,19 @@ TALLY_API tally_status tally_ledger_list(tally_ledger *ledger, uint64_t first, u
    (docs/ledger.md); free(). TALLY_ERR_USAGE: there is no such run. */
 TALLY_API tally_status tally_ledger_run_json(tally_ledger *ledger, uint64_t n, char **out,
                                              tally_error *error) TALLY_MUST_CHECK;
+
+typedef struct tally_receipt_signature {
+    enum tally_signature_state state;
+    char key[TALLY_FINGERPRINT_TEXT]; /* signing key that the receipt names for this side; "": none */
+} tally_receipt_signature;
+/*
+ * A receipt as the record of a run has it: its text, and the signatures of receiver and sender, 128 hex
+ * digits, "" or NULL for none. out: of the receiver, of the sender. Whose keys these are, agreement and
+ * fingerprints have to say. TALLY_ERR_DIFFERS: not the text of a receipt.
+ */
+TALLY_API tally_status tally_receipt_check(const char *text, const char *const signatures[2],
+                                           tally_receipt_signature out[2],
+                                           tally_error *error) TALLY_MUST_CHECK;
 
 typedef struct tally_ledger_state {
     uint64_t runs, records;

@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tally ledger verify, checkpoint, prove, check-proof, reconcile, backup */
+#include "cli/ledger.h"
+
+#include "cli/file.h"
+#include "cli/home.h"
+#include "cli/message.h"
+#include "cli/record.h"
+#include <stdlib.h>
+#include <string.h>
+
+#define CHECKPOINT_MAX 65536u /* bytes of a signed note, countersignatures too */
+#define PROOF_MAX (64u << 20) /* bytes of a proof: two records, in base64 */
+
+/* A text of the library to standard output or a file, and released. It ends with a line end. */
+static tally_status put(char *text, const char *output, int overwrite, tally_error *error)
+{
+    size_t len = strlen(text);
+    tally_status st = TALLY_OK;
+    if (!output) {
+        fputs(text, stdout);
+    } else {
+        if (len && text[len - 1] == '\n')
+            text[len - 1] = 0;
+        st = cli_file_check("--output", output, overwrite, error);
+        if (!st)
+            st = cli_file_write(output, text, error);
+    }
+    free(text);
+    return st;
+}
+
+/* ---- verify ---- */
+
+/* The fingerprint that the latest checkpoint has to be signed by; "": any. */
+static tally_status wanted_key(const cli_ledger_options *o, char out[TALLY_FINGERPRINT_TEXT],
+                               tally_error *error)
+{
+    cli_places places = {0};
+    tally_identity *identity = NULL;
+    char *dir = NULL;
+    *out = 0;
+    if (o->key)
+        return cli_ledger_key(o->key, out, error);
+    if (!o->identity)
+        return TALLY_OK;
+    tally_status st = cli_places_find(&places, error);
+    if (!st)
+        st = cli_identity_existing(&places, o->identity, &dir, error);
+    if (!st)
+        st = tally_identity_load(dir, &identity, error);
+    if (!st)
+        snprintf(out, TALLY_FINGERPRINT_TEXT, "%s", tally_identity_signing_fingerprint(identity));
+    if (!st && !*out) {
+        st = cli_fail(error, TALLY_ERR_AUTH, "the identity %s has no key that signs", o->identity);
+        cli_hint(error, "give the fingerprint of the key that signed instead: --key sha256:...");
+    }
+    tally_identity_free(identity);
+    free(dir);
+    cli_places_free(&places);
+    return st;
+}
+
+static tally_status check_signer(const tally_ledger_state *state, const char *wanted, tally_error *error)
+{
+    if (!*wanted || strcmp(state->signer, wanted) == 0)
+        return TALLY_OK;
+    cli_fail(error, TALLY_ERR_DIFFERS, "the latest checkpoint is %s%s, not signed by %s",
+             *state->signer ? "signed by " : "not signed", state->signer, wanted);
+    cli_hint(
+        error,
+        "was the identity changed since the last run? Otherwise somebody else wrote this ledger: keep it "
+        "as it is, and compare with a backup");
+    return TALLY_ERR_DIFFERS;
+}
+
+/* Does the ledger continue the older checkpoint? Any proof with it says so. */
+static tally_status check_older(tally_ledger *ledger, const tally_ledger_state *state, const char *path,
+                                tally_error *error)
+{
+    char *older = NULL, *proof = NULL;
+    tally_status st = cli_file_read(path, CHECKPOINT_MAX, &older, error);
+    if (!st && !state->runs) {
+        cli_fail(error, TALLY_ERR_DIFFERS, "the ledger has no run that could continue %s", path);
+        cli_hint(error, "is this the ledger that the checkpoint is of?");
+        st = TALLY_ERR_DIFFERS;
+    }
+    if (!st)
+        st = tally_ledger_prove(ledger, state->runs, older, &proof, error);
+    free(proof);
+    free(older);
+    return st;
+}
+
+static const char shows[] =
+    "This shows that no record was changed, taken out or put in between after it was written, unless by\n"
+    "somebody who has the signing key and made everything anew; a checkpoint kept elsewhere shows that too.\n"
+    "It does not show that the lists of the runs were true, nor that every run was recorded.\n";
+
+static void print_state(const tally_ledger_state *s, const cli_ledger_options *o, const char *wanted)
+{
+    printf("checked: every record, the tree over all of them, the latest checkpoint%s\n",
+           o->signatures ? ", and the signatures of agreements and receipts" : "");
+    printf("ledger: %s\nruns: %llu\nincomplete runs: %llu\nrecords: %llu\n", s->origin,
+           (unsigned long long)s->runs, (unsigned long long)s->incomplete, (unsigned long long)s->records);
+    if (o->signatures)
+        printf("receipts with signatures that hold: %llu\n", (unsigned long long)s->receipts);
+    else
+        printf("signatures of receipts: not checked (--signatures)\n");
+    printf("root: %s\n", s->root);
+    if (*s->signer)
+        printf("latest checkpoint signed by: %s%s\n", s->signer,
+               *wanted ? ", the key that was asked for" : "");
+    else
+        printf("latest checkpoint signed by: nobody\n");
+    if (o->checkpoint)
+        printf("older checkpoint: nothing that %s covers was changed since\n", o->checkpoint);
+    fputs(shows, stdout);
+}
+
+static tally_status print_state_json(const tally_ledger_state *s, const cli_ledger_options *o,
+                                     tally_error *error)
+{
+    json_t *j = json_pack("{s:b, s:s, s:I, s:I, s:I, s:s, s:b, s:b}", "holds", 1, "ledger", s->origin, "runs",
+                          (json_int_t)s->runs, "incomplete", (json_int_t)s->incomplete, "records",
+                          (json_int_t)s->records, "root", s->root, "signatures_checked", o->signatures,
+                          "older_checkpoint_checked", o->checkpoint != NULL);
+    json_object_set_new(j, "receipts", o->signatures ? json_integer((json_int_t)s->receipts) : json_null());
+    json_object_set_new(j, "signer", *s->signer ? json_string(s->signer) : json_null());
+    char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+    json_decref(j);
+    if (!text)
+        return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
+    printf("%s\n", text);
+    free(text);
+    return TALLY_OK;
+}
+
+tally_status cli_ledger_verify(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)
+{
+    tally_ledger_state state = {.runs = 0};
+    char wanted[TALLY_FINGERPRINT_TEXT];
+    tally_status st = wanted_key(o, wanted, error);
+    if (!st)
+        st = tally_ledger_verify(ledger, o->signatures, &state, error);
+    if (!st)
+        st = check_signer(&state, wanted, error);
+    if (!st && o->checkpoint)
+        st = check_older(ledger, &state, o->checkpoint, error);
+    if (st)
+        return st;
+    if (o->json)
+        return print_state_json(&state, o, error);
+    print_state(&state, o, wanted);
+    return TALLY_OK;
+}
+
+/* ---- Proofs ---- */
+
+/* "sha256:" and 64 hex digits, in lower case. */
+tally_status cli_ledger_key(const char *text, char out[TALLY_FINGERPRINT_TEXT], tally_error *error)
+{
+    size_t len = strlen(text);
+    int is =
+        len == 71 && strncmp(text, "sha256:", 7) == 0 && strspn(text + 7, "0123456789abcdefABCDEF") == 64;
+    if (!is) {
+        cli_fail(error, TALLY_ERR_USAGE, "--key: %s is not a fingerprint", text);
+        cli_hint(error, "it is sha256: and 64 hex digits, the signing key of tally identity show");
+        return TALLY_ERR_USAGE;
+    }
+    for (size_t i = 0; i <= len; i++)
+        out[i] = (char)(text[i] >= 'A' && text[i] <= 'F' ? text[i] - 'A' + 'a' : text[i]);
+    return TALLY_OK;
+}
+
+tally_status cli_ledger_checkpoint(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)
+{
+    char *text = NULL;
+    tally_status st = tally_ledger_checkpoint(ledger, &text, error);
+    (void)o;
+    return st ? st : put(text, NULL, 0, error);
+}
+
+tally_status cli_ledger_prove(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)
+{
+    char *older = NULL, *proof = NULL;
+    tally_status st = TALLY_OK;
+    if (o->output)
+        st = cli_file_check("--output", o->output, o->force, error);
+    if (!st && o->since)
+        st = cli_file_read(o->since, CHECKPOINT_MAX, &older, error);
+    if (!st)
+        st = tally_ledger_prove(ledger, o->n, older, &proof, error);
+    free(older);
+    if (!st)
+        st = put(proof, o->output, o->force, error);
+    if (!st && o->output)
+        cli_advise("it goes with the checkpoint as it is now: tally ledger checkpoint > FILE");
+    return st;
+}
+
+tally_status cli_ledger_check_proof(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)
+{
+    char *proof = NULL, *checkpoint = NULL, *shown = NULL, key[TALLY_FINGERPRINT_TEXT];
+    tally_status st = o->key ? cli_ledger_key(o->key, key, error) : TALLY_OK;
+    (void)ledger;
+    if (!st)
+        st = cli_file_read(o->word, PROOF_MAX, &proof, error);
+    if (!st)
+        st = cli_file_read(o->checkpoint, CHECKPOINT_MAX, &checkpoint, error);
+    if (!st)
+        st = tally_proof_check(proof, checkpoint, o->key ? key : NULL, &shown, error);
+    free(checkpoint);
+    free(proof);
+    if (st)
+        return st;
+    st = put(shown, NULL, 0, error);
+    if (!o->key)
+        cli_note("the key that signed the checkpoint was not compared: --key sha256:... does");
+    return st;
+}
+
+/* ---- reconcile, backup ---- */
+
+typedef struct lines {
+    json_t *list; /* NULL: to standard output */
+    int failed;
+} lines;
+
+static void tell(void *user, const char *line)
+{
+    lines *l = user;
+    if (l->list) {
+        l->failed |= json_array_append_new(l->list, json_string(line));
+        return;
+    }
+    cli_record_print(stdout, line);
+    putchar('\n');
+}
+
+static tally_status print_differences(const lines *l, uint64_t differences, tally_error *error)
+{
+    json_t *j = json_pack("{s:b, s:I, s:O}", "same", differences == 0, "count", (json_int_t)differences,
+                          "differences", l->list);
+    char *text = j && !l->failed ? json_dumps(j, JSON_INDENT(2)) : NULL;
+    json_decref(j);
+    if (!text)
+        return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
+    printf("%s\n", text);
+    free(text);
+    return TALLY_OK;
+}
+
+tally_status cli_ledger_reconcile(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)
+{
+    tally_ledger *other = NULL;
+    lines l = {.list = o->json ? json_array() : NULL};
+    uint64_t differences = 0;
+    tally_status st = tally_ledger_open(&other, o->word, TALLY_LEDGER_READ, error);
+    if (!st)
+        st = tally_ledger_reconcile(ledger, other, tell, &l, &differences, error);
+    if (st == TALLY_ERR_DIFFERS && differences)
+        st = TALLY_OK;
+    if (!st && o->json)
+        st = print_differences(&l, differences, error);
+    tally_ledger_free(other);
+    json_decref(l.list);
+    if (st)
+        return st;
+    if (!differences) {
+        cli_note("both ledgers record the same");
+        return TALLY_OK;
+    }
+    cli_fail(error, TALLY_ERR_DIFFERS, "the two ledgers differ in %llu place%s",
+             (unsigned long long)differences, differences == 1 ? "" : "s");
+    cli_hint(
+        error,
+        "a run that went on while the other ledger was copied is one; otherwise show both runs, and ask the "
+        "other side");
+    return TALLY_ERR_DIFFERS;
+}
+
+tally_status cli_ledger_backup(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)
+{
+    tally_ledger *copy = NULL;
+    tally_ledger_state state = {.runs = 0};
+    tally_status st = tally_ledger_backup(ledger, o->word, error);
+    if (!st)
+        st = tally_ledger_open(&copy, o->word, TALLY_LEDGER_READ, error);
+    if (!st)
+        st = tally_ledger_verify(copy, 0, &state, error);
+    tally_ledger_free(copy);
+    if (!st)
+        cli_note("%s is a copy of the ledger %s: %llu runs, %llu records, all verified", o->word,
+                 state.origin, (unsigned long long)state.runs, (unsigned long long)state.records);
+    return st;
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/commands.h"
+#include "cli/ledger.h"
+
+#define HELP_LEDGER "      --ledger FILE    the ledger; else $TALLY_HOME/ledger/ledger.db\n"
+#define HELP_JSON "      --json           print the result as JSON\n"
+#define HELP_HELP "  -h, --help           show this text\n"
+
+const char cli_help_ledger[] =
+    "usage: tally ledger list [--all] [--agreement DIGEST|FILE]\n"
+    "       tally ledger show N\n"
+    "       tally ledger report N -o FILE.html [--lang en|zh] [--force]\n"
+    "       tally ledger verify [--signatures] [--identity NAME | --key sha256:HEX]\n"
+    "                           [--checkpoint OLDER]\n"
+    "       tally ledger checkpoint\n"
+    "       tally ledger prove N [-o FILE] [--since OLDER]\n"
+    "       tally ledger check-proof PROOF --checkpoint FILE [--key sha256:HEX]\n"
+    "       tally ledger reconcile OTHER.db\n"
+    "       tally ledger backup FILE\n"
+    "\n"
+    "The ledger is the file in which every run with the other side is recorded, before\n"
+    "and after. It is only ever added to, a change of it shows, and it holds no\n"
+    "identifier and no key.\n"
+    "  list         the runs, the newest last\n"
+    "  show         all that is recorded of run N, and its receipt\n"
+    "  report       the same as a page for people who were not there\n"
+    "  verify       recomputes everything: was anything changed?\n"
+    "  checkpoint   prints the signed state of the ledger, to be kept elsewhere\n"
+    "  prove        a file that shows run N to somebody who has a checkpoint\n"
+    "  check-proof  checks such a file, without the ledger\n"
+    "  reconcile    compares with the other side's ledger\n"
+    "  backup       copies the ledger while runs go on\n"
+    "\n"
+    "options:\n" HELP_LEDGER
+    "      --json           print the result of list, show, verify, reconcile as JSON\n" HELP_HELP "\n"
+    "tally ledger ACTION --help says more of each.\n"
+    "\n"
+    "exit status: 7 there is no such ledger, 11 a verification or reconciliation\n"
+    "differs.\n"
+    "\n"
+    "example:\n"
+    "  tally ledger list\n"
+    "  tally ledger verify --signatures\n"
+    "  tally ledger report 12 -o run-12.html\n";
+
+const char cli_help_ledger_list[] =
+    "usage: tally ledger list [--all] [--agreement DIGEST|FILE] [--ledger FILE] [--json]\n"
+    "\n"
+    "The runs of the ledger, one a line, the newest last: number, when it began (UTC),\n"
+    "function, this side's role, agreement (the first digits of its digest), the other\n"
+    "side, the sizes of both lists, how it ended, and whether it counts as disclosed,\n"
+    "that is, whether a side may have learned something of the result.\n"
+    "\n"
+    "INCOMPLETE: the run began, and no end is recorded. It is still running, or the\n"
+    "program or the machine stopped. It counts as disclosed.\n"
+    "\n"
+    "options:\n"
+    "      --all            all runs, not only the last 25\n"
+    "      --agreement X    only runs under this agreement: its file, or at least 4 of\n"
+    "                       the first digits of its digest\n" HELP_LEDGER HELP_JSON HELP_HELP;
+
+const char cli_help_ledger_show[] =
+    "usage: tally ledger show N [--ledger FILE] [--json]\n"
+    "\n"
+    "All that is recorded of run N, always in the same order: how it ended, what was\n"
+    "asked and under which agreement, the lists, the result if this side was told it,\n"
+    "what each side learned, the receipt and whether its signatures hold. With --json\n"
+    "the record itself (docs/ledger.md).\n"
+    "\n"
+    "options:\n" HELP_LEDGER HELP_JSON HELP_HELP;
+
+const char cli_help_ledger_report[] =
+    "usage: tally ledger report N -o FILE [--lang en|zh] [--force] [--ledger FILE]\n"
+    "\n"
+    "One page about run N for people who were not there: what was asked, by whom, under\n"
+    "which agreement, what each side learned, the receipt, and how to check it. The\n"
+    "page is one HTML file, without scripts and without anything from elsewhere; any\n"
+    "browser shows and prints it.\n"
+    "\n"
+    "The page is no evidence by itself: it is made from the ledger, and says how that\n"
+    "is verified.\n"
+    "\n"
+    "options:\n"
+    "  -o, --output FILE    where it is written (mode 0600)\n"
+    "      --lang en|zh     English (default) or Chinese\n"
+    "      --force          replace a file that is there\n" HELP_LEDGER HELP_HELP "\n"
+    "example:\n"
+    "  tally ledger report 12 -o run-12.html --lang zh\n";
+
+const char cli_help_ledger_verify[] =
+    "usage: tally ledger verify [--signatures] [--identity NAME | --key sha256:HEX]\n"
+    "                           [--checkpoint OLDER] [--ledger FILE] [--json]\n"
+    "\n"
+    "Recomputes every record, the tree over them and the latest checkpoint, and says\n"
+    "what was checked. The first record that does not hold is named.\n"
+    "\n"
+    "Whoever can write the file and has the signing key could make all of it anew. A\n"
+    "checkpoint that was kept elsewhere tells: give it as --checkpoint, and the ledger\n"
+    "has to continue it.\n"
+    "\n"
+    "options:\n"
+    "      --signatures     those of all receipts and agreements too\n"
+    "      --identity NAME  the latest checkpoint has to be signed by this identity\n"
+    "      --key sha256:HEX the same, by the key with this fingerprint\n"
+    "      --checkpoint F   an older checkpoint, as tally ledger checkpoint printed it\n" HELP_LEDGER
+        HELP_JSON HELP_HELP "\n"
+    "exit status: 0 all of it holds, 11 something does not.\n"
+    "\n"
+    "example:\n"
+    "  tally ledger verify --signatures --identity bank-id --checkpoint march.txt\n";
+
+const char cli_help_ledger_prove[] =
+    "usage: tally ledger prove N [-o FILE] [--since OLDER] [--ledger FILE]\n"
+    "\n"
+    "A file that shows, to somebody who has the latest checkpoint and not the ledger,\n"
+    "that the records of run N are in it, as they stand in the file. It holds all that\n"
+    "is recorded of run N, the result too, and nothing of other runs: give it only to\n"
+    "who may see that.\n"
+    "\n"
+    "options:\n"
+    "  -o, --output FILE    where it is written (mode 0600); else standard output\n"
+    "      --since OLDER    an older checkpoint: shows also that nothing it covers was\n"
+    "                       changed since\n"
+    "      --force          replace a file that is there\n" HELP_LEDGER HELP_HELP "\n"
+    "example, and what the one who checks it does:\n"
+    "  tally ledger prove 12 -o run-12.proof\n"
+    "  tally ledger checkpoint > checkpoint.txt\n"
+    "  tally ledger check-proof run-12.proof --checkpoint checkpoint.txt --key sha256:...\n";
+
+const char cli_help_ledger_check_proof[] =
+    "usage: tally ledger check-proof PROOF --checkpoint FILE [--key sha256:HEX]\n"
+    "\n"
+    "Checks a file that tally ledger prove wrote against a checkpoint, and prints what\n"
+    "it shows. It needs no ledger, no identity and no connection.\n"
+    "\n"
+    "options:\n"
+    "      --checkpoint F   the checkpoint that the proof goes with\n"
+    "      --key sha256:HEX the checkpoint has to be signed by the key with this\n"
+    "                       fingerprint, as you know it from elsewhere. Without it a\n"
+    "                       proof shows only that both files fit each other\n" HELP_HELP "\n"
+    "exit status: 0 it is proved, 11 it is not.\n";
+
+const char cli_help_ledger_checkpoint[] =
+    "usage: tally ledger checkpoint [--ledger FILE]\n"
+    "\n"
+    "Prints the latest checkpoint: the name of the ledger, how many records it has, the\n"
+    "root of the tree over them, and the signature of this side (C2SP tlog-checkpoint).\n"
+    "Kept elsewhere, with the other side or with an auditor, it shows later whether\n"
+    "the ledger was rewritten: tally ledger verify --checkpoint FILE.\n"
+    "\n"
+    "options:\n" HELP_LEDGER HELP_HELP "\n"
+    "example:\n"
+    "  tally ledger checkpoint > checkpoint-2026-11.txt\n";
+
+const char cli_help_ledger_reconcile[] =
+    "usage: tally ledger reconcile OTHER.db [--ledger FILE] [--json]\n"
+    "\n"
+    "Compares this ledger with a copy of the other side's: each session that only one\n"
+    "of them has, or whose receipts differ, is a line. Runs with others are left out.\n"
+    "\n"
+    "options:\n" HELP_LEDGER HELP_JSON HELP_HELP "\n"
+    "exit status: 0 both record the same, 11 they differ.\n"
+    "\n"
+    "example:\n"
+    "  tally ledger reconcile agency-ledger.db\n";
+
+const char cli_help_ledger_backup[] =
+    "usage: tally ledger backup FILE [--ledger FILE]\n"
+    "\n"
+    "Copies the ledger into a new file (mode 0600), complete and consistent, while runs\n"
+    "go on, and verifies the copy. Do not copy the file by other means while a run may\n"
+    "write to it. To restore, put the copy in the place of the ledger.\n"
+    "\n"
+    "options:\n" HELP_LEDGER HELP_HELP "\n"
+    "example:\n"
+    "  tally ledger backup \"ledger-$(date +%F).db\"\n";

@@ -51,12 +51,22 @@ static tally_status check_signatures(tally_session *s, tally_error *error)
 {
     const tally_agreement *a = s->agreement;
     for (size_t p = 0; p < PARTY_SIGNATURES; p++)
-        if (a->signatures[p].state != TALLY_SIGNED)
+        if (a->signatures[p].state == TALLY_SIGNATURE_BAD)
+            return breach(s, AGREED_SIGNING_KEY, error,
+                          "compare the digests of tally agreement show on both sides, and sign again",
+                          "the signature of %s does not fit the text of %s",
+                          party_agreed_text(a, AGREED_ORGANISATION, p), a->path);
+        else if (a->signatures[p].state != TALLY_SIGNED)
             return breach(
                 s, AGREED_SIGNING_KEY, error,
                 "sign it with tally agreement sign, and take over the other side's signature with --add",
                 "%s has not signed %s", party_agreed_text(a, AGREED_ORGANISATION, p), a->path);
     return TALLY_OK;
+}
+
+static enum tally_role agreed_role(const tally_session *s)
+{
+    return party_agreed_number(s->agreement, AGREED_ROLE, s->own_party) ? TALLY_SENDER : TALLY_RECEIVER;
 }
 
 /* Which party of the agreement this identity is. */
@@ -76,12 +86,8 @@ static tally_status find_party(tally_session *s, tally_error *error)
     if (s->own_party == PARTY_SIGNATURES)
         return breach(s, AGREED_SIGNING_KEY, error, hint,
                       "the signing key of this identity, %s, is of neither party", id->sign_fingerprint);
-    enum tally_role role = party_agreed_number(a, AGREED_ROLE, s->own_party) ? TALLY_SENDER : TALLY_RECEIVER;
-    if (s->role && s->role != role)
-        return breach(s, AGREED_ROLE, error, narrow, "%s is the %s",
-                      party_agreed_text(a, AGREED_ORGANISATION, s->own_party),
-                      party_agreed_text(a, AGREED_ROLE, s->own_party));
-    s->role = role;
+    if (!s->role)
+        s->role = agreed_role(s);
     const char *pin = party_agreed_text(a, AGREED_LINK_KEY, s->own_party),
                *subject = party_agreed_text(a, AGREED_SUBJECT, s->own_party);
     if (*pin && strcmp(pin, id->fingerprint) != 0)
@@ -90,6 +96,16 @@ static tally_status find_party(tally_session *s, tally_error *error)
     if (*subject && strcmp(subject, id->subject) != 0)
         return breach(s, AGREED_SUBJECT, error, hint, "this identity is \"%s\", not the agreed \"%s\"",
                       id->subject, subject);
+    return TALLY_OK;
+}
+
+static tally_status check_role(tally_session *s, tally_error *error)
+{
+    const tally_agreement *a = s->agreement;
+    if (s->role != agreed_role(s))
+        return breach(s, AGREED_ROLE, error, narrow, "%s is the %s",
+                      party_agreed_text(a, AGREED_ORGANISATION, s->own_party),
+                      party_agreed_text(a, AGREED_ROLE, s->own_party));
     return TALLY_OK;
 }
 
@@ -118,7 +134,7 @@ static tally_status hold_address(tally_session *s, tally_error *error)
     if (s->has_listen || s->has_connect || s->transport)
         return TALLY_OK;
     /* Where both may wait, the sender does. */
-    if (*own && (!*other || s->role == TALLY_SENDER))
+    if (*own && (!*other || agreed_role(s) == TALLY_SENDER))
         return tally_session_set_listen(s, own, error);
     if (*other)
         return tally_session_set_connect(s, other, error);
@@ -388,6 +404,8 @@ tally_status party_hold(tally_session *s, tally_error *error)
         st = hold_address(s, error);
     if (!st)
         st = hold_peer(s, error);
+    if (!st)
+        st = check_role(s, error);
     if (!st)
         st = check_signatures(s, error);
     if (!st)

@@ -51,7 +51,12 @@ static tally_status check_signatures(tally_session *s, tally_error *error)
 {
     const tally_agreement *a = s->agreement;
     for (size_t p = 0; p < PARTY_SIGNATURES; p++)
-        if (a->signatures[p].state != TALLY_SIGNED)
+        if (a->signatures[p].state == TALLY_SIGNATURE_BAD)
+            return breach(s, AGREED_SIGNING_KEY, error,
+                          "compare the digests of tally agreement show on both sides, and sign again",
+                          "the signature of %s does not fit the text of %s",
+                          party_agreed_text(a, AGREED_ORGANISATION, p), a->path);
+        else if (a->signatures[p].state != TALLY_SIGNED)
             return breach(
                 s, AGREED_SIGNING_KEY, error,
                 "sign it with tally agreement sign, and take over the other side's signature with --add",

@@ -138,7 +138,9 @@ int party_ledger_one(tally_ledger *l, sqlite3_stmt *s, tally_status *status, tal
     int rc = sqlite3_step(s);
     if (rc == SQLITE_ROW || rc == SQLITE_DONE)
         return rc == SQLITE_ROW;
-    *status = party_ledger_failed(l, rc, sqlite3_stmt_readonly(s) ? "read" : "write", error);
+    /* To SQLite a COMMIT is one that reads. */
+    int reads = sqlite3_stmt_readonly(s) && s != l->sql[LEDGER_COMMIT];
+    *status = party_ledger_failed(l, rc, reads ? "read" : "write", error);
     sqlite3_reset(s);
     return -1;
 }

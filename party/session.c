@@ -75,6 +75,12 @@ static tally_status check_columns(const tally_session *s, tally_error *error)
     return TALLY_OK;
 }
 
+/* Is it known whom to accept? An authority alone signs many. */
+static int knows_peer(const tally_session *s)
+{
+    return s->rule.ca_file ? s->rule.name != NULL : s->rule.pin_count > 0;
+}
+
 static tally_status check_settings(const tally_session *s, tally_error *error)
 {
     int tls = !s->transport || s->transport_tls;
@@ -94,7 +100,7 @@ static tally_status check_settings(const tally_session *s, tally_error *error)
         return usage(error, "exactly one of listen, connect and transport is needed");
     if (tls && !s->identity)
         return usage(error, "no identity was set");
-    if (tls && !s->rule.pin_count && !s->rule.ca_file)
+    if (tls && !knows_peer(s))
         return usage(error, "whom to accept is not set: a peer fingerprint, or a CA and a name");
     if (s->timeout_s < 1 || s->timeout_s > 7 * 86400)
         return usage(error, "the timeout has to be between 1 second and 7 days");
@@ -223,7 +229,7 @@ static void notify_peer(tally_session *s, tally_status status)
         return;
     /* An agreement may be broken before all of these are known. */
     int tls = !s->transport || s->transport_tls, link = s->has_listen || s->has_connect || s->transport;
-    if (!link || (tls && (!s->identity || (!s->rule.pin_count && !s->rule.ca_file))))
+    if (!link || (tls && (!s->identity || !knows_peer(s))))
         return;
     if (open_link(s, party_now_ms() + NOTICE_MS, NULL))
         return;

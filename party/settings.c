@@ -130,7 +130,7 @@ tally_status tally_session_set_peer_ca(tally_session *s, const char *ca_file, co
                                        tally_error *error)
 {
     tally_status st = set_text(&s->ca_file, ca_file, error);
-    if (!st)
+    if (!st && name)
         st = set_text(&s->peer_name, name, error);
     s->rule.ca_file = s->ca_file;
     s->rule.name = s->peer_name;

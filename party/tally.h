@@ -467,7 +467,8 @@ TALLY_API tally_status tally_session_add_peer_band(tally_session *session, const
  * to 8 pins). */
 TALLY_API tally_status tally_session_add_peer_pin(tally_session *session, const char *pin,
                                                   tally_error *error) TALLY_MUST_CHECK;
-/* ca_file: PEM certificates trusted to sign the peer's; name: the peer's exact subject, RFC 2253. */
+/* ca_file: PEM certificates trusted to sign the peer's; name: the peer's exact subject, RFC 2253;
+ * NULL: the one that the agreement names. */
 TALLY_API tally_status tally_session_set_peer_ca(tally_session *session, const char *ca_file,
                                                  const char *name, tally_error *error) TALLY_MUST_CHECK;
 

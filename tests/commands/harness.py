@@ -4,12 +4,14 @@ import concurrent.futures
 import contextlib
 import fcntl
 import inspect
+import json
 import os
 import pty
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import struct
 import subprocess
 import sys
@@ -338,10 +340,12 @@ class T:
 class Proxy:
     """A TCP relay that counts, cuts, holds or flips at a byte. Directions: 'up' from the connecting party, 'down' to it."""
 
-    def __init__(self, t, to, cut=None, hold=None, flip=None, reset=False):
-        """cut, hold, flip: (direction, byte number from 0). Cut and hold happen before that byte is passed on."""
-        self.to, self.cut, self.hold, self.flip, self.reset = to, cut, hold, flip, reset
+    def __init__(self, t, to, cut=None, hold=None, flip=None, reset=False, keep=False):
+        """cut, hold, flip: (direction, byte number from 0). Cut and hold happen before that byte is passed on. keep: all bytes stay in data."""
+        self.to, self.cut, self.hold, self.flip, self.reset, self.keep = to, cut, hold, flip, reset, keep
         self.bytes = {"up": 0, "down": 0}
+        self.data = {"up": bytearray(), "down": bytearray()}
+        self.lock, self.held_back, self.released = threading.Lock(), [], False
         self.calls = 0
         self.acted = threading.Event()
         self.sockets = []
@@ -380,8 +384,13 @@ class Proxy:
             while data := source.recv(65536):
                 at = self.bytes[way]
                 self.bytes[way] += len(data)
+                if self.keep:
+                    self.data[way] += data
                 if held:
-                    continue
+                    with self.lock:
+                        if not self.released:
+                            self.held_back.append((sink, data))
+                            continue
                 for what in (self.cut, self.hold, self.flip):
                     if not what or what[0] != way or not at <= what[1] < at + len(data) or self.acted.is_set():
                         continue
@@ -391,17 +400,35 @@ class Proxy:
                         self.acted.set()
                         continue
                     sink.sendall(data[:n])
-                    self.acted.set()
                     if what is self.cut:
+                        self.acted.set()
                         return self.close()
                     held = True
-                if not held:
+                    self.held_back.append((sink, data[n:]))
+                    self.acted.set()
+                if not held or self.released:
                     sink.sendall(data)
-            if not held:
+            if not held or self.released:
                 sink.shutdown(socket.SHUT_WR)
         except OSError:
             with contextlib.suppress(OSError):
                 sink.shutdown(socket.SHUT_RDWR)
+
+    def release(self):
+        """What was held goes on, and all that follows."""
+        with self.lock:
+            for sink, data in self.held_back:
+                with contextlib.suppress(OSError):
+                    sink.sendall(data)
+            self.released = True
+
+    def records(self, way):
+        """The TLS records that went there, of keep: [(type, place of the first byte, bytes after the header)]."""
+        out, at, data = [], 0, self.data[way]
+        while at + 5 <= len(data):
+            out.append((data[at], at, int.from_bytes(data[at + 3:at + 5], "big")))
+            at += 5 + out[-1][2]
+        return out
 
     def wait_bytes(self, n, seconds=20):
         return wait_until(lambda: sum(self.bytes.values()) >= n, seconds, 0.005)
@@ -417,6 +444,129 @@ class Proxy:
                 else:
                     s.shutdown(socket.SHUT_RDWR)
             s.close()
+
+
+AGREEMENT = """tally-agreement: 1
+name: Court debtors
+parties:
+  - organisation: Example Bank
+    role: receiver
+    {bank}
+    contact: Compliance desk
+  - organisation: Example Agency
+    role: sender
+    {agency}
+    contact: Enforcement office
+purpose: Finding debtors among customers
+legal-basis: Court Act, section 7
+valid-from: 2020-01-01
+valid-until: 2099-12-31
+function: {function}
+keys:
+  - {{receiver-column: id_number, sender-column: id_number, profile: cn-resident-id}}
+"""
+OWNER = {"receiver": "bank", "sender": "agency"}
+
+
+class Agreed:
+    """The two organisations apart: each with its own folder, its home in it, and its copy of an agreement, signed by both with the command."""
+
+    def __init__(self, t, more="", function="match", name="", sign=True, keys=None):
+        """more: text behind the agreement. keys: of each organisation, the lines that say who it is."""
+        self.t, self.function, self.name = t, function, name
+        self.folder = {role: f"{name}{who}" for role, who in OWNER.items()}
+        self.home = {role: t.path(f"{folder}/home") for role, folder in self.folder.items()}
+        self.identity = dict(OWNER)
+        for role, who in OWNER.items():
+            os.makedirs(self.home[role], mode=0o700)
+            for one in (who, "stranger"):
+                shutil.copytree(os.path.join(t.home, one), os.path.join(self.home[role], one))
+        self.text = AGREEMENT.format(function=function, **(keys or {who: self.keys_of(who) for who in OWNER.values()})) + more
+        for role in PARTS:
+            self.write(role, self.text)
+        if sign:
+            self.sign()
+
+    def keys_of(self, who):
+        shown = self.t.run("identity", "show", who).out.decode()
+        return "\n    ".join(f"{name}: {re.search(rf'^{word}: (.+)$', shown, re.M)[1]}" for name, word in (("link-key", "fingerprint"), ("signing-key", "signing key")))
+
+    def file(self, role, suffix=""):
+        return f"{self.folder[role]}/a.yaml{suffix}"
+
+    def write(self, role, text):
+        self.t.write(self.file(role), text)
+
+    def run(self, role, *args, **more):
+        return self.t.run(*args, home=self.home[role], **more)
+
+    def sign(self):
+        """Both sign, each on its own copy, and exchange what they signed."""
+        t, r, s = self.t, self.file("receiver"), self.file("sender")
+        for p in (self.run("receiver", "agreement", "sign", r, "--identity", self.identity["receiver"]),
+                  self.run("sender", "agreement", "sign", s, "--identity", self.identity["sender"], "--add", r + ".sig"),
+                  self.run("receiver", "agreement", "sign", r, "--add", s + ".sig")):
+            if p.status:
+                t.stop(f"{' '.join(p.args)}: {p.last()}")
+
+    def spawn(self, role, *more, where=None, port=None, command=None, input=None, identity=None, agreement=True, timeout="10s", **party):
+        """One side of a run. where: listen or connect; None: as the agreement says."""
+        args = [command or self.function, "--identity", identity or self.identity[role], "--input", input or f"{role}.csv", "--timeout", timeout]
+        args += ["--agreement", self.file(role)] if agreement else []
+        args += [f"--{where}", f"127.0.0.1:{port}"] if where else []
+        return Party(self.t, *args, *more, name=f"{self.name}{role}", **{"home": self.home[role], **party})
+
+    def pair(self, sender=(), receiver=(), both=(), listen="sender", s={}, r={}, wait=True, **more):
+        """Both sides. s, r: keywords of spawn for one side. listen None: as the agreement says."""
+        port = free_port() if listen else None
+        made = {role: self.spawn(role, *words, *both, where=listen and ("listen" if role == listen else "connect"), port=port, **{**more, **one})
+                for role, words, one in (("sender", sender, s), ("receiver", receiver, r))}
+        for p in made.values() if wait else ():
+            p.wait()
+        return made["sender"], made["receiver"]
+
+    def through(self, listen="sender", sender=(), receiver=(), both=(), s={}, r={}, proxy={}, **more):
+        """Both sides with a relay between them, not waited for: (sender, receiver, relay)."""
+        t, port = self.t, free_port()
+        words, ones = {"sender": sender, "receiver": receiver}, {"sender": s, "receiver": r}
+        other = "receiver" if listen == "sender" else "sender"
+        made = {listen: self.spawn(listen, *words[listen], *both, where="listen", port=port, **{**more, **ones[listen]})}
+        if not wait_until(lambda: port in listeners() or made[listen].poll() is not None, 10):
+            t.stop(f"the listener did not open its port: {made[listen].last()}")
+        relay = Proxy(t, port, **proxy)
+        made[other] = self.spawn(other, *words[other], *both, where="connect", port=relay.port, **{**more, **ones[other]})
+        return made["sender"], made["receiver"], relay
+
+    def ledger(self, role):
+        return os.path.join(self.home[role], "ledger", "ledger.db")
+
+    def records(self, role, path=None):
+        """All records of a ledger, in order, as dicts with the body parsed; [] if there is none."""
+        path = path or self.ledger(role)
+        if not os.path.exists(path):
+            return []
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            db.row_factory = sqlite3.Row
+            found = db.execute("PRAGMA integrity_check").fetchall()
+            self.t.equal([tuple(r) for r in found], [("ok",)], f"integrity of the {role}'s ledger")
+            out = [dict(r) for r in db.execute("SELECT * FROM records ORDER BY seq")]
+        for r in out:
+            r["body"] = json.loads(r["body"])
+        return out
+
+    def runs(self, role, path=None):
+        """What each run came to: {run: "refused", "incomplete", "disclosed" or "nothing"}."""
+        out = {}
+        for r in self.records(role, path):
+            if r["kind"] in (1, 3):
+                out[r["run"]] = "incomplete" if r["kind"] == 1 else "refused"
+            elif r["kind"] == 2:
+                out[r["run"]] = "disclosed" if r["disclosed"] else "nothing"
+        return out
+
+    def counted(self, role):
+        """How many runs a quota counts."""
+        return sum(x in ("incomplete", "disclosed") for x in self.runs(role).values())
 
 
 class Identities:

@@ -568,14 +568,18 @@ def killed_in_a_transaction(t):
     for _ in range(4):
         t.good(*a.pair())
     for role in PARTS:
-        # The kernel kills whoever writes a file beyond a size: the file's own (when it grows), and what its last pages are within.
-        for k, less in enumerate((0, 8192)):
+        # The kernel kills whoever writes a file beyond a size: within its last pages, or when it grows. Which of its pages a
+        # transaction writes is the ledger's affair: some of these limits have to be met.
+        died = 0
+        for k, less in enumerate((0, 8192, 16384, 24576)):
             before = a.records(role)
             size = os.path.getsize(a.ledger(role)) - less
             s, r = a.pair(receiver=["-o", f"{role}-no{k}.csv"], timeout="5s", **{role[0]: {"wrap": [limit, f"--fsize={size}", "--core=0"]}})
             p, q = (s, r) if role == "sender" else (r, s)
+            if p.status == 0:
+                continue
+            died += os.path.exists(a.ledger(role) + "-journal")
             t.equal(p.status, -signal.SIGXFSZ, f"{role}: how it died: {p.last()}")
-            t.check(os.path.exists(a.ledger(role) + "-journal"), f"{role}: no journal was left: the test does not reach what it is for")
             t.check(not t.exists(f"{role}-no{k}.csv") or q is r and r.status == 0, f"{role}: an output")
             s, r = a.pair(receiver=["-o", f"{role}-out{k}.csv"])
             if t.good(s, r):
@@ -588,6 +592,7 @@ def killed_in_a_transaction(t):
             t.check(kinds in ([1, 2], [1, 1, 2]), f"{role}: records after {kinds}")
             if q.status == 0:
                 t.equal(kinds, [1, 1, 2], f"{role}: its peer was served")
+        t.check(died > 0, f"{role}: no journal was left: the test does not reach what it is for")
 
 
 # ---- Full disks ------------------------------------------------------------------------------------------------------

@@ -110,10 +110,6 @@ static void say_result(const cli_run *r)
     cli_note("sent %s, received %s", sent, received);
     if (*learned)
         cli_note("%c%s", tolower((unsigned char)*learned), learned + 1);
-    if (result.share_exceeded)
-        cli_note(
-            "warning: more of the receiver's list matched than the agreement expects (max-match-share); both "
-            "sides' receipts say so");
     if (r->agreement)
         cli_note("held to the agreement %s; run %llu of the ledger", r->agreement_path,
                  (unsigned long long)result.run);
@@ -155,6 +151,17 @@ static tally_status write_summary(const cli_run *r, tally_error *error)
     return st;
 }
 
+/* Said with --quiet too. */
+static void warn_share(const cli_run *r)
+{
+    tally_result result;
+    tally_session_get_result(r->session, &result);
+    if (result.share_exceeded)
+        cli_note(
+            "warning: more of the receiver's list matched than the agreement expects (max-match-share); both "
+            "sides' receipts say so");
+}
+
 static tally_status run(cli_run *r, tally_error *error)
 {
     tally_error second;
@@ -167,6 +174,8 @@ static tally_status run(cli_run *r, tally_error *error)
         cli_report(error);
     else if (r->progress.verbosity > 0)
         say_result(r);
+    if (!st)
+        warn_share(r);
     if (!st && r->command->function != TALLY_MATCH && (st = print_figures(r, error)))
         cli_report(error);
     tally_status written = write_summary(r, &second);

@@ -159,6 +159,7 @@ static tally_status hold_peer(tally_session *s, tally_error *error)
     int found = !s->rule.pin_count;
     if (s->transport && !s->transport_tls)
         return TALLY_OK; /* the caller vouches for the other side */
+    s->rule.agreed = 1;
     if (*pin) {
         tally_status st = party_pin_parse(agreed32, pin, error);
         if (st)
@@ -476,6 +477,22 @@ tally_status party_hold_list(tally_session *s, tally_error *error)
     return st || !s->padding ? st : party_input_pad(s->input, s->padding, error);
 }
 
+/* The sender too holds the receiver to its rows: by what it was asked about so far. */
+static tally_status check_asked(tally_session *s, tally_error *error)
+{
+    uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_ROWS_DAY, 0), asked = 0;
+    if (!most || !s->ledger || s->role != TALLY_SENDER)
+        return TALLY_OK;
+    tally_status st =
+        party_ledger_asked(s->ledger, tally_agreement_digest(s->agreement), s->today, &asked, error);
+    if (!st && (asked > most || s->peer_items > most - asked))
+        return breach(s, AGREED_ROWS_DAY, error, "the other side runs another program, or has another ledger",
+                      "the other side asked about %" PRIu64 " identifiers today and now about %" PRIu64
+                      ", and may about %" PRIu64,
+                      asked, s->peer_items, most);
+    return st;
+}
+
 /* A padded list may go beyond the cap by what it takes to fill the last step. */
 tally_status party_hold_peer_list(tally_session *s, tally_error *error)
 {
@@ -493,7 +510,7 @@ tally_status party_hold_peer_list(tally_session *s, tally_error *error)
                       "the other side's list has %" PRIu64 " identifiers, and at most %" PRIu64
                       " are allowed",
                       s->peer_items, most);
-    return TALLY_OK;
+    return check_asked(s, error);
 }
 
 void party_hold_limits(const tally_session *s, party_limits *out)

@@ -80,6 +80,10 @@ tally_status party_ledger_begin(tally_ledger *ledger, const tally_identity *iden
                                 const tally_agreement *a, const party_limits *limits,
                                 const party_record *record, uint64_t *run, uint8_t root32[32],
                                 enum party_agreed_id *broken, tally_error *error) TALLY_MUST_CHECK;
+/* As sender: how many identifiers the other side has asked about on that day, in runs that have an outcome
+ * and may have disclosed. */
+tally_status party_ledger_asked(tally_ledger *ledger, const char *agreement, uint32_t day, uint64_t *rows,
+                                tally_error *error) TALLY_MUST_CHECK;
 /* PARTY_OUTCOME of record->run, whose agreement, day, function, role and items are those of its intent
  * whatever record says; or PARTY_REFUSED (its number is made, record->run is not looked at). */
 tally_status party_ledger_end(tally_ledger *ledger, const tally_identity *identity,

@@ -387,6 +387,23 @@ static tally_status count_runs(tally_ledger *l, const party_record *r, uint32_t 
     return st;
 }
 
+tally_status party_ledger_asked(tally_ledger *l, const char *agreement, uint32_t day, uint64_t *rows,
+                                tally_error *error)
+{
+    tally_status st = party_ledger_start(l, 0, error);
+    if (st)
+        return st;
+    sqlite3_stmt *s = party_ledger_sql(l, LEDGER_ASKED, &st, error);
+    if (s) {
+        sqlite3_bind_text(s, 1, agreement, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(s, 2, day);
+        if (party_ledger_one(l, s, &st, error) > 0)
+            *rows = (uint64_t)sqlite3_column_int64(s, 0);
+        sqlite3_reset(s);
+    }
+    return party_ledger_finish(l, st, error);
+}
+
 static tally_status refuse(enum party_agreed_id field, enum party_agreed_id *broken)
 {
     *broken = field;

@@ -162,8 +162,10 @@ int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf,
     party_pin_text(pin, out->fingerprint32);
 
     if (rule->pin_count && !pin_known(rule, out->fingerprint32)) {
-        party_fail(why, TALLY_ERR_AUTH, "%s has fingerprint %s, not %s given with --peer", who, pin,
-                   rule->pin_count == 1 ? "the one" : "one of those");
+        party_fail(why, TALLY_ERR_AUTH, "%s has fingerprint %s, not %s", who, pin,
+                   rule->agreed           ? "the link-key of the agreement"
+                   : rule->pin_count == 1 ? "the one given with --peer"
+                                          : "one of those given with --peer");
         party_hint(
             why, "ask the peer for the output of `tally identity show`; if its key was replaced, use the new "
                  "fingerprint");
@@ -189,8 +191,9 @@ int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf,
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     }
     if (!*out->subject || strcmp(out->subject, rule->name) != 0) {
-        party_fail(why, TALLY_ERR_AUTH, "%s has subject \"%s\", not the name given with --peer-name", who,
-                   *out->subject ? out->subject : "(longer than 255 bytes)");
+        party_fail(why, TALLY_ERR_AUTH, "%s has subject \"%s\", not the %s", who,
+                   *out->subject ? out->subject : "(longer than 255 bytes)",
+                   rule->agreed ? "subject of the agreement" : "name given with --peer-name");
         party_hint(why,
                    "the name is compared exactly; copy the subject line of the peer's `tally identity show`");
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;

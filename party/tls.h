@@ -21,6 +21,7 @@ typedef struct party_peer_rule {
     size_t pin_count;
     const char *ca_file; /* PEM, or NULL */
     const char *name;    /* exact subject, RFC 2253, required with ca_file */
+    int agreed;          /* pins and name are those of an agreement: for messages */
     int has_ca_pin;
     uint8_t ca_pin32[32]; /* of the certificates in ca_file only those with this public key sign */
 } party_peer_rule;

@@ -196,6 +196,28 @@ static void test_quotas(void)
     }
 }
 
+/* A receiver whose ledger is fresh each time: the sender's own counts what it was asked about. */
+static void test_rows_of_the_other_side(void)
+{
+    tally_agreement *a = held_agreed(held_match, "", "quotas:\n  rows-per-day: 45\n");
+    char *agency = strdup(held_fresh()[AGENCY]);
+    for (int i = 0; i < 3; i++) {
+        held_run r;
+        char *bank = strdup(held_fresh()[BANK]);
+        const char *paths[2] = {bank, agency};
+        held_begin(&r, a, a, 20, paths);
+        pair_run(&r.p);
+        CU_ASSERT_EQUAL(pair_category(&r.p.side[AGENCY]), i < 2 ? 0 : 4);
+        CU_ASSERT_EQUAL(pair_category(&r.p.side[BANK]), i < 2 ? 0 : 6);
+        CU_ASSERT_EQUAL(strstr(r.p.side[AGENCY].error.message, "rows-per-day") != NULL, i == 2);
+        CU_ASSERT_EQUAL(held_last(r.ledger[AGENCY]).disclosed, i < 2);
+        held_end(&r);
+        free(bank);
+    }
+    free(agency);
+    tally_agreement_free(a);
+}
+
 /* A list with one person less would single that person out; the next day's list is another list. */
 static void test_differencing(void)
 {
@@ -221,6 +243,7 @@ int main(int argc, char **argv)
         {"padding_and_consent", test_padding_and_consent},
         {"count_and_sum", test_count_and_sum},
         {"quotas", test_quotas},
+        {"rows_of_the_other_side", test_rows_of_the_other_side},
         {"differencing", test_differencing},
     };
     held_start();

@@ -38,10 +38,17 @@ static json_t *text(const char *value)
     return json_string(printable);
 }
 
+/* "" where it is not known: no agreement, or an identity of neither party. */
+static const char *organisation(const tally_session *s, int own)
+{
+    if (!s->agreement || s->own_party >= PARTY_SIGNATURES)
+        return "";
+    return tally_agreement_organisation(s->agreement, own ? s->own_party : !s->own_party);
+}
+
 static json_t *peer_json(const tally_session *s)
 {
-    const char *organisation = s->agreement ? tally_agreement_organisation(s->agreement, !s->own_party) : "";
-    return json_pack("{s:s, s:s, s:o, s:s}", "organisation", organisation, "fingerprint", s->peer_pin,
+    return json_pack("{s:s, s:s, s:o, s:s}", "organisation", organisation(s, 0), "fingerprint", s->peer_pin,
                      "subject", text(s->peer_subject), "software", s->peer_hello.software);
 }
 
@@ -77,9 +84,9 @@ static json_t *asked_json(const tally_session *s)
         s->reveal == TALLY_REVEAL_BOTH     ? "both"
         : s->reveal == TALLY_REVEAL_SENDER ? "sender"
                                            : "receiver",
-        "organisation", a ? tally_agreement_organisation(a, s->own_party) : "", "identity",
-        s->identity ? s->identity->fingerprint : "", "agreement", a ? tally_agreement_digest(a) : NULL,
-        "agreement_name", a ? party_agreed_text(a, AGREED_NAME, 0) : "", "zone",
+        "organisation", organisation(s, 1), "identity", s->identity ? s->identity->fingerprint : "",
+        "agreement", a ? tally_agreement_digest(a) : NULL, "agreement_name",
+        a ? party_agreed_text(a, AGREED_NAME, 0) : "", "zone",
         a ? party_agreed_text(a, AGREED_TIME_ZONE, 0) : "UTC", "peer", peer_json(s), "terms",
         party_terms_json(s), "input", input_json(s), "list", list, "ledger", s->ledger ? "kept" : "bypassed");
 }
@@ -168,7 +175,7 @@ static json_t *ended_json(const tally_session *s, const tally_error *outcome)
 static void fill(const tally_session *s, enum party_record_kind kind, party_record *out)
 {
     size_t count = 0;
-    const char *peer = s->agreement ? tally_agreement_organisation(s->agreement, !s->own_party) : s->peer_pin;
+    const char *peer = *organisation(s, 0) ? organisation(s, 0) : s->peer_pin;
     party_input_items(s->input, &count);
     *out = (party_record){.kind = kind,
                           .run = s->run_number,
@@ -201,7 +208,7 @@ tally_status party_entry_begin(tally_session *s, tally_error *error)
     if (s->agreement)
         party_hold_limits(s, &limits);
     record.sketch = s->sketch;
-    record.sketch_len = s->sketch ? PSI_SKETCH_BYTES : 0;
+    record.sketch_len = s->sketch ? s->sketch_len : 0;
     char *body = dump(asked_json(s));
     if (!body)
         return party_no_memory(error, "a record of the ledger");
@@ -210,7 +217,12 @@ tally_status party_entry_begin(tally_session *s, tally_error *error)
     tally_status st = party_ledger_begin(s->ledger, s->identity, s->agreement, s->agreement ? &limits : NULL,
                                          &record, &s->run_number, s->ledger_root, &broken, error);
     free(body);
-    return st == TALLY_ERR_POLICY && broken < AGREED_FIELDS ? party_breach(s, broken, error) : st;
+    if (st != TALLY_ERR_POLICY || broken >= AGREED_FIELDS)
+        return st;
+    st = party_breach(s, broken, error);
+    if (broken == AGREED_MIN_OVERLAP)
+        s->breached = 0; /* that this list is nearly an earlier one is nothing for the other side */
+    return st;
 }
 
 tally_status party_entry_end(tally_session *s, const tally_error *outcome, tally_error *error)

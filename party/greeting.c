@@ -220,6 +220,9 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
     if (st)
         return party_fail(error, st, "the commitment to the list could not be computed");
     say_batches(s, &hello);
+    st = party_hold_day(s, error);
+    if (st)
+        return st;
     /* Nothing that derives from the list has left yet: from here on the ledger has a trace of the run. */
     st = party_entry_begin(s, error);
     if (st)

@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static tally_status breach(tally_session *s, enum party_agreed_id field, tally_error *error, const char *hint,
                            const char *format, ...) __attribute__((format(printf, 5, 6)));
@@ -79,6 +80,7 @@ static tally_status find_party(tally_session *s, tally_error *error)
 {
     const tally_agreement *a = s->agreement;
     const tally_identity *id = s->identity;
+    s->own_party = PARTY_SIGNATURES; /* of neither, so far */
     if (!id || !id->sign)
         return breach(s, AGREED_SIGNING_KEY, error, "tally identity add-signing-key makes one",
                       "this identity has no signing key");
@@ -182,7 +184,10 @@ static tally_status hold_peer(tally_session *s, tally_error *error)
     }
     if (s->peer_name && strcmp(s->peer_name, subject) != 0)
         return breach(s, AGREED_SUBJECT, error, narrow, "the other side is \"%s\"", subject);
-    s->rule.name = subject;
+    tally_status st = party_set_text(&s->peer_name, subject, error);
+    if (st)
+        return st;
+    s->rule.name = s->peer_name;
     s->rule.has_ca_pin = 1;
     return party_pin_parse(s->rule.ca_pin32, ca, error);
 }
@@ -258,8 +263,8 @@ static tally_status hold_columns(tally_session *s, const tally_session *agreed, 
     if (!s->rows_per_person && *count)
         s->rows_per_person = agreed->rows_per_person;
     if (s->rows_per_person > (agreed->rows_per_person ? agreed->rows_per_person : 1))
-        return breach(s, AGREED_ROWS_PER_PERSON, error, narrow, "they are at most %u",
-                      agreed->rows_per_person);
+        return breach(s, AGREED_ROWS_PER_PERSON, error, narrow, "at most %u",
+                      agreed->rows_per_person ? agreed->rows_per_person : 1);
     return TALLY_OK;
 }
 
@@ -421,6 +426,20 @@ tally_status party_hold(tally_session *s, tally_error *error)
         st = hold_settings(s, with, input, error);
     tally_session_free(with);
     tally_input_free(input);
+    return st;
+}
+
+tally_status party_hold_day(tally_session *s, tally_error *error)
+{
+    uint32_t before = s->today;
+    s->began = (int64_t)time(NULL);
+    if (!s->agreement)
+        return party_day_in_zone("UTC", s->began, &s->today, error);
+    tally_status st = check_days(s, error);
+    if (!st && s->today != before && s->role == TALLY_RECEIVER &&
+        party_agreed_find(s->agreement, AGREED_CONSENT, 0, 0))
+        return breach(s, AGREED_CONSENT_RULE, error, "run again: consents are then judged anew",
+                      "the day has changed since the list was read");
     return st;
 }
 

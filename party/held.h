@@ -29,6 +29,8 @@ tally_status party_hold_hear(tally_session *s, tally_error *error) TALLY_MUST_CH
 tally_status party_hold_peer_list(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* Makes the refusal in *error one of the field. TALLY_ERR_POLICY. */
 tally_status party_breach(tally_session *s, enum party_agreed_id field, tally_error *error);
+/* Right before the intent: what the day says, which may be another than when the wait for the peer began. */
+tally_status party_hold_day(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* What holds over several runs. */
 void party_hold_limits(const tally_session *s, party_limits *out);
 /* Of the matches of the receiver's list: 1 if the agreed share is exceeded, 0 if not or none is agreed. */

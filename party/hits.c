@@ -22,7 +22,8 @@ tally_status party_hits_start(party_hits *h, party_run *run, const uint8_t *tags
                           "the peer's answers repeat each other: they are no tags of distinct identifiers");
     h->list = psi_calloc(h->room, sizeof *h->list);
     h->sealed = run->form ? psi_calloc(h->room, party_sealed_bytes(run)) : NULL;
-    if (st || !h->list || (run->form && !h->sealed))
+    h->seen = psi_calloc(run->own / 8 + 1, 1);
+    if (st || !h->list || !h->seen || (run->form && !h->sealed))
         return party_no_memory(error, "the matches");
     return TALLY_OK;
 }
@@ -43,6 +44,7 @@ void party_hits_free(party_hits *h)
     psi_secret_free(h->keys);
     psi_secret_free(h->item_of);
     psi_free(h->sealed);
+    psi_free(h->seen);
     psi_free(h->list);
 }
 
@@ -94,6 +96,10 @@ static int append(party_hits *h, const found *f, const uint8_t *entries, size_t 
     for (uint32_t i = 0; sealed && i < f->count; i++)
         memcpy(h->sealed + (h->count + i) * sealed, entries + (f->hits[i].peer - first) * stride + h->width,
                sealed);
+    for (uint32_t i = 0; i < f->count; i++) {
+        h->distinct += !party_get_bit(h->seen, f->hits[i].own);
+        party_set_bit(h->seen, f->hits[i].own);
+    }
     memcpy(h->list + h->count, f->hits, f->count * sizeof *f->hits);
     h->count += f->count;
     return 1;

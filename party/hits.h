@@ -20,6 +20,8 @@ typedef struct party_hits {
     party_hit *list; /* ascending by peer; room for `room` of them from the start, so that a match costs as
                         little as can be */
     size_t count, room;
+    uint8_t *seen;   /* own tags that an entry met, a bit each */
+    size_t distinct; /* how many of them: what party_hits_collect will count */
     size_t width;
     uint32_t *item_of; /* own tag -> item; given by the spine, psi_secret_free */
     /* with columns */

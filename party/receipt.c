@@ -107,8 +107,12 @@ static size_t signed_bytes(const char *receipt, uint8_t out[16 + PARTY_RECEIPT_M
 tally_status party_receipt_write(party_receipt *out, const party_receipt_run *run)
 {
     uint8_t bytes[16 + PARTY_RECEIPT_MAX];
-    if (!write_text(out->text, run))
+    party_receipt_run back;
+    /* What is signed can be read again, whatever stands in it. */
+    if (!write_text(out->text, run) || party_receipt_read(out->text, &back)) {
+        *out->text = 0;
         return TALLY_ERR_INTERNAL;
+    }
     return psi_sha256(bytes, signed_bytes(out->text, bytes), out->digest32);
 }
 

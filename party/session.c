@@ -341,10 +341,8 @@ static tally_status work(tally_session *s, const party_state *state, tally_error
     tally_status st = s->function == TALLY_MATCH ? match(s, run, error) : aggregate(s, run, error);
     if (!st)
         st = party_input_unchanged(s->input, error);
-    s->aggregate.done = !st;
     if (!st)
         st = party_settle(s, run, error);
-    s->aggregate.done = !st;
     if (st == TALLY_ERR_PEER_STOPPED && s->function != TALLY_MATCH && s->min_overlap)
         party_hint(error, "the peer's own log has the reason; one is an overlap below the agreed minimum");
     return st;
@@ -393,6 +391,7 @@ static tally_status finish(tally_session *s, tally_error *error)
     if (st)
         return st;
     end_phase(s);
+    s->aggregate.done = 1;
     party_learned_sentence(s);
     s->recorded = 1;
     st = party_entry_end(s, &good, error);
@@ -460,6 +459,9 @@ static tally_status prepare(tally_session *s, tally_error *error)
         return usage(error, "a session runs once; make a new one");
     if (!s->input)
         return usage(error, "no input was set");
+    if (s->role < 0 || s->role > TALLY_SENDER || s->function < TALLY_MATCH || s->function > TALLY_SUM ||
+        s->protocol < TALLY_AUTO || s->protocol > TALLY_VOLE)
+        return usage(error, "role, function or protocol is none of those there are");
     if (s->agreement && !s->ledger && !s->bypass_ledger) {
         usage(error, "an agreement needs a ledger, by which its quotas count");
         party_hint(error, "set a ledger, or bypass it, which the receipt then says");

@@ -59,7 +59,7 @@ struct tally_session {
     int ran;
     int64_t began;       /* seconds since 1970, UTC */
     uint32_t today;      /* yyyymmdd in the time zone of the agreement, else UTC */
-    size_t own_party;    /* of the agreement */
+    size_t own_party;    /* of the agreement; PARTY_SIGNATURES: of neither */
     uint64_t padding;    /* the list's size is made a multiple of it; 0: as it is */
     uint8_t breached;    /* field of the agreement that does not allow the run, + 1; 0: none */
     uint64_t run_number; /* in the ledger, once the intent is there; 0: not yet */
@@ -68,7 +68,8 @@ struct tally_session {
     uint8_t list_digest[32]; /* of the list without padding */
     char session_number[65]; /* 64 hex digits, from the session id; "" before */
     uint8_t list_opening[32], list_commitment[32], peer_commitment[32];
-    uint8_t *sketch;            /* of the list before it was padded, PSI_SKETCH_BYTES; NULL: not needed */
+    uint8_t *sketch;            /* of the list before it was padded; NULL: not needed */
+    size_t sketch_len;          /* PSI_SKETCH_BYTES, or twice that with numbers */
     uint8_t ledger_root[32];    /* of the tree with the intent in it */
     char *result_text;          /* what this side learned, as it is committed to; NULL: nothing */
     uint8_t result_opening[32]; /* of the commitment to it */
@@ -103,6 +104,9 @@ struct tally_session {
     tally_error outcome;
     char learned[2048];
 };
+
+/* Replaces a text of the settings by a copy. */
+tally_status party_set_text(char **field, const char *text, tally_error *error) TALLY_MUST_CHECK;
 
 /* Does this party learn which of its rows match? */
 int party_learns_matches(const tally_session *s);

@@ -19,7 +19,7 @@ static char *copy(const char *text)
     return p;
 }
 
-static tally_status set_text(char **field, const char *text, tally_error *error)
+tally_status party_set_text(char **field, const char *text, tally_error *error)
 {
     char *p = copy(text);
     if (!p)
@@ -57,7 +57,12 @@ void tally_session_free(tally_session *s)
     psi_free(s->ca_file);
     psi_free(s->peer_name);
     psi_free(s->result_text);
+    if (s->sketch)
+        psi_wipe(s->sketch, s->sketch_len);
     psi_free(s->sketch);
+    psi_wipe(s->list_digest, sizeof s->list_digest);
+    psi_wipe(s->list_opening, sizeof s->list_opening);
+    psi_wipe(s->result_opening, sizeof s->result_opening);
     psi_free(s->matched.bits);
     party_sealed_free(&s->matched.sealed);
     party_opened_free(&s->opened);
@@ -129,9 +134,9 @@ tally_status tally_session_add_peer_pin(tally_session *s, const char *pin, tally
 tally_status tally_session_set_peer_ca(tally_session *s, const char *ca_file, const char *name,
                                        tally_error *error)
 {
-    tally_status st = set_text(&s->ca_file, ca_file, error);
+    tally_status st = party_set_text(&s->ca_file, ca_file, error);
     if (!st && name)
-        st = set_text(&s->peer_name, name, error);
+        st = party_set_text(&s->peer_name, name, error);
     s->rule.ca_file = s->ca_file;
     s->rule.name = s->peer_name;
     return st;
@@ -171,7 +176,7 @@ void tally_session_set_threads(tally_session *s, unsigned threads)
 tally_status tally_session_set_output(tally_session *s, const char *path, int overwrite, tally_error *error)
 {
     s->output_overwrite = overwrite;
-    return set_text(&s->output_path, path, error);
+    return party_set_text(&s->output_path, path, error);
 }
 
 tally_status tally_session_add_output_column(tally_session *s, const char *column, tally_error *error)
@@ -183,7 +188,7 @@ tally_status tally_session_add_output_column(tally_session *s, const char *colum
     }
     if (s->column_count == COLUMNS_MAX)
         return party_fail(error, TALLY_ERR_USAGE, "more than %u output columns", COLUMNS_MAX);
-    tally_status st = set_text(&s->columns[s->column_count], column, error);
+    tally_status st = party_set_text(&s->columns[s->column_count], column, error);
     s->column_count += !st;
     return st;
 }

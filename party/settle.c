@@ -27,7 +27,7 @@ static int known_matches(const tally_session *s, uint64_t *out)
         *out = count > 0 ? (uint64_t)count : 0;
         return party_figures_learned(s);
     }
-    *out = s->role == TALLY_RECEIVER ? s->hits.count : s->matched.count;
+    *out = s->role == TALLY_RECEIVER ? s->hits.distinct : s->matched.count;
     return party_learns_matches(s);
 }
 
@@ -67,6 +67,11 @@ static tally_status commit(tally_session *s, uint8_t out32[32], tally_error *err
     return st ? party_fail(error, st, "the commitment to the result could not be computed") : TALLY_OK;
 }
 
+static int has_consent(const tally_session *s)
+{
+    return s->agreement && party_agreed_find(s->agreement, AGREED_CONSENT, 0, 0);
+}
+
 /* Whether the agreed share was exceeded is said by one side: the receiver, whose list it is a share of, or,
  * where the receiver learns nothing, the sender. */
 static int says_share(const tally_session *s, enum tally_role role)
@@ -82,7 +87,8 @@ static tally_status own_facts(tally_session *s, wire_facts *out, tally_error *er
     uint64_t matches;
     tally_input_get_stats(s->input, &stats);
     *out = (wire_facts){.time = (int64_t)time(NULL),
-                        .without_consent = stats.without_consent,
+                        .without_consent =
+                            s->role == TALLY_RECEIVER && has_consent(s) ? stats.without_consent : 0,
                         .has_ledger = s->run_number != 0};
     memcpy(out->ledger32, s->ledger_root, sizeof out->ledger32);
     if (!known_matches(s, &matches))
@@ -179,7 +185,21 @@ static tally_status refuse(tally_error *error, const char *what)
     return TALLY_ERR_MALFORMED;
 }
 
-/* Facts that this run cannot have. */
+static enum tally_role other_role(const tally_session *s)
+{
+    return s->role == TALLY_RECEIVER ? TALLY_SENDER : TALLY_RECEIVER;
+}
+
+/* Does the other side learn how many match? */
+static int peer_learns(const tally_session *s)
+{
+    const party_aggregate *a = &s->aggregate;
+    if (s->function == TALLY_MATCH)
+        return s->role == TALLY_SENDER || s->reveal == TALLY_REVEAL_BOTH;
+    return a->computing ? a->other_learns : a->computing_learns;
+}
+
+/* The peer says what it has to say, and nothing that this run cannot have. */
 static tally_status judge_facts(const tally_session *s, const wire_receipt *peer, tally_error *error)
 {
     const wire_facts *f = &peer->facts;
@@ -187,9 +207,12 @@ static tally_status judge_facts(const tally_session *s, const wire_receipt *peer
         return refuse(error, "receipt: facts are missing");
     if (f->has_ledger != s->peer_hello.keeps_ledger)
         return refuse(error, "receipt: ledger is not what hello 1 said of it");
-    if (f->share != WIRE_SHARE_UNSAID &&
-        !says_share(s, s->role == TALLY_RECEIVER ? TALLY_SENDER : TALLY_RECEIVER))
-        return refuse(error, "receipt: share is said by the wrong side, or where none was agreed");
+    if (f->has_result != peer_learns(s))
+        return refuse(error, "receipt: result is not what the terms say of it");
+    if ((f->share != WIRE_SHARE_UNSAID) != says_share(s, other_role(s)))
+        return refuse(error, "receipt: share is missing, or said by the wrong side");
+    if (f->without_consent && (s->role == TALLY_RECEIVER || !has_consent(s)))
+        return refuse(error, "receipt: without_consent where no consent was agreed");
     return TALLY_OK;
 }
 
@@ -289,7 +312,10 @@ static tally_status settle_sender(tally_session *s, party_run *run, const wire_f
 tally_status party_settle(tally_session *s, party_run *run, tally_error *error)
 {
     wire_facts own;
+    /* The figures are asked for here and then not until the run is on record. */
+    s->aggregate.done = 1;
     tally_status st = own_facts(s, &own, error);
+    s->aggregate.done = 0;
     if (!st)
         st = s->role == TALLY_RECEIVER ? settle_receiver(s, run, &own, error)
                                        : settle_sender(s, run, &own, error);

@@ -421,8 +421,8 @@ TALLY_API void tally_session_set_security(tally_session *session, enum tally_sec
 TALLY_API void tally_session_set_reveal(tally_session *session, enum tally_reveal reveal);
 
 /*
- * Holds the session to an agreement (borrowed until the run is over): what was not set is taken from it -
- * role, function, keys, columns, values, bands, peer, address, all terms -, and what was set may narrow it.
+ * Holds the session to an agreement (borrowed until the session is freed): what was not set is taken from it
+ * - role, function, keys, columns, values, bands, peer, address, all terms -, and what was set may narrow it.
  * Both signatures have to be in it, the identity has to be one of its parties, and a ledger has to be set or
  * bypassed. The peer has to run under the same one. TALLY_ERR_POLICY from the run names the field.
  */

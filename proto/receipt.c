@@ -6,7 +6,6 @@
 #include "psi/verify.h"
 #include <string.h>
 
-#define TIME_MAX ((int64_t)1 << 40)
 #define ROWS_MAX (1ull << 32)
 
 tally_status wire_receipt_build(const wire_receipt *receipt, uint8_t **out, size_t *len)
@@ -48,8 +47,8 @@ static int take_bytes(int *has, uint8_t *out, size_t size, const ProtobufCBinary
 
 static const char *take_facts(wire_facts *out, const Tally__Facts *in)
 {
-    if (in->time < 0 || in->time > TIME_MAX)
-        return "receipt: time must be 0 to 2^40 seconds";
+    if (in->time < 0 || in->time > WIRE_TIME_MAX)
+        return "receipt: time must be in the years 1970 to 9999";
     if (in->without_consent > ROWS_MAX)
         return "receipt: without_consent is above 2^32";
     if (in->share > WIRE_SHARE_EXCEEDED)

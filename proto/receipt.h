@@ -14,9 +14,11 @@
 /* Was the agreed share of matches exceeded? Said by a side that knows, where there is such a share. */
 enum wire_share { WIRE_SHARE_UNSAID = 0, WIRE_SHARE_WITHIN = 1, WIRE_SHARE_EXCEEDED = 2 };
 
+#define WIRE_TIME_MAX INT64_C(253402300799) /* 9999-12-31T23:59:59Z: four digits of a year */
+
 /* One side's part. */
 typedef struct wire_facts {
-    int64_t time;             /* seconds since 1970, UTC, 0 .. 2^40 */
+    int64_t time;             /* seconds since 1970, UTC, 0 .. WIRE_TIME_MAX */
     uint64_t without_consent; /* rows left out, at most 2^32 */
     enum wire_share share;
     int has_result;

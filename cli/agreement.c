@@ -206,6 +206,10 @@ static tally_status run_sign(const options *o, tally_error *error)
             "send the agreement and %s to %s, which signs and sends its file back: tally agreement sign %s "
             "--add THEIRS.sig",
             beside, tally_agreement_organisation(a, (size_t)missing), o->words[0]);
+    if (!st && missing < 0 && o->identity)
+        cli_advise("send %s to the other organisation, which takes it over: tally agreement sign %s --add "
+                   "THEIRS.sig",
+                   beside, o->words[0]);
     free(beside);
     tally_agreement_free(a);
     return st;

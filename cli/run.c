@@ -151,6 +151,17 @@ static tally_status write_summary(const cli_run *r, tally_error *error)
     return st;
 }
 
+/* Of a run that failed: whether it counts all the same. */
+static void say_counted(const cli_run *r)
+{
+    tally_result result;
+    tally_session_get_result(r->session, &result);
+    if (result.run && r->progress.verbosity > 0)
+        cli_note("run %llu of the ledger: it failed, and %s", (unsigned long long)result.run,
+                 result.disclosed ? "counts as disclosed, in quotas too"
+                                  : "disclosed nothing, so it does not count");
+}
+
 /* Said with --quiet too. */
 static void warn_share(const cli_run *r)
 {
@@ -158,8 +169,8 @@ static void warn_share(const cli_run *r)
     tally_session_get_result(r->session, &result);
     if (result.share_exceeded)
         cli_note(
-            "warning: more of the receiver's list matched than the agreement expects (max-match-share); both "
-            "sides' receipts say so");
+            "warning: more of the receiver's list matched than the agreement expects (max-match-share); the "
+            "receipt says so");
 }
 
 static tally_status run(cli_run *r, tally_error *error)
@@ -172,6 +183,8 @@ static tally_status run(cli_run *r, tally_error *error)
     set_signals(SIG_DFL);
     if (st)
         cli_report(error);
+    if (st)
+        say_counted(r);
     else if (r->progress.verbosity > 0)
         say_result(r);
     if (!st)

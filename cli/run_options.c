@@ -329,6 +329,11 @@ static tally_status set_option(cli_run *r, int o, const char *value, tally_error
 static tally_status check_link(const cli_run *r, tally_error *error)
 {
     int agreed = r->agreement_path != NULL;
+    if (!agreed && !cli_run_given(r, CLI_ROLE) && !cli_run_given(r, CLI_PEER) && !r->peer_ca)
+        return refuse(
+            error, "neither --agreement nor --role is given",
+            "--agreement FILE for a run that both sides have signed; without one, --role, --peer, --key and "
+            "--listen or --connect make a trial");
     if (!cli_run_given(r, CLI_ROLE) && !agreed)
         return refuse(error, "--role is missing",
                       r->command->function == TALLY_MATCH
@@ -343,7 +348,9 @@ static tally_status check_link(const cli_run *r, tally_error *error)
                       "one side listens, the other connects");
     if (!r->identity_name)
         return refuse(error, "--identity is missing",
-                      "make one with: tally identity new NAME --organisation \"...\"");
+                      "it says who you are: the name of an identity in the home; the first is made by tally "
+                      "identity new "
+                      "NAME --organisation \"...\"");
     if (r->peer_ca && !r->peer_name && !agreed)
         return refuse(error, "--peer-ca needs --peer-name",
                       "an authority signs many certificates; name the subject to accept, such as "

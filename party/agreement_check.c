@@ -104,6 +104,20 @@ static tally_status check_fields(const tally_agreement *a, tally_error *error)
     if (function == TALLY_SUM && !party_agreed_find(a, AGREED_VALUES, 0, 0))
         return refuse(a, AGREED_FUNCTION, 0, error, "a sum needs values",
                       "name at least one column with min and max under values");
+    for (size_t b = 0; given(a, AGREED_PADDING) && b < party_agreed_count(a, AGREED_BANDS, 0); b++)
+        if (party_agreed_number(a, AGREED_BAND_OF, b) != party_agreed_number(a, AGREED_VALUES_OF, 0))
+            return refuse(
+                a, AGREED_PADDING, 0, error,
+                "hides nothing where the side that adds up has bands: the other side is told how many "
+                "identifiers lie in each",
+                "leave out padding-step, or the bands of that side");
+    if (given(a, AGREED_PADDING) && given(a, AGREED_MAX_SHARE) &&
+        party_agreed_number(a, AGREED_REVEAL_TO, 0) == 1)
+        return refuse(
+            a, AGREED_PADDING, 0, error,
+            "does not go with max-match-share where the sender alone learns the result: it knows the "
+            "receiver's list only with its padding",
+            "leave one of them out");
     if (given(a, AGREED_QUOTAS) && !party_agreed_find(a, AGREED_RUNS_DAY, 0, 0) &&
         !party_agreed_find(a, AGREED_RUNS_ALL, 0, 0) && !party_agreed_find(a, AGREED_ROWS_DAY, 0, 0))
         return refuse(a, AGREED_QUOTAS, 0, error, "says no number",

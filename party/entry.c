@@ -119,7 +119,7 @@ static json_t *receipt_json(const tally_session *s)
 
 /* What the protocol may have shown to either side: any frame from which a result follows was sent or taken.
  */
-static int disclosed(const tally_session *s)
+int party_disclosed(const tally_session *s)
 {
     static const uint8_t tells[] = {WIRE_ECDH_REPLY, WIRE_ECDH_SENDER, WIRE_OPRF_TAGS,   WIRE_VOLE_TAGS,
                                     WIRE_MATCHED,    WIRE_CONFIRM,     WIRE_AGG_TAGS,    WIRE_AGG_OTHER,
@@ -162,8 +162,8 @@ static json_t *ended_json(const tally_session *s, const tally_error *outcome)
         "status", tally_status_name(outcome->status), "exit_status", tally_exit_status(outcome->status),
         "message", text(outcome->message), "hint", text(outcome->hint), "session", *session ? session : NULL,
         "protocol", party_protocol_name(s->chosen), "peer", peer_json(s), "peer_items",
-        (json_int_t)s->peer_items, "disclosed", disclosed(s), "bytes", traffic_json(s), "seconds", "reading",
-        t[PARTY_READING], "waiting", t[PARTY_WAITING], "matching", t[PARTY_MATCHING], "writing",
+        (json_int_t)s->peer_items, "disclosed", party_disclosed(s), "bytes", traffic_json(s), "seconds",
+        "reading", t[PARTY_READING], "waiting", t[PARTY_WAITING], "matching", t[PARTY_MATCHING], "writing",
         t[PARTY_WRITING], "learned", s->learned, "receipt", receipt_json(s));
     if (body)
         add_result(body, s, outcome->status == TALLY_OK);
@@ -232,7 +232,7 @@ tally_status party_entry_end(tally_session *s, const tally_error *outcome, tally
         return TALLY_OK;
     fill(s, s->run_number ? PARTY_OUTCOME : PARTY_REFUSED, &record);
     record.status = tally_exit_status(outcome->status);
-    record.disclosed = disclosed(s);
+    record.disclosed = party_disclosed(s);
     json_t *ended = ended_json(s, outcome), *all = ended;
     if (ended && record.kind == PARTY_REFUSED) {
         all = asked_json(s);

@@ -9,7 +9,9 @@
 /* The intent, after hello 1 and before hello 2: fills run_number and ledger_root. TALLY_ERR_POLICY: a quota
  * or the differencing guard, with s->breached. */
 tally_status party_entry_begin(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
-/* How the run ended, as *error says. */
+/* May either side have learned something of the result? */
+int party_disclosed(const tally_session *s);
+/* How the run ended, as *outcome says. */
 tally_status party_entry_end(tally_session *s, const tally_error *outcome,
                              tally_error *error) TALLY_MUST_CHECK;
 

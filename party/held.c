@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -118,16 +119,20 @@ static tally_status check_party(tally_session *s, tally_error *error)
 static tally_status check_days(tally_session *s, tally_error *error)
 {
     const tally_agreement *a = s->agreement;
-    static const char hint[] =
-        "a new agreement is needed for other days; check the clock of this machine too";
-    tally_status st =
-        party_day_in_zone(party_agreed_text(a, AGREED_TIME_ZONE, 0), s->began, &s->today, error);
+    const char *zone = party_agreed_text(a, AGREED_TIME_ZONE, 0);
+    char today[16];
+    static const char hint[] = "run it on the days it is for, or have a new agreement signed; if today is "
+                               "wrong, set the clock of this machine";
+    tally_status st = party_day_in_zone(zone, s->began, &s->today, error);
     if (st)
         return st;
+    snprintf(today, sizeof today, "%04u-%02u-%02u", s->today / 10000, s->today / 100 % 100, s->today % 100);
     if (s->today < party_agreed_number(a, AGREED_VALID_FROM, 0))
-        return breach(s, AGREED_VALID_FROM, error, hint, "it begins on %s", tally_agreement_valid_from(a));
+        return breach(s, AGREED_VALID_FROM, error, hint, "it begins on %s, and today is %s in %s",
+                      tally_agreement_valid_from(a), today, zone);
     if (s->today > party_agreed_number(a, AGREED_VALID_UNTIL, 0))
-        return breach(s, AGREED_VALID_UNTIL, error, hint, "it ended on %s", tally_agreement_valid_until(a));
+        return breach(s, AGREED_VALID_UNTIL, error, hint, "it ended on %s, and today is %s in %s",
+                      tally_agreement_valid_until(a), today, zone);
     return TALLY_OK;
 }
 
@@ -445,19 +450,77 @@ tally_status party_hold_day(tally_session *s, tally_error *error)
 
 /* ---- The list ---- */
 
-/* One key for each agreement and signing key: sketches of different ones cannot be compared. */
+/*
+ * One key for each agreement, signing key and set of columns: sketches of different ones cannot be compared.
+ * columns: 0 for identifiers alone.
+ */
+static tally_status sketch_key(const tally_session *s, int columns, uint8_t key[32])
+{
+    const tally_input *input = s->input;
+    char *text = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+    if (!f)
+        return TALLY_ERR_NO_MEMORY;
+    fputs(tally_agreement_digest(s->agreement), f);
+    for (size_t i = 0; columns && i < input->value_count; i++)
+        fprintf(f, "\nvalue %s %u", input->values[i].column, input->values[i].scale);
+    for (size_t i = 0; columns && i < input->band_count; i++) {
+        fprintf(f, "\nband %s %u", input->bands[i].column, input->bands[i].scale);
+        for (size_t e = 0; e < input->bands[i].count; e++)
+            fprintf(f, " %" PRId64, input->bands[i].edges[e]);
+    }
+    tally_status st =
+        fclose(f) ? TALLY_ERR_NO_MEMORY : party_sign_derive(s->identity, PSI_TAG_SKETCH_KEY, text, len, key);
+    free(text);
+    return st;
+}
+
+static int by_bytes(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(psi_item));
+}
+
+/* Each item with its numbers as one: who changes a person's number changes the list. */
+static tally_status with_numbers(const psi_item *items, size_t count, const int64_t *numbers, size_t columns,
+                                 psi_item *out)
+{
+    psi_hash *h = psi_hash_new();
+    tally_status st = h ? TALLY_OK : TALLY_ERR_NO_MEMORY;
+    for (size_t i = 0; !st && i < count; i++) {
+        st = psi_hash_start(h, PSI_TAG_SKETCH);
+        if (!st)
+            st = psi_hash_add(h, items[i].b, sizeof items[i].b);
+        if (!st)
+            st = psi_hash_add(h, numbers + i * columns, columns * sizeof *numbers);
+        if (!st)
+            st = psi_hash_end(h, out[i].b);
+    }
+    psi_hash_free(h);
+    qsort(out, count, sizeof *out, by_bytes);
+    return st;
+}
+
+/* Of the identifiers, and where the list has numbers, of the identifiers with their numbers behind it. */
 static tally_status make_sketch(tally_session *s, tally_error *error)
 {
     uint8_t key[32];
-    size_t count;
+    size_t count, columns;
     const psi_item *items = party_input_items(s->input, &count);
-    const char *digest = tally_agreement_digest(s->agreement);
-    s->sketch = psi_calloc(PSI_SKETCH_BYTES, 1);
-    tally_status st = s->sketch ? TALLY_OK : TALLY_ERR_NO_MEMORY;
-    if (!st)
-        st = party_sign_derive(s->identity, PSI_TAG_SKETCH_KEY, digest, strlen(digest), key);
+    const int64_t *numbers = party_input_numbers(s->input, &columns);
+    psi_item *both = columns ? psi_secret_calloc(count ? count : 1, sizeof *both) : NULL;
+    s->sketch_len = PSI_SKETCH_BYTES * (columns ? 2 : 1);
+    s->sketch = psi_calloc(s->sketch_len, 1);
+    tally_status st = s->sketch && (both || !columns) ? sketch_key(s, 0, key) : TALLY_ERR_NO_MEMORY;
     if (!st)
         st = psi_sketch_make(key, items, count, s->sketch);
+    if (!st && columns)
+        st = with_numbers(items, count, numbers, columns, both);
+    if (!st && columns)
+        st = sketch_key(s, 1, key);
+    if (!st && columns)
+        st = psi_sketch_make(key, both, count, s->sketch + PSI_SKETCH_BYTES);
+    psi_secret_free(both);
     psi_wipe(key, sizeof key);
     return st ? party_fail(error, st, "the sketch of the list could not be computed") : TALLY_OK;
 }

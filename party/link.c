@@ -232,7 +232,7 @@ static enum got read_all(party_link *link, uint8_t *p, size_t len, int inside)
 /* Nothing more will come. */
 static void lost(party_link *link, enum got how)
 {
-    static const char see_log[] = "the peer's own log has the reason";
+    static const char see_log[] = "the messages and the ledger of the other side have the reason";
     char message[96];
     pthread_mutex_lock(&link->lock);
     link->reader_ended = 1;
@@ -267,7 +267,7 @@ static void lost(party_link *link, enum got how)
 static void peer_aborted(party_link *link, wire_abort abort)
 {
     tally_status status = TALLY_ERR_PEER_STOPPED;
-    const char *hint = "the peer's own log has the reason";
+    const char *hint = "the messages and the ledger of the other side have the reason";
     enum wire_abort_code code = abort.code;
     char message[256], field[96] = "";
     if (code == WIRE_ABORT_TERMS || code == WIRE_ABORT_VERSION) {

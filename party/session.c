@@ -68,8 +68,12 @@ static tally_status check_columns(const tally_session *s, tally_error *error)
         return usage(error, "the sender offers columns; the receiver says which it wants");
     if (s->want_count && s->role != TALLY_RECEIVER)
         return usage(error, "the receiver wants columns; the sender says which it offers");
-    if (s->want_count && !s->output_path && !s->on_columns)
-        return usage(error, "columns are wanted, but there is neither an output nor a callback for them");
+    if (s->want_count && !s->output_path && !s->on_columns) {
+        usage(error,
+              "columns of the other side are wanted, but there is neither an output nor a callback for them");
+        party_hint(error, "give a file for the matching rows with these columns: --output FILE");
+        return TALLY_ERR_USAGE;
+    }
     if (s->rows_per_person && !s->offer_count && !s->want_count)
         return usage(error, "rows per person are set, but no column is offered or wanted");
     return TALLY_OK;
@@ -84,12 +88,8 @@ static int knows_peer(const tally_session *s)
 static tally_status check_settings(const tally_session *s, tally_error *error)
 {
     int tls = !s->transport || s->transport_tls;
-    if (s->role != TALLY_RECEIVER && s->role != TALLY_SENDER)
-        return usage(error, "no role was set: receiver or sender");
     if (s->security != TALLY_SEMI_HONEST && s->security != TALLY_MALICIOUS)
         return usage(error, "the security model is neither semi-honest nor malicious");
-    if (s->protocol != TALLY_AUTO && s->protocol != TALLY_ECDH && s->protocol != TALLY_VOLE)
-        return usage(error, "the protocol is neither ecdh nor vole nor auto");
     if (s->protocol == TALLY_VOLE && s->security == TALLY_MALICIOUS) {
         usage(error,
               "the malicious model needs the protocol ecdh: vole protects against semi-honest peers only");
@@ -344,7 +344,8 @@ static tally_status work(tally_session *s, const party_state *state, tally_error
     if (!st)
         st = party_settle(s, run, error);
     if (st == TALLY_ERR_PEER_STOPPED && s->function != TALLY_MATCH && s->min_overlap)
-        party_hint(error, "the peer's own log has the reason; one is an overlap below the agreed minimum");
+        party_hint(error, "the messages and the ledger of the other side have the reason; one is an overlap "
+                          "below the agreed minimum");
     return st;
 }
 
@@ -452,6 +453,18 @@ static tally_status name_run(tally_session *s, tally_error *error)
     return party_day_in_zone("UTC", s->began, &s->today, error);
 }
 
+/* Settings that name nothing there is; a role may still come from the agreement. */
+static tally_status check_words(const tally_session *s, tally_error *error)
+{
+    if (s->role != TALLY_RECEIVER && s->role != TALLY_SENDER && !(s->agreement && s->role == 0))
+        return usage(error, "no role was set: receiver or sender");
+    if (s->function != TALLY_MATCH && s->function != TALLY_COUNT && s->function != TALLY_SUM)
+        return usage(error, "the function is neither match nor count nor sum");
+    if (s->protocol != TALLY_AUTO && s->protocol != TALLY_ECDH && s->protocol != TALLY_VOLE)
+        return usage(error, "the protocol is neither ecdh nor vole nor auto");
+    return TALLY_OK;
+}
+
 /* What has to be right before there is a run at all: TALLY_ERR_USAGE, of which the ledger hears nothing. */
 static tally_status prepare(tally_session *s, tally_error *error)
 {
@@ -459,9 +472,9 @@ static tally_status prepare(tally_session *s, tally_error *error)
         return usage(error, "a session runs once; make a new one");
     if (!s->input)
         return usage(error, "no input was set");
-    if (s->role < 0 || s->role > TALLY_SENDER || s->function < TALLY_MATCH || s->function > TALLY_SUM ||
-        s->protocol < TALLY_AUTO || s->protocol > TALLY_VOLE)
-        return usage(error, "role, function or protocol is none of those there are");
+    tally_status known = check_words(s, error);
+    if (known)
+        return known;
     if (s->agreement && !s->ledger && !s->bypass_ledger) {
         usage(error, "an agreement needs a ledger, by which its quotas count");
         party_hint(error, "set a ledger, or bypass it, which the receipt then says");

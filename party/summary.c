@@ -3,6 +3,7 @@
  * identifier in any of it. */
 #include "party/summary.h"
 #include "party/agreement.h"
+#include "party/entry.h"
 #include "party/figures.h"
 #include "party/input.h"
 #include "party/pad.h"
@@ -111,6 +112,7 @@ void tally_session_get_result(const tally_session *s, tally_result *out)
                           .learns_matches = party_learns_matches(s),
                           .learns_figures = party_figures_learned(s),
                           .run = s->run_number,
+                          .disclosed = party_disclosed(s),
                           .share_exceeded = s->share == WIRE_SHARE_EXCEEDED};
     if (s->ran && s->outcome.status == TALLY_OK && out->learns_matches) {
         out->matched_items = s->matched.count;

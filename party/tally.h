@@ -588,6 +588,7 @@ typedef struct tally_result {
     int learns_matches; /* 1: this party learnt which of its rows matched */
     int learns_figures; /* 1: it learnt the figures of a count or a sum */
     uint64_t run;       /* its number in the ledger; 0: not there */
+    int disclosed; /* 1: this or the other side may have learned of the result; it then counts in quotas */
     int share_exceeded; /* 1: more matched than the agreement's max-match-share */
 } tally_result;
 TALLY_API void tally_session_get_result(const tally_session *session, tally_result *out);

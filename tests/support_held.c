@@ -113,28 +113,34 @@ tally_agreement *held_agreed(const char *text, const char *old, const char *repl
     return a;
 }
 
-/* A list of the identifiers from..from+n-1, with the columns that agreements here name. */
-static void write_list(const char *path, unsigned from, unsigned n)
+/* A list of the identifiers from..from+n-1, with the columns that agreements here name; the first `other` of
+ * them have another amount than they would. */
+static void write_list(const char *path, unsigned from, unsigned n, unsigned other)
 {
     FILE *f = fopen(path, "w");
     int good = f && fputs("id,number,court,judge,amount,fee,age,consent,a,b\n", f) > 0;
     for (unsigned i = from; good && i < from + n; i++)
-        good = fprintf(f, PAIR_MARK "%u,%u,north,k,%u.50,1,%u,%s,+861380013%04u,2\n", i, i, i, i % 90,
-                       i % 2 ? "2099-01-01" : "", i) > 0;
+        good = fprintf(f, PAIR_MARK "%u,%u,north,k,%u.%s,1,%u,%s,+861380013%04u,2\n", i, i, i,
+                       i - from < other ? "75" : "50", i % 90, i % 2 ? "2099-01-01" : "", i) > 0;
     if (!good || fclose(f))
         abort();
 }
 
-void held_list(pair_side *side, unsigned from, unsigned n)
+void held_list_with(pair_side *side, unsigned from, unsigned n, unsigned other)
 {
     char path[200];
     static unsigned used;
     snprintf(path, sizeof path, "%s/list-%u.csv", folder, used++);
-    write_list(path, from, n);
+    write_list(path, from, n, other);
     tally_input_free(side->input);
     if (tally_input_new(&side->input, NULL) || tally_input_set_file(side->input, path, NULL))
         abort();
     tally_session_set_input(side->session, side->input);
+}
+
+void held_list(pair_side *side, unsigned from, unsigned n)
+{
+    held_list_with(side, from, n, 0);
 }
 
 static int no_columns(void *user, uint64_t row, uint64_t line, const tally_text *values, size_t count)

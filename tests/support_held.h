@@ -35,6 +35,8 @@ void held_begin(held_run *r, tally_agreement *bank, tally_agreement *agency, uns
 void held_end(held_run *r);
 /* Another list for a side: from .. from+n-1. */
 void held_list(pair_side *side, unsigned from, unsigned n);
+/* In which the first `other` have another amount than there. */
+void held_list_with(pair_side *side, unsigned from, unsigned n, unsigned other);
 /* Paths of two fresh ledgers; they live until the next call. */
 const char *const *held_fresh(void);
 tally_run held_last(tally_ledger *ledger);

@@ -235,6 +235,24 @@ static void test_differencing(void)
     tally_agreement_free(a);
 }
 
+/* One person given another value, on the very same list of identifiers. */
+static void test_numbers(void)
+{
+    tally_agreement *a = held_agreed(held_sum, "", "min-overlap: 5\n");
+    const char *const *paths = held_fresh();
+    static const unsigned other[] = {0, 0, 1, 20}; /* how many have another amount than at first */
+    for (size_t i = 0; i < 4; i++) {
+        held_run r;
+        held_begin(&r, a, a, 20, paths);
+        held_list_with(&r.p.side[AGENCY], 3, 20, other[i]);
+        pair_run(&r.p);
+        CU_ASSERT_EQUAL(pair_category(&r.p.side[AGENCY]), other[i] == 1 ? 4 : 0);
+        CU_ASSERT_EQUAL(pair_category(&r.p.side[BANK]), other[i] == 1 ? 4 : 0);
+        held_end(&r);
+    }
+    tally_agreement_free(a);
+}
+
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
@@ -245,6 +263,7 @@ int main(int argc, char **argv)
         {"quotas", test_quotas},
         {"rows_of_the_other_side", test_rows_of_the_other_side},
         {"differencing", test_differencing},
+        {"numbers", test_numbers},
     };
     held_start();
     return unit_main(argc, argv, "held_runs", tests, sizeof tests / sizeof *tests);

@@ -38,8 +38,10 @@ static const party_receipt_run full = {
 static void test_text(void)
 {
     party_receipt_run least = {.session = "00", .function = "sum", .protocol = "ecdh"};
-    const party_receipt_run *runs[] = {&full, &least};
-    for (size_t i = 0; i < 2; i++) {
+    party_receipt_run late = full;
+    late.side[0].facts.time = WIRE_TIME_MAX;
+    const party_receipt_run *runs[] = {&full, &least, &late};
+    for (size_t i = 0; i < 3; i++) {
         party_receipt r = {.text = ""};
         party_receipt_run back;
         CU_ASSERT_EQUAL_FATAL(party_receipt_write(&r, runs[i]), TALLY_OK);

@@ -62,6 +62,22 @@ static tally_status check_settings(const cli_run *r, const cli_places *places, t
     return st;
 }
 
+/* A file that the run writes must not be the ledger. */
+static tally_status check_written(const cli_run *r, const char *ledger, tally_error *error)
+{
+    const struct {
+        const char *option, *path;
+    } files[] = {{"--output", r->output}, {"--rejects", r->rejects}, {"--summary", r->summary}};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (!files[i].path || strcmp(files[i].path, "-") == 0 || !cli_file_same(files[i].path, ledger))
+            continue;
+        cli_fail(error, TALLY_ERR_USAGE, "%s is the ledger: %s", files[i].option, ledger);
+        cli_hint(error, "give the file another name");
+        return TALLY_ERR_USAGE;
+    }
+    return TALLY_OK;
+}
+
 tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error)
 {
     char *path = NULL;
@@ -73,6 +89,8 @@ tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *err
     }
     if (!st)
         st = cli_ledger_path(places, r->ledger_path, &path, error);
+    if (!st)
+        st = check_written(r, path, error);
     if (!st)
         st = tally_ledger_open(&r->ledger, path, TALLY_LEDGER_WRITE, error);
     free(path);

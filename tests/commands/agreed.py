@@ -143,7 +143,7 @@ def counts_and_sums(t):
     t.ids("receiver.csv", range(11, 30))
     s, r = a.pair()
     refused(t, a, r, "receiver", "min-overlap: the list is nearly that of run 1")
-    refused(t, a, s, "sender", "min-overlap")
+    refused(t, a, s, "sender", "its policy does not allow the run")  # why is nothing for the other side
 
 
 # ---- Who the other side is -------------------------------------------------------------------------------------------

@@ -388,7 +388,7 @@ static void test_silence(void)
     int64_t begin = party_now_ms();
     fails(e.link[0], TALLY_ERR_TIMEOUT, "nothing was heard from the peer for 300 ms");
     int64_t took = party_now_ms() - begin;
-    CU_ASSERT(took >= 250 && took < 1000);
+    CU_ASSERT(took >= 250 && took < 2000);
     close_ends(&e);
 
     /* Bytes that trickle in are life, though no frame is complete; then silence inside a frame. */
@@ -423,7 +423,7 @@ static void test_heartbeats(void)
     int64_t begin = party_now_ms();
     CU_ASSERT_EQUAL(recv(g.fd[1], got, sizeof got, MSG_WAITALL), (ssize_t)sizeof got);
     int64_t took = party_now_ms() - begin;
-    CU_ASSERT(took >= 1900 && took < 3000);
+    CU_ASSERT(took >= 1900 && took < 4000);
     CU_ASSERT_EQUAL(memcmp(got, expected, sizeof got), 0);
     pause_ms(3000 - took);
     CU_ASSERT_EQUAL(send_bytes(e.link[0], WIRE_HELLO2, "still", 5, NULL), TALLY_OK);
@@ -476,10 +476,10 @@ static void test_cancel(void)
         int64_t took = party_now_ms() - begin;
         CU_ASSERT_EQUAL(status, TALLY_ERR_INTERRUPTED);
         CU_ASSERT_EQUAL(error.status, TALLY_ERR_INTERRUPTED);
-        CU_ASSERT(took >= 90 && took < 300);
+        CU_ASSERT(took >= 90 && took < 1000);
         begin = party_now_ms();
         close_end(&e, 0, 0);
-        CU_ASSERT(party_now_ms() - begin < 250);
+        CU_ASSERT(party_now_ms() - begin < 1000);
         pthread_join(thread, NULL);
         close_ends(&e);
     }
@@ -536,7 +536,7 @@ static void test_abort_codes(void)
             e.link[1], (wire_abort){WIRE_ABORT_FAILED, 0}); /* has nothing to say to a peer that has ended */
         /* Answered, though link 1 is still open. */
         pthread_join(thread, NULL);
-        CU_ASSERT(a.took < 500);
+        CU_ASSERT(a.took < 1500);
         close_end(&e, 1, 1);
         fails(e.link[0], code % 2 ? TALLY_ERR_INTERRUPTED : TALLY_ERR_INTERNAL, "");
         close_ends(&e);
@@ -611,10 +611,10 @@ static void test_stalled_peer(void)
             TALLY_OK);
     aborter a = {.link = e.link[0], .code = WIRE_ABORT_FAILED};
     abort_it(&a);
-    CU_ASSERT(a.took >= 1900 && a.took < 2300);
+    CU_ASSERT(a.took >= 1900 && a.took < 3000);
     int64_t begin = party_now_ms();
     close_end(&e, 0, 0);
-    CU_ASSERT(party_now_ms() - begin < 250);
+    CU_ASSERT(party_now_ms() - begin < 1000);
     close_ends(&e);
 }
 
@@ -649,7 +649,7 @@ static void test_done_and_close(void)
         CU_ASSERT(receives(e.link[0], WIRE_DONE, "", 0));
         close_end(&e, 0, 1);
         pthread_join(thread, NULL);
-        CU_ASSERT(party_now_ms() - begin < 500);
+        CU_ASSERT(party_now_ms() - begin < 1500);
         close_ends(&e);
     }
 }

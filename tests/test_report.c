@@ -80,7 +80,7 @@ static char *page_of(const json_t *run, enum cli_language language)
     char *text = json_dumps(run, 0), *out = NULL;
     tally_error error;
     CU_ASSERT_FATAL(text != NULL);
-    if (cli_report_make(text, language, MADE, &out, &error))
+    if (cli_report_make(text, "tally/ledger/0123456789abcdef", language, MADE, &out, &error))
         out = NULL;
     free(text);
     return out;
@@ -175,12 +175,22 @@ static void test_says(void)
                  {SAMPLE_MATCH, 1, "Enforcement Act, section 7"},
                  {SAMPLE_MATCH, 1, "signed, the signature holds"},
                  {SAMPLE_MATCH, 1, "tally/1 receipt\nsession: 000"},
+                 {SAMPLE_MATCH, 1, "fits the key that the agreement names"},
+                 {SAMPLE_MATCH, 1, "verify --signatures --key sha256:FINGERPRINT\n"},
+                 {SAMPLE_MATCH, 1, "checkpoint.txt --key sha256:FINGERPRINT<"},
+                 {SAMPLE_MATCH, 1, "base-uri 'none'; form-action 'none'"},
+                 {SAMPLE_MATCH, 1, "of the ledger <bdi>tally/ledger/0123456789abcdef</bdi>"},
+                 {SAMPLE_MATCH, 1, "-signing-key is the public key itself"},
+                 {SAMPLE_MATCH, 1, "left out for want of consent: <bdi>12</bdi>"},
+                 {SAMPLE_MATCH, 0, "than the agreed share"},
+                 {SAMPLE_MATCH, 0, "not known"},
                  {SAMPLE_MATCH, 0, "does not hold"},
                  {SAMPLE_MATCH, 0, "Trial"},
                  {SAMPLE_MATCH, 0, "nothing else"},
                  {SAMPLE_MATCH, 0, "class=\"banner"},
                  {SAMPLE_SENDER, 1, "This side was not told the result"},
                  {SAMPLE_SENDER, 0, "4,127"},
+                 {SAMPLE_SENDER, 1, "left out for want of consent: <bdi>70</bdi>"},
                  {SAMPLE_TRIAL, 1, "Trial: no agreement"},
                  {SAMPLE_TRIAL, 1, "<bdi>Example Agency</bdi> did not record this run"},
                  {SAMPLE_TRIAL, 1, "Neither side signed it"},
@@ -197,6 +207,7 @@ static void test_says(void)
                  {SAMPLE_SUM, 1, "5000</bdi> to below"},
                  {SAMPLE_SUM, 1, "epsilon <bdi>0.5</bdi>"},
                  {SAMPLE_COUNT, 1, "More matches than agreed"},
+                 {SAMPLE_COUNT, 1, "than the agreed share: <bdi>yes</bdi>"},
                  {SAMPLE_SIGNATURE, 1, "A signature under the receipt does not hold"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *page = sample_page(cases[i].which, CLI_ENGLISH);
@@ -205,6 +216,33 @@ static void test_says(void)
             fprintf(stderr, "%s: %s\n", sample_names[cases[i].which], cases[i].text);
         CU_ASSERT(says == cases[i].says);
         free(page);
+    }
+}
+
+/* Refused before it was known which side this is, or by an agreement that does not have it. */
+static void test_unknown_side(void)
+{
+    static const char *const unknown[] = {"not known", "\xe6\x9c\xaa\xe7\x9f\xa5"};
+    for (int l = 0; l < CLI_LANGUAGES; l++) {
+        json_t *run = sample_run(SAMPLE_REFUSED), *body = json_object_get(run, "refused"),
+               *peer = json_object_get(body, "peer");
+        json_object_set_new(body, "role", json_string(""));
+        char *page = page_of(run, (enum cli_language)l);
+        CU_ASSERT_FATAL(page != NULL);
+        CU_ASSERT(strstr(page, unknown[l]) && strstr(page, "Example Agency"));
+        CU_ASSERT(is_well_formed(page) && !strstr(page, " asked which identifiers"));
+        free(page);
+        json_object_set_new(body, "organisation", json_string(""));
+        json_object_set_new(peer, "organisation", json_string(""));
+        json_object_set_new(peer, "subject", json_string(""));
+        page = page_of(run, (enum cli_language)l);
+        CU_ASSERT_FATAL(page != NULL);
+        const char *row = strstr(page, cli_report_text(CLI_TEXT_R_ORGANISATION, (enum cli_language)l));
+        CU_ASSERT_FATAL(row != NULL);
+        const char *cell = strstr(row, unknown[l]);
+        CU_ASSERT(cell && cell < strstr(row, "</tr>"));
+        free(page);
+        json_decref(run);
     }
 }
 
@@ -302,7 +340,7 @@ static void test_nothing(void)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char *out = NULL;
         tally_error error = {.hint = ""};
-        CU_ASSERT_EQUAL(cli_report_make(texts[i], CLI_ENGLISH, MADE, &out, &error), TALLY_ERR_FILE);
+        CU_ASSERT_EQUAL(cli_report_make(texts[i], "", CLI_ENGLISH, MADE, &out, &error), TALLY_ERR_FILE);
         CU_ASSERT(!out && error.message[0] && error.hint[0]);
     }
     json_t *run = json_pack("{s:{}}", "intent");
@@ -338,9 +376,14 @@ static void test_numbers(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"texts", test_texts},     {"escape", test_escape},
-                                      {"samples", test_samples}, {"says", test_says},
-                                      {"hostile", test_hostile}, {"missing", test_missing},
-                                      {"nothing", test_nothing}, {"numbers", test_numbers}};
+    static const unit_test tests[] = {{"texts", test_texts},
+                                      {"escape", test_escape},
+                                      {"samples", test_samples},
+                                      {"says", test_says},
+                                      {"unknown side", test_unknown_side},
+                                      {"hostile", test_hostile},
+                                      {"missing", test_missing},
+                                      {"nothing", test_nothing},
+                                      {"numbers", test_numbers}};
     return unit_main(argc, argv, "report", tests, sizeof tests / sizeof *tests);
 }

@@ -246,6 +246,45 @@ static void test_unknown_side(void)
     }
 }
 
+/* The signatures fit a key; whose it is, only the agreement of the run says. */
+static void test_whose_key(void)
+{
+    json_t *run = sample_run(SAMPLE_MATCH), *other = sample_run(SAMPLE_COUNT);
+    const char *text = json_string_value(json_object_get(json_object_get(other, "agreement"), "text"));
+    json_object_set_new(json_object_get(run, "agreement"), "text", json_string(text));
+    for (int round = 0; round < 2; round++) {
+        char *page = page_of(run, CLI_ENGLISH);
+        CU_ASSERT_FATAL(page != NULL);
+        CU_ASSERT(strstr(page, "fits the key named in the receipt") != NULL);
+        CU_ASSERT(!strstr(page, "fits the key that the agreement names"));
+        free(page);
+        json_object_set_new(run, "agreement", json_null());
+    }
+    json_decref(other);
+    json_decref(run);
+}
+
+/* Both sides are told the share, and that nothing is above it; the sender how many rows had no consent. */
+static void test_share_and_consent(void)
+{
+    static const char *const says[CLI_LANGUAGES][2] = {
+        {"than the agreed share: <bdi>no</bdi>", "for want of consent: <bdi>12</bdi>"},
+        {"\xe8\xb6\x85\xe8\xbf\x87\xe7\xba\xa6\xe5\xae\x9a\xe4\xb8\x8a\xe9\x99\x90\xef\xbc\x9a<bdi>"
+         "\xe5\x90\xa6</bdi>",
+         "\xe6\xaf\x94\xe5\xaf\xb9\xe7\x9a\x84\xe8\xa1\x8c\xe6\x95\xb0\xef\xbc\x9a<bdi>12</bdi>"}};
+    json_t *run = sample_run(SAMPLE_MATCH);
+    json_object_set_new(json_object_get(run, "outcome"), "share_exceeded", json_false());
+    for (int l = 0; l < CLI_LANGUAGES; l++) {
+        char *page = page_of(run, (enum cli_language)l);
+        CU_ASSERT_FATAL(page != NULL);
+        const char *first = strstr(page, says[l][0]), *consent = strstr(page, says[l][1]);
+        CU_ASSERT(first && strstr(first + 1, says[l][0]));
+        CU_ASSERT(consent && !strstr(consent + 1, says[l][1]) && consent > first);
+        free(page);
+    }
+    json_decref(run);
+}
+
 #define HOSTILE "\"><script>alert(1)</script><a href='x' \xe2\x80\xae &lt;"
 
 /* Every text in it, names of fields aside. role, function and the like may then be none that we know. */
@@ -380,7 +419,9 @@ int main(int argc, char **argv)
                                       {"escape", test_escape},
                                       {"samples", test_samples},
                                       {"says", test_says},
-                                      {"unknown side", test_unknown_side},
+                                      {"unknown-side", test_unknown_side},
+                                      {"whose-key", test_whose_key},
+                                      {"share-and-consent", test_share_and_consent},
                                       {"hostile", test_hostile},
                                       {"missing", test_missing},
                                       {"nothing", test_nothing},

@@ -106,6 +106,12 @@ static void size_text(char out[128], uint64_t items)
     snprintf(out, 128, "%s", number);
 }
 
+/* NULL: refused before it was known. */
+static const char *role_of(const tally_run *run)
+{
+    return run->role == TALLY_SENDER ? "sender" : run->role == TALLY_RECEIVER ? "receiver" : NULL;
+}
+
 static void fill(row *out, const tally_run *run)
 {
     static const char *const functions[] = {
@@ -116,12 +122,12 @@ static void fill(row *out, const tally_run *run)
     when[strcspn(when, "U")] = 0; /* the head says UTC */
     snprintf(out->cell[1], 128, "%.19s", when);
     snprintf(out->cell[2], 128, "%s", functions[run->function]);
-    snprintf(out->cell[3], 128, "%s", run->role == TALLY_SENDER ? "sender" : "receiver");
+    snprintf(out->cell[3], 128, "%s", role_of(run) ? role_of(run) : "not known");
     snprintf(out->cell[4], 128, "%.8s", *run->agreement ? run->agreement + strlen("sha256:") : "trial");
     if (strncmp(run->peer, "sha256:", 7) == 0)
         snprintf(out->cell[5], 128, "%.15s..", run->peer);
     else
-        cli_record_fit(out->cell[5], 128, *run->peer ? run->peer : "-", OTHER_WIDTH);
+        cli_record_fit(out->cell[5], 128, *run->peer ? run->peer : "not known", OTHER_WIDTH);
     size_text(out->cell[6], run->items);
     size_text(out->cell[7], run->peer_items);
     snprintf(out->cell[8], 128, "%s", cli_ledger_outcome(run->exit_status));
@@ -143,7 +149,7 @@ static void print_row(const row *r, const size_t width[COLUMNS])
 
 static tally_status print_table(const runs *r, size_t first, tally_error *error)
 {
-    static const row head = {{"run", "began (UTC)", "function", "role", "under", "other side", "our list",
+    static const row head = {{"run", "began (UTC)", "function", "role", "agreement", "other side", "our list",
                               "their list", "outcome", "disclosed"}};
     size_t width[COLUMNS], count = r->count - first;
     row *rows = calloc(count, sizeof *rows);
@@ -170,13 +176,12 @@ static json_t *run_json(const tally_run *run)
 {
     static const char *const functions[] = {
         [TALLY_MATCH] = "match", [TALLY_COUNT] = "count", [TALLY_SUM] = "sum"};
-    json_t *j =
-        json_pack("{s:I, s:I, s:s, s:s, s:I, s:I, s:b, s:s, s:s, s:s}", "run", (json_int_t)run->n, "began",
-                  (json_int_t)run->began, "function", functions[run->function], "role",
-                  run->role == TALLY_SENDER ? "sender" : "receiver", "items", (json_int_t)run->items,
-                  "peer_items", (json_int_t)run->peer_items, "disclosed", run->disclosed != 0, "outcome",
-                  run->exit_status < 0 ? "incomplete" : cli_ledger_outcome(run->exit_status), "agreement",
-                  run->agreement, "peer", run->peer);
+    json_t *j = json_pack("{s:I, s:I, s:s, s:s?, s:I, s:I, s:b, s:s, s:s, s:s}", "run", (json_int_t)run->n,
+                          "began", (json_int_t)run->began, "function", functions[run->function], "role",
+                          role_of(run), "items", (json_int_t)run->items, "peer_items",
+                          (json_int_t)run->peer_items, "disclosed", run->disclosed != 0, "outcome",
+                          run->exit_status < 0 ? "incomplete" : cli_ledger_outcome(run->exit_status),
+                          "agreement", run->agreement, "peer", run->peer);
     json_object_set_new(j, "ended", run->ended ? json_integer((json_int_t)run->ended) : json_null());
     json_object_set_new(j, "exit_status",
                         run->exit_status >= 0 ? json_integer(run->exit_status) : json_null());

@@ -51,7 +51,7 @@ static void show_outcome(const cli_record *r)
                r->state == CLI_RUN_REFUSED ? ", before anything that derives from the list was sent" : "",
                status);
     fact_if("message", cli_record_text(r->end, "message"));
-    fact_if("advice", cli_record_text(r->end, "hint"));
+    fact_if("hint", cli_record_text(r->end, "hint"));
     printf("disclosed: %s\n", r->disclosed ? "yes, a side may have learned something of the result"
                                            : "no, no side can have learned anything of the result");
 }
@@ -60,14 +60,18 @@ static void show_outcome(const cli_record *r)
 
 static void show_parties(const cli_record *r)
 {
-    int mine = r->side == CLI_SENDER;
+    static const char *const roles[] = {
+        [CLI_RECEIVER] = ", the receiver", [CLI_SENDER] = ", the sender", ", role not known"};
+    int mine = r->has_role ? r->side : 2, theirs = r->has_role ? !r->side : 2;
     printf("this side: ");
     cli_record_print(stdout, *r->own ? r->own : "not named");
-    printf(", the %s\n", mine ? "sender" : "receiver");
+    printf("%s\n", roles[mine]);
     fact("this side's link key", r->identity);
     printf("other side: ");
-    cli_record_print(stdout, *r->other ? r->other : "not named by an agreement");
-    printf(", the %s\n", mine ? "receiver" : "sender");
+    cli_record_print(stdout, r->other_unknown ? "not known"
+                             : *r->other      ? r->other
+                                              : "not named by an agreement");
+    printf("%s\n", roles[theirs]);
     fact("other side's link key", cli_record_text(r->peer, "fingerprint"));
     fact_if("other side's certificate", cli_record_text(r->peer, "subject"));
     fact_if("other side's software", cli_record_text(r->peer, "software"));
@@ -135,13 +139,17 @@ static const char *term(const cli_record *r, const char *key)
 static void show_terms(const cli_record *r)
 {
     const json_t *epsilon = json_object_get(r->terms, "epsilon");
+    long long minimum = 0;
     fact("result is told to", term(r, "reveal_to"));
     list_if(r->terms, "matched by", "keys");
     list_if(r->terms, "columns to the receiver", "want");
     list_if(r->terms, "values", "values");
     list_if(r->terms, "bands of the owner", "bands");
     list_if(r->terms, "bands of the side that adds up", "bands_of_the_adder");
-    number_if(r->terms, "minimum overlap (0: none)", "min_overlap");
+    if (cli_record_number(r->terms, "min_overlap", &minimum) && !minimum)
+        printf("minimum overlap: none\n");
+    else
+        number_if(r->terms, "minimum overlap", "min_overlap");
     if (json_is_number(epsilon))
         printf("noise: epsilon %g\n", json_number_value(epsilon));
     fact("protocol", term(r, "protocol"));
@@ -162,7 +170,8 @@ static void show_lists(const cli_record *r)
                                           {"identifiers told, padding included", "declared"}};
     long long theirs = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        number_if(r->input, rows[i][0], rows[i][1]);
+        if (r->function == TALLY_SUM || strcmp(rows[i][1], "clipped") != 0)
+            number_if(r->input, rows[i][0], rows[i][1]);
     if (cli_record_number(r->end, "peer_items", &theirs) && theirs)
         printf("identifiers of the other side, as told: %lld\n", theirs);
 }
@@ -319,12 +328,21 @@ tally_status cli_ledger_show(tally_ledger *ledger, const cli_ledger_options *o, 
     return TALLY_OK;
 }
 
+/* "tally/ledger/...": the first line of its checkpoint. To be freed. */
+static tally_status name_of(tally_ledger *ledger, char **out, tally_error *error)
+{
+    tally_status st = tally_ledger_checkpoint(ledger, out, error);
+    if (!st)
+        (*out)[strcspn(*out, "\n")] = 0;
+    return st;
+}
+
 tally_status cli_ledger_report(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)
 {
     static const char *const languages[] = {
         [CLI_ENGLISH] = "en", [CLI_CHINESE] = "zh", [CLI_LANGUAGES] = NULL};
     int language = CLI_ENGLISH;
-    char *json = NULL, *page = NULL;
+    char *json = NULL, *page = NULL, *name = NULL;
     tally_status st =
         o->language ? cli_parse_choice("--lang", o->language, languages, &language, error) : TALLY_OK;
     if (!st)
@@ -332,7 +350,9 @@ tally_status cli_ledger_report(tally_ledger *ledger, const cli_ledger_options *o
     if (!st)
         st = tally_ledger_run_json(ledger, o->n, &json, error);
     if (!st)
-        st = cli_report_make(json, (enum cli_language)language, (long long)time(NULL), &page, error);
+        st = name_of(ledger, &name, error);
+    if (!st)
+        st = cli_report_make(json, name, (enum cli_language)language, (long long)time(NULL), &page, error);
     if (!st) {
         size_t len = strlen(page);
         if (len)
@@ -340,6 +360,7 @@ tally_status cli_ledger_report(tally_ledger *ledger, const cli_ledger_options *o
         st = cli_file_write(o->output, page, error);
     }
     free(page);
+    free(name);
     free(json);
     if (!st)
         cli_note("%s is the report of run %llu", o->output, o->n);

@@ -42,17 +42,18 @@ static const char help_exit[] =
     "  2   the two sides' versions or terms of the run differ\n"
     "  3   your list or agreement: format, columns, fields, too many rejects,\n"
     "      changed while in use\n"
-    "  4   refused by a rule both sides agreed to: overlap below the minimum\n"
+    "  4   refused by the agreement, the minimum overlap, or a rule of this machine\n"
     "  5   certificate, fingerprint or name not accepted\n"
     "  6   network: no connection, time-out, link lost, the other side stopped\n"
-    "  7   a local file or standard output: missing, no rights, disk full\n"
+    "  7   a local file, the ledger or standard output: missing, no rights, full\n"
     "  8   the other side sent what the protocol does not allow\n"
     "  9   interrupted\n"
     "  10  out of memory\n"
-    "  11  a signature does not fit, two agreements differ, or a ledger does not hold\n"
+    "  11  a signature does not fit, two agreements differ, or a ledger does not\n"
+    "      hold\n"
     "  70  a fault of this program\n"
     "\n"
-    "man tally says for each what to do.\n";
+    "docs/exit-status.md says for each what to do.\n";
 
 typedef struct command {
     const char *name;

@@ -186,11 +186,13 @@ static void read_fields(cli_record *r)
     r->receipt = first_object(json_object_get(r->end, "receipt"), NULL);
     r->function = function_of(cli_record_text(r->begin, "function"));
     r->side = strcmp(cli_record_text(r->begin, "role"), "sender") == 0 ? CLI_SENDER : CLI_RECEIVER;
+    r->has_role = r->side == CLI_SENDER || strcmp(cli_record_text(r->begin, "role"), "receiver") == 0;
     r->bypassed = strcmp(cli_record_text(r->begin, "ledger"), "bypassed") == 0;
     r->identity = cli_record_text(r->begin, "identity");
     r->digest = cli_record_text(r->begin, "agreement");
     r->own = cli_record_text(r->begin, "organisation");
     r->other = cli_record_text(r->peer, "organisation");
+    r->other_unknown = *r->digest && !*r->own && !*r->other && !*cli_record_text(r->peer, "subject");
     cli_record_number(r->root, "n", &r->n);
     cli_record_number(r->root, "began", &r->began);
     cli_record_number(r->root, "ended", &r->ended);

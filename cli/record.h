@@ -27,11 +27,13 @@ typedef struct cli_record {
     long long n, began, ended; /* seconds since 1970, UTC; ended 0: none */
     enum cli_run_state state;
     enum tally_function function;
-    int side; /* CLI_RECEIVER or CLI_SENDER: this side */
+    int side;     /* CLI_RECEIVER or CLI_SENDER: this side */
+    int has_role; /* 0: refused before it was known which; side is then the receiver */
     int disclosed, bypassed;
     const char *identity;       /* own fingerprint, "" unknown */
     const char *digest;         /* of the agreement; "": a run without */
     const char *own, *other;    /* organisations; "" unknown */
+    int other_unknown;          /* under an agreement that does not have this side: who is the other? */
     tally_agreement *agreement; /* as kept; NULL: none, or it cannot be read */
     json_t *agreed;             /* its fields, as tally_agreement_json has them; NULL as above */
     char problem[512];          /* why the agreement cannot be read, or a signature does not fit; else "" */

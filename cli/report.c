@@ -82,7 +82,11 @@ static void say_asked(const cli_page *p)
     static const enum cli_text asked[] = {[TALLY_MATCH] = CLI_TEXT_ASKED_MATCH,
                                           [TALLY_COUNT] = CLI_TEXT_ASKED_COUNT,
                                           [TALLY_SUM] = CLI_TEXT_ASKED_SUM};
-    cli_html_say(p, asked[p->r->function], p->start[CLI_RECEIVER], p->name[CLI_SENDER], CLI_HTML_END);
+    if (p->r->function == TALLY_MATCH && !p->r->has_role)
+        cli_html_say(p, CLI_TEXT_ASKED_MATCH_EITHER, p->start[p->r->side], p->name[!p->r->side],
+                     CLI_HTML_END);
+    else
+        cli_html_say(p, asked[p->r->function], p->start[CLI_RECEIVER], p->name[CLI_SENDER], CLI_HTML_END);
 }
 
 static void say_outcome(const cli_page *p)
@@ -257,15 +261,19 @@ static void parties(const cli_page *p)
 {
     const cli_record *r = p->r;
     int mine = r->side, theirs = !r->side;
-    const char *role[2] = {cli_report_text(CLI_TEXT_RECEIVER, p->language),
-                           cli_report_text(CLI_TEXT_SENDER, p->language)};
+    const char *not_known = cli_report_text(CLI_TEXT_NOT_KNOWN, p->language),
+               *role[2] = {r->has_role ? cli_report_text(CLI_TEXT_RECEIVER, p->language) : not_known,
+                           r->has_role ? cli_report_text(CLI_TEXT_SENDER, p->language) : not_known};
     fputs("<table class=\"parties\">\n<thead>\n<tr>", p->out);
     cli_html_head(p, CLI_TEXT_R_SIDE);
     cli_html_head(p, CLI_TEXT_PARTY_OWN);
     cli_html_head(p, CLI_TEXT_PARTY_OTHER);
     fputs("</tr>\n</thead>\n<tbody>\n", p->out);
     party_row(p, CLI_TEXT_R_ORGANISATION, *r->own ? r->own : p->start[mine],
-              *r->other ? r->other : p->start[theirs], 0);
+              r->other_unknown ? not_known
+              : *r->other      ? r->other
+                               : p->start[theirs],
+              0);
     party_row(p, CLI_TEXT_R_ROLE, role[mine], role[theirs], 0);
     party_row(p, CLI_TEXT_R_KEY, r->identity, cli_record_text(r->peer, "fingerprint"), 1);
     fputs("</tbody>\n</table>\n", p->out);
@@ -494,7 +502,10 @@ static void footer(const cli_page *p, long long made)
     cli_record_time(when, made);
     cli_record_grouped(number, p->r->n);
     fputs("<footer>\n", p->out);
-    cli_html_paragraph(p, CLI_TEXT_MADE, when, tally_version(), number, CLI_HTML_END);
+    if (*p->ledger)
+        cli_html_paragraph(p, CLI_TEXT_MADE_NAMED, when, tally_version(), number, p->ledger, CLI_HTML_END);
+    else
+        cli_html_paragraph(p, CLI_TEXT_MADE, when, tally_version(), number, CLI_HTML_END);
     fputs("</footer>\n", p->out);
 }
 
@@ -516,8 +527,8 @@ static void page(const cli_page *p, long long made)
     cli_html_end(p);
 }
 
-tally_status cli_report_make(const char *run_json, enum cli_language language, long long made, char **out,
-                             tally_error *error)
+tally_status cli_report_make(const char *run_json, const char *ledger, enum cli_language language,
+                             long long made, char **out, tally_error *error)
 {
     cli_record record;
     char *text = NULL;
@@ -525,7 +536,7 @@ tally_status cli_report_make(const char *run_json, enum cli_language language, l
     tally_status st = cli_record_read(run_json, &record, error);
     if (st)
         return st;
-    cli_page p = {.language = language, .r = &record};
+    cli_page p = {.language = language, .r = &record, .ledger = ledger};
     set_names(&p);
     st = check_receipt(&p);
     p.out = st ? NULL : open_memstream(&text, &size);

@@ -18,9 +18,9 @@
 
 #include <stdio.h>
 
-/* made: when the page is made, seconds since 1970. *out: free(). */
-tally_status cli_report_make(const char *run_json, enum cli_language language, long long made, char **out,
-                             tally_error *error) TALLY_MUST_CHECK;
+/* ledger: its name, or "". made: when the page is made, seconds since 1970. *out: free(). */
+tally_status cli_report_make(const char *run_json, const char *ledger, enum cli_language language,
+                             long long made, char **out, tally_error *error) TALLY_MUST_CHECK;
 
 /* ---- Between the files of a report ---- */
 
@@ -30,6 +30,7 @@ typedef struct cli_page {
     FILE *out;
     enum cli_language language;
     const cli_record *r;
+    const char *ledger;             /* its name; "": not known */
     const char *name[2], *start[2]; /* of receiver and sender; start: at the beginning of a sentence */
     char peer_name[256];            /* from its certificate, where no agreement names it */
     enum cli_receipt_state receipt; /* signed_by: of receiver and sender, once read */

@@ -272,7 +272,7 @@ void cli_html_begin(const cli_page *p, const char *title_number)
             "<meta name=\"color-scheme\" content=\"light dark\">\n"
             "<meta name=\"robots\" content=\"noindex\">\n"
             "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src "
-            "'unsafe-inline'\">\n<title>",
+            "'unsafe-inline'; base-uri 'none'; form-action 'none'\">\n<title>",
             language);
     /* No element may stand in a title. */
     if (open)

@@ -129,6 +129,40 @@ static void learned_size(const cli_page *p, int side)
                    known ? number : cli_report_text(CLI_TEXT_UNKNOWN, p->language), CLI_HTML_END);
 }
 
+/* Whether too much matched, where the agreement sets a share: both sides are told. Returns how many entries.
+ */
+static int learned_share(const cli_page *p)
+{
+    const json_t *exceeded = json_object_get(p->r->end, "share_exceeded");
+    enum cli_text value = json_is_true(exceeded)    ? CLI_TEXT_YES
+                          : json_is_false(exceeded) ? CLI_TEXT_NO
+                                                    : CLI_TEXT_UNKNOWN;
+    if (value == CLI_TEXT_UNKNOWN && !is(cli_record_text(p->r->agreed, "max-match-share")) &&
+        !json_is_number(json_object_get(p->r->agreed, "max-match-share")))
+        return 0;
+    cli_html_entry(p, CLI_TEXT_L_SHARE, p->name[CLI_RECEIVER], cli_report_text(value, p->language),
+                   CLI_HTML_END);
+    return 1;
+}
+
+/* Rows of the receiver without consent: the receipt tells the sender. */
+static int learned_consent(const cli_page *p, int side)
+{
+    static const char line[] = "\nreceiver-without-consent: ";
+    const char *at = strstr(cli_record_text(p->r->receipt, "text"), line);
+    int agreed = json_is_object(json_object_get(p->r->agreed, "consent")), known = p->r->receipt != NULL;
+    long long rows = at ? strtoll(at + sizeof line - 1, NULL, 10) : 0;
+    char number[32];
+    if (!at && p->r->side == CLI_RECEIVER && cli_record_number(p->r->input, "without_consent", &rows))
+        known = 1;
+    if (side != CLI_SENDER || (!agreed && rows <= 0))
+        return 0;
+    cli_record_grouped(number, rows);
+    cli_html_entry(p, CLI_TEXT_L_CONSENT, p->name[CLI_RECEIVER],
+                   known ? number : cli_report_text(CLI_TEXT_UNKNOWN, p->language), CLI_HTML_END);
+    return 1;
+}
+
 static void learned_side(const learned *l, int side)
 {
     const cli_page *p = l->p;
@@ -145,6 +179,7 @@ static void learned_side(const learned *l, int side)
     else
         said = learned_sum(l, side);
     learned_size(p, side);
+    said += learned_share(p) + learned_consent(p, side);
     if (!said)
         cli_html_entry(p, CLI_TEXT_L_NOTHING, CLI_HTML_END);
     fputs("</ul>\n</div>\n", p->out);

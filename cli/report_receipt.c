@@ -3,12 +3,28 @@
 #include "cli/report.h"
 
 #include "cli/report_html.h"
+#include <string.h>
+
+/* Whether the agreement of the run has the key that signed for this side. */
+static int is_agreed_key(const cli_page *p, int side)
+{
+    const char *key = p->signed_by[side].key, *const roles[2] = {"receiver", "sender"};
+    const json_t *party;
+    size_t i;
+    json_array_foreach(json_object_get(p->r->agreed, "parties"), i,
+                       party) if (*key && !*p->r->problem &&
+                                  strcmp(cli_record_text(party, "role"), roles[side]) == 0 &&
+                                  strcmp(cli_record_text(party, "signing-key"), key) == 0) return 1;
+    return 0;
+}
 
 static enum cli_text verdict(const cli_page *p, int side)
 {
     static const enum cli_text states[] = {[TALLY_UNSIGNED] = CLI_TEXT_VERDICT_NONE,
                                            [TALLY_SIGNED] = CLI_TEXT_VERDICT_HOLDS,
                                            [TALLY_SIGNATURE_BAD] = CLI_TEXT_VERDICT_BAD};
+    if (p->receipt == CLI_RECEIPT_READ && p->signed_by[side].state == TALLY_SIGNED && is_agreed_key(p, side))
+        return CLI_TEXT_VERDICT_AGREED;
     return p->receipt == CLI_RECEIPT_READ ? states[p->signed_by[side].state] : CLI_TEXT_VERDICT_UNREAD;
 }
 
@@ -57,8 +73,10 @@ void cli_report_receipt(const cli_page *p)
     cli_html_paragraph(p, CLI_TEXT_RECEIPT_INTRO, CLI_HTML_END);
     if (p->receipt == CLI_RECEIPT_READ && !*p->signed_by[0].key && !*p->signed_by[1].key)
         cli_html_paragraph(p, CLI_TEXT_RECEIPT_UNSIGNED, CLI_HTML_END);
-    else
+    else {
         signatures(p);
+        cli_html_paragraph(p, CLI_TEXT_RECEIPT_KEYS, CLI_HTML_END);
+    }
     cli_html_verbatim(p, cli_record_text(kept, "text"));
     fputs("<ul>\n", p->out);
     cli_html_entry(p, CLI_TEXT_SHOWS, CLI_HTML_END);
@@ -91,24 +109,27 @@ static void words(const cli_page *p)
 void cli_report_check(const cli_page *p)
 {
     long long n = p->r->n;
-    const char *key = p->signed_by[p->r->side].key;
+    const char *key = cli_report_text(CLI_TEXT_CHECK_KEY, p->language);
     cli_html_section(p, "check", CLI_TEXT_S_CHECK);
-    cli_html_paragraph(p, CLI_TEXT_CHECK_INTRO, CLI_HTML_END);
+    cli_html_paragraph(p, CLI_TEXT_CHECK_INTRO, key, CLI_HTML_END);
     fprintf(p->out,
-            "<pre>tally ledger verify --signatures\ntally ledger show %lld\n"
+            "<pre>tally ledger verify --signatures --key %s\ntally ledger show %lld\n"
             "tally ledger report %lld -o run-%lld.html --lang %s</pre>\n",
-            n, n, n, p->language == CLI_CHINESE ? "zh" : "en");
+            key, n, n, n, p->language == CLI_CHINESE ? "zh" : "en");
     cli_html_paragraph(p, CLI_TEXT_CHECK_PROOF, CLI_HTML_END);
     fprintf(
         p->out,
         "<pre>tally ledger prove %lld -o run-%lld.proof\ntally ledger checkpoint &gt; checkpoint.txt</pre>\n",
         n, n);
     cli_html_paragraph(p, CLI_TEXT_CHECK_OFFLINE, CLI_HTML_END);
-    fprintf(p->out, "<pre>tally ledger check-proof run-%lld.proof --checkpoint checkpoint.txt --key ", n);
-    cli_html_escape(p->out, *key ? key : cli_report_text(CLI_TEXT_CHECK_KEY, p->language));
-    fputs("</pre>\n", p->out);
+    fprintf(p->out,
+            "<pre>tally ledger check-proof run-%lld.proof --checkpoint checkpoint.txt --key %s</pre>\n", n,
+            key);
     cli_html_paragraph(p, CLI_TEXT_CHECK_OTHER, CLI_HTML_END);
-    fputs("<pre>tally ledger reconcile OTHER.db</pre>\n", p->out);
+    fprintf(p->out,
+            "<pre>tally ledger verify --signatures --key %s --ledger OTHER.db\n"
+            "tally ledger reconcile OTHER.db</pre>\n",
+            cli_report_text(CLI_TEXT_CHECK_THEIR_KEY, p->language));
     cli_html_section_end(p);
     words(p);
 }

@@ -12,6 +12,7 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
     [CLI_TEXT_OTHER_START] = {"The other side", "对方机构"},
     [CLI_TEXT_OTHER] = {"the other side", "对方机构"},
     [CLI_TEXT_UNKNOWN] = {"not recorded", "无记录"},
+    [CLI_TEXT_NOT_KNOWN] = {"not known", "未知"},
     [CLI_TEXT_NONE] = {"none", "无"},
     [CLI_TEXT_YES] = {"yes", "是"},
     [CLI_TEXT_NO] = {"no", "否"},
@@ -20,6 +21,7 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
     [CLI_TEXT_KIND_SUM] = {"Sum over two lists", "重合数据汇总"},
     [CLI_TEXT_ASKED_MATCH] = {"{1} asked which identifiers of its list are also on the list of {2}.",
                               "{1}查询其名单中有哪些标识同时列于{2}的名单。"},
+    [CLI_TEXT_ASKED_MATCH_EITHER] = {"{1} and {2} were to match their lists.", "{1}与{2}拟比对双方名单。"},
     [CLI_TEXT_ASKED_COUNT] = {"{1} and {2} ran a count of the identifiers that are on both of their lists.",
                               "{1}与{2}统计同时列于双方名单的标识数量。"},
     [CLI_TEXT_ASKED_SUM] =
@@ -43,12 +45,13 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
     [CLI_TEXT_HEAD_RESULT_NOISE] = {"{1} learned that about {2} identifiers are on both lists (with noise).",
                                     "{1}获知：同时列于双方名单的标识约为 {2} 个（已加噪声）。"},
     [CLI_TEXT_ALL_UTC] = {"All times are in UTC.", "所有时间均为协调世界时（UTC）。"},
-    [CLI_TEXT_BANNER_TRIAL] = {"Trial: no agreement", "试运行：未依据协议"},
+    [CLI_TEXT_BANNER_TRIAL] = {"Trial: no agreement", "试运行：未依据协议书"},
     [CLI_TEXT_BANNER_TRIAL_TEXT] =
         {"This run was made without a signed agreement. The program checked no purpose, no legal basis, no "
          "limit and no quota. Lists of real persons need an agreement.",
-         "本次运行未依据经双方签署的协议。程序未核对目的、法律依据、限额或次数。涉及真实个人的名单应当先订立"
-         "协议。"},
+         "本次运行未依据经双方签署的协议书。程序未核对目的、法律依据、限额或次数。涉及真实个人的名单应当先订"
+         "立"
+         "协议书。"},
     [CLI_TEXT_BANNER_FAILED] = {"The run failed", "本次运行未成功"},
     [CLI_TEXT_BANNER_REFUSED] = {"The run did not begin", "本次运行未开始"},
     [CLI_TEXT_BANNER_INCOMPLETE] = {"The run is incomplete", "本次运行未完结"},
@@ -60,7 +63,7 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
                                 "本次运行按“已披露”计：其中一方可能已获知部分或全部结果。"},
     [CLI_TEXT_DISCLOSED_NO] =
         {"It does not count as disclosed: no side can have learned anything of the result.",
-         "本次运行不计为“已披露”：任何一方均不可能获知结果。"},
+         "本次运行不按“已披露”计：任何一方均不可能获知结果。"},
     [CLI_TEXT_BANNER_BYPASSED] = {"A side kept no ledger", "一方未记入台账"},
     [CLI_TEXT_BANNER_BYPASSED_TEXT] =
         {"{1} did not record this run in a ledger. Quotas over several runs and the guard against lists that "
@@ -70,16 +73,16 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
     [CLI_TEXT_BANNER_SHARE_TEXT] =
         {"The share of the receiver's list that is on both lists is above the largest that the agreement "
          "names. Both sides were told; the agreement says what follows.",
-         "接收方名单中同时列于双方名单的比例超出协议约定的上限。双方均已得到提示；后续处理依协议办理。"},
-    [CLI_TEXT_BANNER_AGREEMENT] = {"The agreement that is kept does not hold", "所存协议未通过核验"},
+         "接收方名单中同时列于双方名单的比例超出协议书约定的上限。双方均已得到提示；后续处理依协议书办理。"},
+    [CLI_TEXT_BANNER_AGREEMENT] = {"The agreement that is kept does not hold", "所存协议书未通过核验"},
     [CLI_TEXT_BANNER_RECEIPT] = {"A signature under the receipt does not hold", "回执签名未通过核验"},
     [CLI_TEXT_BANNER_RECEIPT_TEXT] =
         {"At least one of the two signatures below does not fit the text of the receipt, or its text is not "
          "one. Treat this run as unproven, and find out who changed what.",
-         "下列签名中至少有一个与回执文本不符，或者该文本并非回执。在查明何人作何改动之前，本次运行视为未经证"
-         "明。"},
+         "下列签名中至少有一个与回执文本不符，或者该文本并非回执。在查明改动情况之前，不得以本次运行作为依据"
+         "。"},
     [CLI_TEXT_SAID] = {"What the program said", "程序提示"},
-    [CLI_TEXT_HINT] = {"What it advised", "处理建议"},
+    [CLI_TEXT_HINT] = {"Hint", "处理建议"},
     [CLI_TEXT_S_ASKED] = {"What was asked, and who took part", "运行内容与参与方"},
     [CLI_TEXT_PARTY_OWN] = {"This side", "本方"},
     [CLI_TEXT_PARTY_OTHER] = {"Other side", "对方"},
@@ -116,16 +119,16 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
     [CLI_TEXT_R_PROTOCOL] = {"Cryptographic protocol", "密码协议"},
     [CLI_TEXT_PROTOCOL_ECDH] = {"ecdh: masking on an elliptic curve", "ecdh：椭圆曲线盲化"},
     [CLI_TEXT_PROTOCOL_VOLE] = {"vole: oblivious evaluation by subspace VOLE",
-                                "vole：基于子空间 VOLE 的不经意计算"},
+                                "vole：基于子空间 VOLE 的比对方法（适用于大名单）"},
     [CLI_TEXT_R_SECURITY] = {"Security model", "安全模型"},
     [CLI_TEXT_SECURITY_SEMI] =
         {"semi-honest: protects against a side that keeps to the protocol and is curious afterwards",
-         "半诚实模型：可防范遵守协议但事后试图推断的一方"},
+         "半诚实模型：可防范按密码协议运行、但事后试图推断对方名单的一方"},
     [CLI_TEXT_SECURITY_MALICIOUS] = {"malicious: protects also against a side that departs from the protocol",
-                                     "恶意模型：亦可防范偏离协议的一方"},
-    [CLI_TEXT_S_AGREEMENT] = {"Under which agreement", "所依据的协议"},
+                                     "恶意模型：对不按密码协议运行的一方同样可以防范"},
+    [CLI_TEXT_S_AGREEMENT] = {"Under which agreement", "所依据的协议书"},
     [CLI_TEXT_AGREEMENT_NONE] = {"None. The run was a trial without a signed agreement.",
-                                 "无。本次为未依据签署协议的试运行。"},
+                                 "无。本次为试运行，未依据经签署的协议书。"},
     [CLI_TEXT_R_NAME] = {"Name", "名称"},
     [CLI_TEXT_R_DIGEST] = {"Digest of its text", "文本摘要"},
     [CLI_TEXT_R_PURPOSE] = {"Purpose", "目的"},
@@ -137,7 +140,7 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
     [CLI_TEXT_QUOTA_DAY] = {"at most {1} on one day", "每日不超过 {1} 次"},
     [CLI_TEXT_QUOTA_ALL] = {"at most {1} in all", "总计不超过 {1} 次"},
     [CLI_TEXT_QUOTA_ROWS] = {"at most {1} identifiers asked about on one day", "每日查询不超过 {1} 个标识"},
-    [CLI_TEXT_QUOTA_NONE] = {"no limit agreed", "协议未作限制"},
+    [CLI_TEXT_QUOTA_NONE] = {"no limit agreed", "协议书未作限制"},
     [CLI_TEXT_R_SIGNED] = {"Signed by", "签署情况"},
     [CLI_TEXT_SIGNED_BY] = {"{1}: signed, the signature holds", "{1}：已签署，签名核验通过"},
     [CLI_TEXT_SIGNED_NOT] = {"{1}: no signature kept", "{1}：未存有签名"},
@@ -182,15 +185,19 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
     [CLI_TEXT_L_SIZE] = {"how many identifiers the list of {1} has: {2}", "{1}名单的标识数量：{2}"},
     [CLI_TEXT_L_SIZE_PADDED] = {"how many identifiers the list of {1} has, padding included: {2}",
                                 "{1}名单的标识数量（含填充）：{2}"},
-    [CLI_TEXT_L_NOTHING] = {"nothing else", "除此之外无其他内容"},
+    [CLI_TEXT_L_SHARE] = {"whether more of the list of {1} is on both lists than the agreed share: {2}",
+                          "{1}名单中的重合比例是否超过约定上限：{2}"},
+    [CLI_TEXT_L_CONSENT] = {"how many rows of {1} were left out for want of consent: {2}",
+                            "{1}因无有效同意而未参与比对的行数：{2}"},
+    [CLI_TEXT_L_NOTHING] = {"nothing else", "未获知其他内容"},
     [CLI_TEXT_LEARNED_RECORDED] = {"The sentence that this side's program recorded at the end of the run:",
-                                   "本方程序在运行结束时记录的原文："},
+                                   "本方程序在运行结束时记录的语句（英文原文，含义同上）："},
     [CLI_TEXT_S_NUMBERS] = {"Numbers", "数据"},
     [CLI_TEXT_S_LISTS] = {"The lists", "名单"},
     [CLI_TEXT_R_READ] = {"Rows read", "读取行数"},
     [CLI_TEXT_R_ACCEPTED] = {"Rows accepted", "采用行数"},
     [CLI_TEXT_R_REJECTED] = {"Rows rejected", "剔除行数"},
-    [CLI_TEXT_R_CONSENT] = {"Rows left out for want of consent", "因缺少同意而排除的行数"},
+    [CLI_TEXT_R_CONSENT] = {"Rows left out for want of consent", "因无有效同意而未参与比对的行数"},
     [CLI_TEXT_R_DUPLICATES] = {"Rows that repeat an identifier", "标识重复的行数"},
     [CLI_TEXT_R_ITEMS] = {"Identifiers", "标识数量"},
     [CLI_TEXT_R_DECLARED] = {"Size told to the other side, padding included", "告知对方的规模（含填充）"},
@@ -222,7 +229,7 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
     [CLI_TEXT_C_RECEIVED] = {"Bytes received", "接收字节数"},
     [CLI_TEXT_C_SECONDS] = {"Seconds", "秒"},
     [CLI_TEXT_P_GREETING] = {"Greeting", "握手"},
-    [CLI_TEXT_P_PROTOCOL] = {"Protocol", "协议计算"},
+    [CLI_TEXT_P_PROTOCOL] = {"Protocol", "密码协议计算"},
     [CLI_TEXT_P_RECEIPT] = {"Receipt", "回执"},
     [CLI_TEXT_P_TOTAL] = {"Total", "合计"},
     [CLI_TEXT_P_READING] = {"Reading the list", "读取名单"},
@@ -231,21 +238,27 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
     [CLI_TEXT_P_WRITING] = {"Writing the output", "写出结果"},
     [CLI_TEXT_S_RECEIPT] = {"The receipt", "回执"},
     [CLI_TEXT_RECEIPT_INTRO] =
-        {"At the end of a run both sides make the same text, and each signs it. Results are not in it; they "
-         "stand behind the values called commitment, which only fit the one result.",
-         "运行结束时，双方各自生成同一文本并分别签名。文本不含结果；其中名为 commitment "
-         "的数值与唯一的结果相对应。"},
+        {"At the end of a run both sides make the same text, and each signs it. Results are not in it. What "
+         "is "
+         "called commitment serves to show later that a list or a result was not replaced by another; by "
+         "itself it tells nothing of them.",
+         "运行结束时，双方各自生成同一文本并分别签名。文本不含结果；名称中带 commitment "
+         "的各项为承诺值：用于事后证明名单或结果未被替换，本身不透露其内容。"},
     [CLI_TEXT_RECEIPT_NONE] = {"There is none: the run ended before both sides had made it.",
                                "无回执：运行在双方生成回执之前已终止。"},
     [CLI_TEXT_RECEIPT_UNSIGNED] = {"Neither side signed it: neither has a signing key.",
                                    "双方均未签名：双方均无签名密钥。"},
     [CLI_TEXT_R_SIGNING_KEY] = {"Fingerprint of its signing key", "签名密钥指纹"},
     [CLI_TEXT_R_VERDICT] = {"Signature checked here", "本报告核验结果"},
-    [CLI_TEXT_VERDICT_HOLDS] = {"holds", "通过"},
+    [CLI_TEXT_VERDICT_HOLDS] = {"fits the key named in the receipt", "与回执所载密钥相符"},
+    [CLI_TEXT_VERDICT_AGREED] = {"fits the key that the agreement names", "与协议书所载密钥相符"},
     [CLI_TEXT_VERDICT_BAD] = {"does not hold", "未通过"},
     [CLI_TEXT_VERDICT_NONE] = {"there is none", "无签名"},
     [CLI_TEXT_VERDICT_UNREAD] = {"the text is not a receipt", "该文本并非回执"},
     [CLI_TEXT_R_SIGNATURE] = {"Signature (Ed25519, hex digits)", "签名（Ed25519，十六进制）"},
+    [CLI_TEXT_RECEIPT_KEYS] = {"In the text below, ...-signing-key is the public key itself; its fingerprint "
+                               "is in the table above.",
+                               "其中 ...-signing-key 为公钥本身，其指纹见上表。"},
     [CLI_TEXT_SHOWS] = {"It shows that whoever holds these two keys stated, at that time, that this run took "
                         "place between them on these terms.",
                         "回执可以证明：两把签名密钥的持有人在当时均声明双方按上述条件进行了本次运行。"},
@@ -255,18 +268,24 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
          "回执不能证明名单真实、完整或确为应当使用的名单，也不能证明结果在此后的使用情况。"},
     [CLI_TEXT_S_CHECK] = {"How to check this report", "如何核验本报告"},
     [CLI_TEXT_CHECK_INTRO] = {"This page is not signed; the ledger is what counts. Where the ledger is, "
-                              "these commands check it, show the same run, and make this page again:",
+                              "these commands check it, show the same run, and make this page again. In the "
+                              "place of {1} goes the fingerprint of this side's signing key as you know it "
+                              "from elsewhere, not as it stands on this page; without it nobody is told who "
+                              "signed:",
                               "本页面未经签名，以台账为准。在存有台账的设备上，可用以下命令核验台账、查看本次"
-                              "运行并重新生成本页面："},
+                              "运行并重新生成本页面。{1} 处填写本方签名密钥的指纹，该指纹应取自其他可信渠道，"
+                              "不得照抄本页面；不填写则无法确认由谁签名："},
     [CLI_TEXT_CHECK_PROOF] = {"For somebody who is not to see the ledger, make a proof and a checkpoint:",
                               "如需提供给不宜接触台账的人员，可生成证明与检查点："},
-    [CLI_TEXT_CHECK_OFFLINE] = {"They check both on their own machine, with the fingerprint of the signing "
-                                "key as they know it from elsewhere:",
-                                "对方可在自己的设备上核验，签名密钥指纹应取自其他可信渠道："},
-    [CLI_TEXT_CHECK_KEY] = {"FINGERPRINT", "指纹"},
+    [CLI_TEXT_CHECK_OFFLINE] = {"They check both on their own machine, again with the fingerprint as they "
+                                "know it from elsewhere:",
+                                "对方可在自己的设备上核验，指纹同样应取自其他可信渠道："},
+    [CLI_TEXT_CHECK_KEY] = {"sha256:FINGERPRINT", "sha256:指纹"},
+    [CLI_TEXT_CHECK_THEIR_KEY] = {"sha256:THEIR-FINGERPRINT", "sha256:对方指纹"},
     [CLI_TEXT_CHECK_OTHER] =
-        {"With a copy of the other side's ledger, this tells every run that the two do not record alike:",
-         "取得对方台账副本后，以下命令逐项列出双方记录不一致之处："},
+        {"With a copy of the other side's ledger, these check it first, with the key of the other side, and "
+         "then tell every run that the two do not record alike:",
+         "取得对方台账副本后，以下命令先以对方密钥核验该副本，再逐项列出双方记录不一致之处："},
     [CLI_TEXT_S_WORDS] = {"Words used here", "用语说明"},
     [CLI_TEXT_W_IDENTIFIER] = {"Identifier", "标识"},
     [CLI_TEXT_W_IDENTIFIER_TEXT] =
@@ -289,19 +308,22 @@ static const char *const in_words[CLI_TEXTS][CLI_LANGUAGES] = {
          "双方各自记录运行情况的文件，只增不改，所存内容如被改动即可察觉。台账不含任何标识。"},
     [CLI_TEXT_MADE] = {"Made on {1} by Tally {2} from run {3} of the ledger.",
                        "本报告由 Tally {2} 于 {1} 根据台账中的第 {3} 次运行生成。"},
+    [CLI_TEXT_MADE_NAMED] = {"Made on {1} by Tally {2} from run {3} of the ledger {4}.",
+                             "本报告由 Tally {2} 于 {1} 根据台账 {4} 中的第 {3} 次运行生成。"},
     [CLI_TEXT_CAUSE_OK] = {"none", "无"},
     [CLI_TEXT_CAUSE_USAGE] = {"a wrong or missing option", "选项错误或缺失"},
     [CLI_TEXT_CAUSE_INCOMPATIBLE] = {"versions or terms of the two sides differ", "双方版本或运行条件不一致"},
     [CLI_TEXT_CAUSE_INPUT] = {"the list could not be used as it is", "名单不符合要求，无法使用"},
     [CLI_TEXT_CAUSE_CHANGED] = {"the list changed while it was in use", "名单在使用期间发生变化"},
-    [CLI_TEXT_CAUSE_POLICY] = {"refused by a rule of the agreement", "依协议规则予以拒绝"},
+    [CLI_TEXT_CAUSE_POLICY] = {"refused by the agreement, the minimum overlap or a rule of this machine",
+                               "依协议书、最小重合数或本机规则予以拒绝"},
     [CLI_TEXT_CAUSE_AUTH] = {"the identity of a side was not accepted", "一方身份未通过验证"},
     [CLI_TEXT_CAUSE_NETWORK] = {"the connection failed", "网络连接失败"},
     [CLI_TEXT_CAUSE_TIMEOUT] = {"nobody answered in time", "等待超时"},
     [CLI_TEXT_CAUSE_PEER] = {"the other side stopped", "对方终止运行"},
     [CLI_TEXT_CAUSE_FILE] = {"a local file could not be read or written", "本地文件无法读取或写入"},
     [CLI_TEXT_CAUSE_MALFORMED] = {"the other side sent what the protocol does not allow",
-                                  "对方发送了协议不允许的数据"},
+                                  "对方发送了密码协议不允许的数据"},
     [CLI_TEXT_CAUSE_INTERRUPTED] = {"interrupted by its user", "被操作人员中断"},
     [CLI_TEXT_CAUSE_MEMORY] = {"memory was short", "内存不足"},
     [CLI_TEXT_CAUSE_DIFFERS] = {"a verification failed", "核验未通过"},

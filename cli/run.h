@@ -102,8 +102,9 @@ tally_status cli_run_parse(cli_run *r, char *const *argv, int *help, tally_error
 
 /* Parts of the help texts. */
 #define CLI_HELP_LINK                                                                                        \
-    "      --agreement FILE          what both sides signed (with FILE.sig): all that is\n"                  \
-    "                                left out comes from it, options may narrow it\n"                        \
+    "      --agreement FILE          what both sides signed (with FILE.sig): what\n"                         \
+    "                                is left out comes from it, options may narrow\n"                        \
+    "                                it\n"                                                                   \
     "      --listen HOST:PORT        wait here for the other side, or\n"                                     \
     "      --connect HOST:PORT       call it there (IPv6 in brackets)\n"                                     \
     "      --identity NAME           your identity (tally identity new)\n"                                   \

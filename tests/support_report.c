@@ -118,6 +118,8 @@ static json_t *receipt_of(enum sample which, const char *digest, const char *fun
         if (s->facts.has_ledger)
             unit_random(s->facts.ledger32, 32);
         s->facts.time = BEGAN + 3;
+        if (!i && *digest)
+            s->facts.without_consent = which == SAMPLE_SENDER ? 70 : 12;
         unit_random(s->commitment32, 32);
     }
     must(!party_receipt_write(receipt, &run));

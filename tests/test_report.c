@@ -80,7 +80,7 @@ static char *page_of(const json_t *run, enum cli_language language)
     char *text = json_dumps(run, 0), *out = NULL;
     tally_error error;
     CU_ASSERT_FATAL(text != NULL);
-    if (cli_report_make(text, language, MADE, &out, &error))
+    if (cli_report_make(text, "tally/ledger/0123456789abcdef", language, MADE, &out, &error))
         out = NULL;
     free(text);
     return out;
@@ -175,12 +175,22 @@ static void test_says(void)
                  {SAMPLE_MATCH, 1, "Enforcement Act, section 7"},
                  {SAMPLE_MATCH, 1, "signed, the signature holds"},
                  {SAMPLE_MATCH, 1, "tally/1 receipt\nsession: 000"},
+                 {SAMPLE_MATCH, 1, "fits the key that the agreement names"},
+                 {SAMPLE_MATCH, 1, "verify --signatures --key sha256:FINGERPRINT\n"},
+                 {SAMPLE_MATCH, 1, "checkpoint.txt --key sha256:FINGERPRINT<"},
+                 {SAMPLE_MATCH, 1, "base-uri 'none'; form-action 'none'"},
+                 {SAMPLE_MATCH, 1, "of the ledger <bdi>tally/ledger/0123456789abcdef</bdi>"},
+                 {SAMPLE_MATCH, 1, "-signing-key is the public key itself"},
+                 {SAMPLE_MATCH, 1, "left out for want of consent: <bdi>12</bdi>"},
+                 {SAMPLE_MATCH, 0, "than the agreed share"},
+                 {SAMPLE_MATCH, 0, "not known"},
                  {SAMPLE_MATCH, 0, "does not hold"},
                  {SAMPLE_MATCH, 0, "Trial"},
                  {SAMPLE_MATCH, 0, "nothing else"},
                  {SAMPLE_MATCH, 0, "class=\"banner"},
                  {SAMPLE_SENDER, 1, "This side was not told the result"},
                  {SAMPLE_SENDER, 0, "4,127"},
+                 {SAMPLE_SENDER, 1, "left out for want of consent: <bdi>70</bdi>"},
                  {SAMPLE_TRIAL, 1, "Trial: no agreement"},
                  {SAMPLE_TRIAL, 1, "<bdi>Example Agency</bdi> did not record this run"},
                  {SAMPLE_TRIAL, 1, "Neither side signed it"},
@@ -197,6 +207,7 @@ static void test_says(void)
                  {SAMPLE_SUM, 1, "5000</bdi> to below"},
                  {SAMPLE_SUM, 1, "epsilon <bdi>0.5</bdi>"},
                  {SAMPLE_COUNT, 1, "More matches than agreed"},
+                 {SAMPLE_COUNT, 1, "than the agreed share: <bdi>yes</bdi>"},
                  {SAMPLE_SIGNATURE, 1, "A signature under the receipt does not hold"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char *page = sample_page(cases[i].which, CLI_ENGLISH);
@@ -206,6 +217,72 @@ static void test_says(void)
         CU_ASSERT(says == cases[i].says);
         free(page);
     }
+}
+
+/* Refused before it was known which side this is, or by an agreement that does not have it. */
+static void test_unknown_side(void)
+{
+    static const char *const unknown[] = {"not known", "\xe6\x9c\xaa\xe7\x9f\xa5"};
+    for (int l = 0; l < CLI_LANGUAGES; l++) {
+        json_t *run = sample_run(SAMPLE_REFUSED), *body = json_object_get(run, "refused"),
+               *peer = json_object_get(body, "peer");
+        json_object_set_new(body, "role", json_string(""));
+        char *page = page_of(run, (enum cli_language)l);
+        CU_ASSERT_FATAL(page != NULL);
+        CU_ASSERT(strstr(page, unknown[l]) && strstr(page, "Example Agency"));
+        CU_ASSERT(is_well_formed(page) && !strstr(page, " asked which identifiers"));
+        free(page);
+        json_object_set_new(body, "organisation", json_string(""));
+        json_object_set_new(peer, "organisation", json_string(""));
+        json_object_set_new(peer, "subject", json_string(""));
+        page = page_of(run, (enum cli_language)l);
+        CU_ASSERT_FATAL(page != NULL);
+        const char *row = strstr(page, cli_report_text(CLI_TEXT_R_ORGANISATION, (enum cli_language)l));
+        CU_ASSERT_FATAL(row != NULL);
+        const char *cell = strstr(row, unknown[l]);
+        CU_ASSERT(cell && cell < strstr(row, "</tr>"));
+        free(page);
+        json_decref(run);
+    }
+}
+
+/* The signatures fit a key; whose it is, only the agreement of the run says. */
+static void test_whose_key(void)
+{
+    json_t *run = sample_run(SAMPLE_MATCH), *other = sample_run(SAMPLE_COUNT);
+    const char *text = json_string_value(json_object_get(json_object_get(other, "agreement"), "text"));
+    json_object_set_new(json_object_get(run, "agreement"), "text", json_string(text));
+    for (int round = 0; round < 2; round++) {
+        char *page = page_of(run, CLI_ENGLISH);
+        CU_ASSERT_FATAL(page != NULL);
+        CU_ASSERT(strstr(page, "fits the key named in the receipt") != NULL);
+        CU_ASSERT(!strstr(page, "fits the key that the agreement names"));
+        free(page);
+        json_object_set_new(run, "agreement", json_null());
+    }
+    json_decref(other);
+    json_decref(run);
+}
+
+/* Both sides are told the share, and that nothing is above it; the sender how many rows had no consent. */
+static void test_share_and_consent(void)
+{
+    static const char *const says[CLI_LANGUAGES][2] = {
+        {"than the agreed share: <bdi>no</bdi>", "for want of consent: <bdi>12</bdi>"},
+        {"\xe8\xb6\x85\xe8\xbf\x87\xe7\xba\xa6\xe5\xae\x9a\xe4\xb8\x8a\xe9\x99\x90\xef\xbc\x9a<bdi>"
+         "\xe5\x90\xa6</bdi>",
+         "\xe6\xaf\x94\xe5\xaf\xb9\xe7\x9a\x84\xe8\xa1\x8c\xe6\x95\xb0\xef\xbc\x9a<bdi>12</bdi>"}};
+    json_t *run = sample_run(SAMPLE_MATCH);
+    json_object_set_new(json_object_get(run, "outcome"), "share_exceeded", json_false());
+    for (int l = 0; l < CLI_LANGUAGES; l++) {
+        char *page = page_of(run, (enum cli_language)l);
+        CU_ASSERT_FATAL(page != NULL);
+        const char *first = strstr(page, says[l][0]), *consent = strstr(page, says[l][1]);
+        CU_ASSERT(first && strstr(first + 1, says[l][0]));
+        CU_ASSERT(consent && !strstr(consent + 1, says[l][1]) && consent > first);
+        free(page);
+    }
+    json_decref(run);
 }
 
 #define HOSTILE "\"><script>alert(1)</script><a href='x' \xe2\x80\xae &lt;"
@@ -302,7 +379,7 @@ static void test_nothing(void)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         char *out = NULL;
         tally_error error = {.hint = ""};
-        CU_ASSERT_EQUAL(cli_report_make(texts[i], CLI_ENGLISH, MADE, &out, &error), TALLY_ERR_FILE);
+        CU_ASSERT_EQUAL(cli_report_make(texts[i], "", CLI_ENGLISH, MADE, &out, &error), TALLY_ERR_FILE);
         CU_ASSERT(!out && error.message[0] && error.hint[0]);
     }
     json_t *run = json_pack("{s:{}}", "intent");
@@ -338,9 +415,16 @@ static void test_numbers(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"texts", test_texts},     {"escape", test_escape},
-                                      {"samples", test_samples}, {"says", test_says},
-                                      {"hostile", test_hostile}, {"missing", test_missing},
-                                      {"nothing", test_nothing}, {"numbers", test_numbers}};
+    static const unit_test tests[] = {{"texts", test_texts},
+                                      {"escape", test_escape},
+                                      {"samples", test_samples},
+                                      {"says", test_says},
+                                      {"unknown-side", test_unknown_side},
+                                      {"whose-key", test_whose_key},
+                                      {"share-and-consent", test_share_and_consent},
+                                      {"hostile", test_hostile},
+                                      {"missing", test_missing},
+                                      {"nothing", test_nothing},
+                                      {"numbers", test_numbers}};
     return unit_main(argc, argv, "report", tests, sizeof tests / sizeof *tests);
 }

@@ -58,7 +58,9 @@ typedef struct party_record {
     char peer[PARTY_PEER_MAX];  /* organisation, else fingerprint, else "" */
     const char *body;           /* UTF-8, zero-terminated */
     size_t body_len;
-    const uint8_t *sketch; /* of an intent with a guard: PSI_SKETCH_BYTES; else NULL */
+    /* Of an intent with a guard: PSI_SKETCH_BYTES of the list's identifiers, and as many of these with their
+     * numbers, where it has numbers; else NULL. */
+    const uint8_t *sketch;
     size_t sketch_len;
 } party_record;
 

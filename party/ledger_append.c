@@ -453,6 +453,14 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
     return st;
 }
 
+/* By the identifiers, or by the identifiers with their numbers where both lists have numbers. */
+static int nearly(const party_record *r, const uint8_t *earlier, size_t len, uint64_t least)
+{
+    return psi_sketch_near(earlier, r->sketch, least) ||
+           (len > PSI_SKETCH_BYTES && r->sketch_len > PSI_SKETCH_BYTES &&
+            psi_sketch_near(earlier + PSI_SKETCH_BYTES, r->sketch + PSI_SKETCH_BYTES, least));
+}
+
 /* Two answers for lists that differ in a few people tell of these few. */
 static tally_status guard(tally_ledger *l, const party_limits *limits, const party_record *r,
                           enum party_agreed_id *broken, tally_error *error)
@@ -460,7 +468,7 @@ static tally_status guard(tally_ledger *l, const party_limits *limits, const par
     tally_status st = TALLY_OK;
     if (!limits->least_difference)
         return TALLY_OK;
-    if (r->sketch_len != PSI_SKETCH_BYTES)
+    if (r->sketch_len != PSI_SKETCH_BYTES && r->sketch_len != 2 * PSI_SKETCH_BYTES)
         return party_fail(error, TALLY_ERR_INTERNAL, "a run with a guard has no sketch of its list");
     sqlite3_stmt *s = party_ledger_sql(l, LEDGER_SKETCHES, &st, error);
     if (!s)
@@ -471,9 +479,10 @@ static tally_status guard(tally_ledger *l, const party_limits *limits, const par
         const void *earlier = sqlite3_column_blob(s, 2);
         uint64_t run = (uint64_t)sqlite3_column_int64(s, 0);
         char day[16];
-        if (!earlier || sqlite3_column_bytes(s, 2) != PSI_SKETCH_BYTES) {
+        size_t len = (size_t)sqlite3_column_bytes(s, 2);
+        if (!earlier || (len != PSI_SKETCH_BYTES && len != 2 * PSI_SKETCH_BYTES)) {
             st = party_ledger_damaged(l, "a sketch has a wrong length", error);
-        } else if (psi_sketch_near(earlier, r->sketch, limits->least_difference)) {
+        } else if (nearly(r, earlier, len, limits->least_difference)) {
             party_day_text(day, (uint32_t)sqlite3_column_int64(s, 1));
             party_fail(error, TALLY_ERR_POLICY,
                        "the list is nearly that of run %" PRIu64

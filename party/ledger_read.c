@@ -83,7 +83,8 @@ int party_ledger_row(sqlite3_stmt *s, party_record *out, uint64_t *seq)
     r.sketch_len = (size_t)sqlite3_column_bytes(s, 14);
     *seq = (uint64_t)v[0];
     *out = r;
-    return r.body && (!r.sketch_len || r.sketch_len == PSI_SKETCH_BYTES);
+    return r.body &&
+           (r.sketch_len == 0 || r.sketch_len == PSI_SKETCH_BYTES || r.sketch_len == 2 * PSI_SKETCH_BYTES);
 }
 
 /* ---- The list ---- */

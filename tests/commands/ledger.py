@@ -86,7 +86,7 @@ def list_and_show(t):
     said = ok(t, t.run("ledger", "list", home=made["receiver"]), "list")
     lines = said.splitlines()
     t.equal(len(lines), 3, f"lines of list: {said}")
-    t.check(re.match(r"run +began \(UTC\) +function +role +under +other side +our list +their list +outcome +disclosed$", lines[0]), f"head: {lines[0]!r}")
+    t.check(re.match(r"run +began \(UTC\) +function +role +agreement +other side +our list +their list +outcome +disclosed$", lines[0]), f"head: {lines[0]!r}")
     for n, line in enumerate(lines[1:], 1):
         t.check(re.match(rf" *{n}  \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d  match +receiver  trial +sha256:[0-9a-f]{{8}}\.\. +80 +60  completed +yes$", line), f"a run: {line!r}")
     told = json.loads(ok(t, t.run("ledger", "list", "--json", home=made["sender"]), "list --json"))

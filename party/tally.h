@@ -279,11 +279,16 @@ TALLY_API tally_status tally_proof_check(const char *proof, const char *checkpoi
 /* A consistent copy into a new file; runs may go on meanwhile. */
 TALLY_API tally_status tally_ledger_backup(tally_ledger *ledger, const char *path,
                                            tally_error *error) TALLY_MUST_CHECK;
-/* The two sides' ledgers: each session that only one of them has, or whose receipts differ, is told in one
- * line. *differences: how many. */
+/*
+ * The two sides' ledgers: each session that only one of them has, or whose receipts differ, is told in one
+ * line. *differences: how many; *compared: sessions that both have. Neither ledger is verified.
+ * TALLY_ERR_USAGE: theirs is mine itself, or a copy of it; TALLY_ERR_DIFFERS: mine has sessions, and theirs
+ * has none of them, so nothing was compared; both numbers are then set, too.
+ */
 TALLY_API tally_status tally_ledger_reconcile(tally_ledger *mine, tally_ledger *theirs,
                                               void (*each)(void *user, const char *line), void *user,
-                                              uint64_t *differences, tally_error *error) TALLY_MUST_CHECK;
+                                              uint64_t *compared, uint64_t *differences,
+                                              tally_error *error) TALLY_MUST_CHECK;
 
 /* ---- Input: one party's list ---- */
 

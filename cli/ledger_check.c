@@ -304,7 +304,7 @@ tally_status cli_ledger_reconcile(tally_ledger *ledger, const cli_ledger_options
     tally_error ignored;
     lines l = {.list = o->json ? json_array() : NULL};
     comparison c = {.differences = 0};
-    tally_status st = tally_ledger_open(&other, o->word, TALLY_LEDGER_READ, error);
+    tally_status st = tally_ledger_open(&other, o->word, TALLY_LEDGER_COPY, error);
     if (!st)
         st = compare(ledger, other, &l, &c, error);
     int read = !st || (st == TALLY_ERR_DIFFERS && *c.theirs); /* its lines are told */

@@ -200,10 +200,12 @@ enum tally_function { TALLY_MATCH = 0, TALLY_COUNT = 1, TALLY_SUM = 2 };
 /* One file (docs/ledger.md). A handle may be used by several sessions and threads at once. */
 typedef struct tally_ledger tally_ledger;
 
-enum tally_ledger_mode { TALLY_LEDGER_READ = 0, TALLY_LEDGER_WRITE = 1 };
+enum tally_ledger_mode { TALLY_LEDGER_READ = 0, TALLY_LEDGER_WRITE = 1, TALLY_LEDGER_COPY = 2 };
 /*
- * WRITE makes the file (mode 0600) and its folder (0700) if they are not there, and brings an older schema to
- * this version's. TALLY_ERR_FILE: not there, not a ledger, of a newer version, or damaged.
+ * READ undoes what a crash of this machine left half done beside the file. COPY is for a file that came from
+ * elsewhere: nothing is written or deleted, and TALLY_ERR_FILE if what lies beside it would have to be undone
+ * first. WRITE makes the file (mode 0600) and its folder (0700) if they are not there, and brings an older
+ * schema to this version's. TALLY_ERR_FILE: not there, not a ledger, of a newer version, or damaged.
  */
 TALLY_API tally_status tally_ledger_open(tally_ledger **out, const char *path, enum tally_ledger_mode mode,
                                          tally_error *error) TALLY_MUST_CHECK;

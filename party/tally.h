@@ -232,7 +232,8 @@ TALLY_API tally_status tally_ledger_list(tally_ledger *ledger, uint64_t first, u
                                          int (*each)(void *user, const tally_run *run), void *user,
                                          tally_error *error) TALLY_MUST_CHECK;
 /* All that is recorded of run n, and the agreement's text and signatures, as one JSON object
-   (docs/ledger.md); free(). TALLY_ERR_USAGE: there is no such run. */
+   (docs/ledger.md); free(). TALLY_ERR_USAGE: there is no such run; TALLY_ERR_DIFFERS: a record is not what
+   the latest checkpoint covers. */
 TALLY_API tally_status tally_ledger_run_json(tally_ledger *ledger, uint64_t n, char **out,
                                              tally_error *error) TALLY_MUST_CHECK;
 

@@ -200,10 +200,59 @@ static void test_receipts(void)
     *digit = *digit == '0' ? '1' : '0';
     CU_ASSERT_EQUAL(with_receipt(receipt, ledger_session('3'), 0, &error), TALLY_ERR_DIFFERS);
     CU_ASSERT(strstr(error.message, "signature of the sender") != NULL);
+    CU_ASSERT_EQUAL(with_receipt(NULL, ledger_session('3'), 0, &error), TALLY_ERR_DIFFERS);
+    CU_ASSERT(strstr(error.message, "completed, and has no receipt") != NULL);
     CU_ASSERT_EQUAL(with_receipt("{\"text\":\"hello\"}", ledger_session('3'), 0, &error), TALLY_ERR_DIFFERS);
     free(receipt);
     tally_identity_free(a);
     tally_identity_free(b);
+}
+
+/* A run of a and b whose receipt is right but for one thing that is not as the run has it. */
+static void expect_other(const ledger_run *run, const tally_identity *receiver, const tally_identity *sender,
+                         const char *named)
+{
+    tally_ledger *l = ledger_open(ledger_path(), TALLY_LEDGER_WRITE);
+    ledger_run r = *run;
+    tally_error error = {.message = ""};
+    uint8_t roots[2][32] = {{0}};
+    uint64_t n = 0;
+    int own = r.role == TALLY_SENDER;
+    CU_ASSERT_EQUAL(ledger_begin(l, &r, &n, roots[own], NULL, &error), TALLY_OK);
+    char *receipt = ledger_receipt(receiver, sender, ledger_session('5'), roots[0], roots[1]);
+    r.receipt = receipt;
+    r.session = ledger_session('5');
+    CU_ASSERT_EQUAL(ledger_end(l, &r, n, &error), TALLY_OK);
+    tally_status st = tally_ledger_verify(l, 1, NULL, &error);
+    CU_ASSERT_EQUAL(st, named ? TALLY_ERR_DIFFERS : TALLY_OK);
+    CU_ASSERT(!named || strstr(error.message, named));
+    if (st && (!named || !strstr(error.message, named)))
+        fprintf(stderr, "%s: %s\n", named ? named : "good", error.message);
+    free(receipt);
+    tally_ledger_free(l);
+}
+
+static void test_receipt_of_run(void)
+{
+    tally_identity *a = ledger_identity("bank"), *b = ledger_identity("agency"),
+                   *c = ledger_identity("other");
+    const ledger_run as_a = {.identity = a, .other = b},
+                     as_b = {.identity = b, .other = a, .role = TALLY_SENDER};
+    ledger_run run = as_a;
+    expect_other(&as_a, a, b, NULL);
+    expect_other(&as_b, a, b, NULL);
+    expect_other(&as_a, a, c, "another link key of the sender");
+    expect_other(&as_a, c, b, "another link key of the receiver");
+    expect_other(&as_b, c, b, "another link key of the receiver");
+    expect_other(&as_b, a, c, "another link key of the sender");
+    run.items = 99;
+    expect_other(&run, a, b, "another list size of the receiver");
+    run = as_a;
+    run.kept_back = 1;
+    expect_other(&run, a, b, "nothing was disclosed, and has a receipt");
+    tally_identity_free(a);
+    tally_identity_free(b);
+    tally_identity_free(c);
 }
 
 /* text with another key of the name, whose digits begin with this one. */
@@ -238,7 +287,7 @@ static void test_agreements(void)
     for (int wrong = 0; wrong < 2; wrong++) {
         tally_ledger *l = ledger_open(ledger_path(), TALLY_LEDGER_WRITE);
         agreement->signatures[1].signature64[5] ^= (uint8_t)wrong;
-        ledger_whole(l, &(ledger_run){.agreement = agreement, .limits = &(party_limits){0}});
+        ledger_whole(l, &(ledger_run){.agreement = agreement, .limits = &(party_limits){0}, .status = 5});
         CU_ASSERT_EQUAL(tally_ledger_verify(l, 0, NULL, &error), TALLY_OK);
         CU_ASSERT_EQUAL(tally_ledger_verify(l, 1, NULL, &error), wrong ? TALLY_ERR_DIFFERS : TALLY_OK);
         CU_ASSERT(!wrong ||
@@ -299,10 +348,9 @@ static void test_bytes(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"changes", test_changes},
-                                      {"order", test_order},
-                                      {"receipts", test_receipts},
-                                      {"agreements", test_agreements},
-                                      {"bytes", test_bytes}};
+    static const unit_test tests[] = {
+        {"changes", test_changes},       {"order", test_order},
+        {"receipts", test_receipts},     {"receipt-of-run", test_receipt_of_run},
+        {"agreements", test_agreements}, {"bytes", test_bytes}};
     return unit_main(argc, argv, "ledger-verify", tests, sizeof tests / sizeof *tests);
 }

@@ -132,6 +132,18 @@ static void test_changes(void)
     CU_ASSERT_EQUAL(ledger_begin(l, &(ledger_run){0}, &n, NULL, NULL, &error), TALLY_ERR_FILE);
     CU_ASSERT(strstr(error.message, "damaged") != NULL);
     tally_ledger_free(l);
+    /* Nor over a checkpoint that this key did not sign. */
+    ledger_put(path, bytes, len);
+    ledger_sql(path, "UPDATE checkpoint SET public = zeroblob(32)");
+    l = ledger_open(path, TALLY_LEDGER_WRITE);
+    CU_ASSERT_EQUAL(ledger_begin(l, &(ledger_run){.identity = id}, &n, NULL, NULL, &error), TALLY_ERR_FILE);
+    CU_ASSERT(strstr(error.message, "the signature of its latest checkpoint does not hold") != NULL);
+    CU_ASSERT_EQUAL(ledger_end(l, &(ledger_run){.identity = id}, 6, &error), TALLY_ERR_FILE);
+    tally_ledger_free(l);
+    ledger_put(path, bytes, len);
+    l = ledger_open(path, TALLY_LEDGER_WRITE);
+    CU_ASSERT_EQUAL(ledger_end(l, &(ledger_run){.identity = id}, 6, &error), TALLY_OK);
+    tally_ledger_free(l);
     free(bytes);
     for (size_t i = 0; i < 6; i++)
         free(recorded[i]);

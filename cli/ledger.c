@@ -204,7 +204,7 @@ static tally_status with_ledger(const action *what, const cli_ledger_options *o,
                  "--ledger FILE");
     }
     if (!st)
-        st = tally_ledger_open(&ledger, path, TALLY_LEDGER_READ, error);
+        st = tally_ledger_open(&ledger, path, o->ledger ? TALLY_LEDGER_COPY : TALLY_LEDGER_READ, error);
     if (!st)
         st = what->run(ledger, o, error);
     tally_ledger_free(ledger);

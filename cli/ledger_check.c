@@ -238,10 +238,17 @@ static void tell(void *user, const char *line)
     putchar('\n');
 }
 
-static tally_status print_differences(const lines *l, uint64_t differences, tally_error *error)
+/* What was compared with what. */
+typedef struct comparison {
+    uint64_t compared, left, differences; /* sessions that both have; own runs that are not among them */
+    char own[64], theirs[64];             /* names of the ledgers */
+} comparison;
+
+static tally_status print_differences(const lines *l, const comparison *c, int same, tally_error *error)
 {
-    json_t *j = json_pack("{s:b, s:I, s:O}", "same", differences == 0, "count", (json_int_t)differences,
-                          "differences", l->list);
+    json_t *j = json_pack("{s:b, s:s, s:s, s:I, s:I, s:I, s:O}", "same", same, "ledger", c->own, "other",
+                          c->theirs, "compared", (json_int_t)c->compared, "not_compared", (json_int_t)c->left,
+                          "count", (json_int_t)c->differences, "differences", l->list);
     char *text = j && !l->failed ? json_dumps(j, JSON_INDENT(2)) : NULL;
     json_decref(j);
     if (!text)
@@ -251,28 +258,70 @@ static tally_status print_differences(const lines *l, uint64_t differences, tall
     return TALLY_OK;
 }
 
+/* The first line of its checkpoint. */
+static tally_status name_of(tally_ledger *ledger, char out[64], tally_error *error)
+{
+    char *text = NULL;
+    tally_status st = tally_ledger_checkpoint(ledger, &text, error);
+    if (!st)
+        snprintf(out, 64, "%.*s", (int)strcspn(text, "\n"), text);
+    free(text);
+    return st;
+}
+
+/* The other ledger is looked at as a whole first: what does not verify is not worth comparing. */
+static tally_status compare(tally_ledger *ledger, tally_ledger *other, lines *l, comparison *c,
+                            tally_error *error)
+{
+    tally_ledger_state state = {.runs = 0};
+    uint64_t runs = 0;
+    tally_status st = tally_ledger_verify(other, 1, &state, error);
+    if (!st)
+        st = name_of(ledger, c->own, error);
+    if (!st)
+        st = tally_ledger_runs(ledger, &runs, error);
+    if (st)
+        return st;
+    memcpy(c->theirs, state.origin, sizeof c->theirs);
+    st = tally_ledger_reconcile(ledger, other, tell, l, &c->compared, &c->differences, error);
+    c->left = runs > c->compared ? runs - c->compared : 0;
+    return st;
+}
+
+static void say_the_same(const comparison *c)
+{
+    char left[128] = "";
+    if (c->left)
+        snprintf(left, sizeof left, "; %llu of your runs %s no session there and %s not compared",
+                 (unsigned long long)c->left, c->left == 1 ? "has" : "have", c->left == 1 ? "was" : "were");
+    cli_note("compared %llu session%s of %s (yours) with %s (theirs): both record the same%s",
+             (unsigned long long)c->compared, c->compared == 1 ? "" : "s", c->own, c->theirs, left);
+}
+
 tally_status cli_ledger_reconcile(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)
 {
     tally_ledger *other = NULL;
+    tally_error ignored;
     lines l = {.list = o->json ? json_array() : NULL};
-    uint64_t differences = 0;
-    tally_status st = tally_ledger_open(&other, o->word, TALLY_LEDGER_READ, error);
+    comparison c = {.differences = 0};
+    tally_status st = tally_ledger_open(&other, o->word, TALLY_LEDGER_COPY, error);
     if (!st)
-        st = tally_ledger_reconcile(ledger, other, tell, &l, &differences, error);
-    if (st == TALLY_ERR_DIFFERS && differences)
-        st = TALLY_OK;
-    if (!st && o->json)
-        st = print_differences(&l, differences, error);
+        st = compare(ledger, other, &l, &c, error);
+    int read = !st || (st == TALLY_ERR_DIFFERS && *c.theirs); /* its lines are told */
+    if (read && o->json) {
+        tally_status printed = print_differences(&l, &c, !st && !c.differences, st ? &ignored : error);
+        st = st ? st : printed;
+    }
     tally_ledger_free(other);
     json_decref(l.list);
     if (st)
         return st;
-    if (!differences) {
-        cli_note("both ledgers record the same");
+    if (!c.differences) {
+        say_the_same(&c);
         return TALLY_OK;
     }
     cli_fail(error, TALLY_ERR_DIFFERS, "the two ledgers differ in %llu place%s",
-             (unsigned long long)differences, differences == 1 ? "" : "s");
+             (unsigned long long)c.differences, c.differences == 1 ? "" : "s");
     cli_hint(
         error,
         "a run that went on while the other ledger was copied is one; otherwise show both runs, and ask the "

@@ -71,8 +71,21 @@ static const char *const schema[] = {
 
 /* ---- Failures ---- */
 
+/* A copy that is none, because a journal belongs to it. */
+static tally_status half_copied(const tally_ledger *l, tally_error *error)
+{
+    party_fail(error, TALLY_ERR_FILE, "%s was copied while a run was writing, or a run in it was cut off",
+               l->shown);
+    party_hint(error,
+               "make the copy with tally ledger backup; in a ledger of this machine, the next run undoes "
+               "what was cut off");
+    return TALLY_ERR_FILE;
+}
+
 tally_status party_ledger_failed(const tally_ledger *l, int rc, const char *what, tally_error *error)
 {
+    if (rc == SQLITE_READONLY_ROLLBACK || rc == SQLITE_READONLY_RECOVERY)
+        return half_copied(l, error);
     switch (rc & 0xff) {
     case SQLITE_NOMEM:
         return party_no_memory(error, "the ledger");
@@ -310,9 +323,9 @@ static tally_status check_version(tally_ledger *l, tally_error *error)
         party_hint(error, "use the newer version of tally that wrote it; a ledger does not go back");
         return TALLY_ERR_FILE;
     }
-    if (version < 0 || (empty && l->mode == TALLY_LEDGER_READ))
+    if (version < 0 || (empty && l->mode != TALLY_LEDGER_WRITE))
         goto no_ledger;
-    if (version < PARTY_LEDGER_VERSION && l->mode == TALLY_LEDGER_READ) {
+    if (version < PARTY_LEDGER_VERSION && l->mode != TALLY_LEDGER_WRITE) {
         party_fail(error, TALLY_ERR_FILE, "the ledger %s is of an older version: schema %" PRId64, l->shown,
                    version);
         party_hint(error, "the next run brings it to this version; or make a backup of it first");
@@ -385,10 +398,13 @@ static tally_status make_file(tally_ledger *l, tally_error *error)
 
 /* A session's records, with its receipt, are longer than a page of SQLite's usual 4096 bytes, which would
  * stay half empty: 8192 made a large ledger a third smaller. Also for reading a file that may be written is
- * opened so: what a crash left in a journal is then undone. */
+ * opened so: what a crash left in a journal is then undone. Not so a copy: a journal that came with it could
+ * have SQLite write anything into it, and delete any file. Opened to be read only, SQLite plays none back,
+ * and still takes the locks that keep a run from writing meanwhile, should it be no copy. */
 static tally_status connect_file(tally_ledger *l, tally_error *error)
 {
-    int writable = l->mode == TALLY_LEDGER_WRITE || access(l->path, W_OK) == 0;
+    int writable =
+        l->mode == TALLY_LEDGER_WRITE || (l->mode == TALLY_LEDGER_READ && access(l->path, W_OK) == 0);
     int flags = (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX;
     int rc = sqlite3_open_v2(l->path, &l->db, flags, NULL);
     if (rc)
@@ -449,6 +465,27 @@ static tally_status must_be_file(const tally_ledger *l, tally_error *error)
     return TALLY_ERR_FILE;
 }
 
+/* A write-ahead log, which SQLite would make or recover beside the file. A ledger of tally has none. */
+static tally_status must_be_whole(const tally_ledger *l, tally_error *error)
+{
+    char *log = psi_calloc(strlen(l->path) + 5, 1);
+    uint8_t head[20] = {0};
+    struct stat info;
+    if (!log)
+        return party_no_memory(error, "the ledger");
+    snprintf(log, strlen(l->path) + 5, "%s-wal", l->path);
+    int has_log = lstat(log, &info) == 0;
+    psi_free(log);
+    int fd = party_io_open(l->path, O_RDONLY);
+    if (fd < 0)
+        return party_io_failed(error, "open the ledger", l->path, errno);
+    ssize_t got = read(fd, head, sizeof head);
+    close(fd);
+    if (has_log || (got == (ssize_t)sizeof head && (head[18] > 1 || head[19] > 1)))
+        return half_copied(l, error);
+    return TALLY_OK;
+}
+
 tally_status tally_ledger_open(tally_ledger **out, const char *path, enum tally_ledger_mode mode,
                                tally_error *error)
 {
@@ -465,6 +502,8 @@ tally_status tally_ledger_open(tally_ledger **out, const char *path, enum tally_
         st = make_file(l, error);
     if (!st)
         st = must_be_file(l, error);
+    if (!st && mode == TALLY_LEDGER_COPY)
+        st = must_be_whole(l, error);
     if (!st)
         st = connect_file(l, error);
     if (!st)

@@ -231,6 +231,13 @@ static tally_status load(tally_ledger *l, tree *t, tally_error *error)
     if (!st && (!party_note_read(latest.note, &note) || note.size != latest.size || size != latest.size ||
                 strcmp(note.origin, latest.origin) != 0))
         st = party_ledger_damaged(l, "its latest checkpoint is not that of its records", error);
+    if (!st && latest.is_signed) { /* what this side signs next says that this one was its own */
+        st = party_note_verify(latest.note, &note, latest.public32);
+        if (st == TALLY_ERR_DIFFERS)
+            st = party_ledger_damaged(l, "the signature of its latest checkpoint does not hold", error);
+        else if (st)
+            st = party_fail(error, st, "the signature of a checkpoint could not be verified");
+    }
     if (!st)
         st = psi_merkle_load(&t->m, size, party_ledger_get, &reader);
     if (!st) {

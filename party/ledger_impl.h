@@ -122,6 +122,13 @@ typedef struct party_checkpoint {
 } party_checkpoint;
 tally_status party_ledger_latest(tally_ledger *l, party_checkpoint *out, tally_error *error) TALLY_MUST_CHECK;
 
+/* Is the record what the checkpoint covers as this one? leaf: made of it; proof (PSI_MERKLE_PROOF) and count:
+ * its path. TALLY_ERR_DIFFERS: it is not. */
+struct party_note;
+tally_status party_ledger_covered(tally_ledger *l, const struct party_note *note, const party_record *r,
+                                  uint64_t seq, party_leaf *leaf, uint8_t (*proof)[32], size_t *count,
+                                  tally_error *error) TALLY_MUST_CHECK;
+
 /* ---- Notes: checkpoints as text (ledger_note.c) ---- */
 
 #define PARTY_NOTE 320            /* bytes of a note that party_note_make makes, zero included */

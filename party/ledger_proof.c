@@ -123,23 +123,39 @@ static tally_status add_leaf(const party_leaf *leaf, party_text *t, tally_error 
     return st;
 }
 
+tally_status party_ledger_covered(tally_ledger *l, const party_note *note, const party_record *r,
+                                  uint64_t seq, party_leaf *leaf, uint8_t (*proof)[32], size_t *count,
+                                  tally_error *error)
+{
+    party_ledger_reader reader = {l, error};
+    uint8_t hash[32];
+    char of[32] = "";
+    party_leaf_make(leaf, r, seq);
+    psi_merkle_leaf(leaf->parts, leaf->count, hash);
+    if (!seq || seq > note->size)
+        return party_ledger_damaged(l, "its checkpoint does not cover its records", error);
+    tally_status st = psi_merkle_include(seq - 1, note->size, party_ledger_get, &reader, proof, count);
+    if (st || psi_merkle_included(seq - 1, note->size, hash, proof[0], *count, note->root32))
+        return st;
+    if (r->run)
+        snprintf(of, sizeof of, " (run %" PRIu64 ")", r->run);
+    party_fail(error, TALLY_ERR_DIFFERS, "%s: record %" PRIu64 "%s is not what was recorded", l->shown, seq,
+               of);
+    party_hint(error, "tally ledger verify --signatures; docs/auditor.md says what to do");
+    return TALLY_ERR_DIFFERS;
+}
+
 static tally_status add_record(tally_ledger *l, const party_note *note, const party_record *r, uint64_t seq,
                                party_text *t, tally_error *error)
 {
-    party_ledger_reader reader = {l, error};
     party_leaf leaf;
-    uint8_t hash[32], proof[PSI_MERKLE_PROOF][32];
+    uint8_t proof[PSI_MERKLE_PROOF][32];
     size_t count = 0;
-    party_leaf_make(&leaf, r, seq);
-    psi_merkle_leaf(leaf.parts, leaf.count, hash);
-    if (!seq || seq > note->size)
-        return party_ledger_damaged(l, "its checkpoint does not cover its records", error);
-    tally_status st = psi_merkle_include(seq - 1, note->size, party_ledger_get, &reader, proof, &count);
-    if (!st && !psi_merkle_included(seq - 1, note->size, hash, proof[0], count, note->root32))
-        st = party_ledger_damaged(l, "a record of the run is not what it was", error);
+    tally_status st = party_ledger_covered(l, note, r, seq, &leaf, proof, &count, error);
+    if (st)
+        return st;
     party_text_add(t, "record %" PRIu64 "\n", seq);
-    if (!st)
-        st = add_leaf(&leaf, t, error);
+    st = add_leaf(&leaf, t, error);
     for (size_t i = 0; !st && i < count; i++)
         add_hash(t, "path", proof[i]);
     return st;

@@ -195,9 +195,29 @@ static json_t *record_json(const party_record *r, uint64_t seq)
                      "peer", r->peer, "body", body);
 }
 
+static tally_status check_record(tally_ledger *l, const party_note *note, const party_record *r, uint64_t seq,
+                                 tally_error *error)
+{
+    party_leaf leaf;
+    uint8_t proof[PSI_MERKLE_PROOF][32];
+    size_t count = 0;
+    return party_ledger_covered(l, note, r, seq, &leaf, proof, &count, error);
+}
+
+/* What the records have to be what was recorded by. */
+static tally_status latest_note(tally_ledger *l, party_note *out, tally_error *error)
+{
+    party_checkpoint latest = {.note = NULL};
+    tally_status st = party_ledger_latest(l, &latest, error);
+    if (!st && (!party_note_read(latest.note, out) || strcmp(out->origin, latest.origin) != 0))
+        st = party_ledger_damaged(l, "its checkpoint cannot be read", error);
+    psi_free(latest.note);
+    return st;
+}
+
 /* The records of the run into root. */
-static tally_status add_records(tally_ledger *l, uint64_t n, json_t *root, party_record *first,
-                                tally_error *error)
+static tally_status add_records(tally_ledger *l, uint64_t n, const party_note *note, json_t *root,
+                                party_record *first, tally_error *error)
 {
     tally_status st = TALLY_OK;
     uint64_t seq = 0;
@@ -208,7 +228,11 @@ static tally_status add_records(tally_ledger *l, uint64_t n, json_t *root, party
     sqlite3_bind_int64(s, 1, n < INT64_MAX ? (int64_t)n : 0);
     while (!st && party_ledger_one(l, s, &st, error) > 0) {
         party_record r;
-        json_t *json = party_ledger_row(s, &r, &seq) ? record_json(&r, seq) : NULL;
+        int is = party_ledger_row(s, &r, &seq);
+        st = is ? check_record(l, note, &r, seq, error) : TALLY_OK;
+        if (st)
+            return st;
+        json_t *json = is ? record_json(&r, seq) : NULL;
         if (!json)
             return party_ledger_damaged(l, "a record of the run cannot be read", error);
         if (!found++) {
@@ -229,7 +253,8 @@ static tally_status add_records(tally_ledger *l, uint64_t n, json_t *root, party
     return st;
 }
 
-static tally_status add_agreement(tally_ledger *l, const char *digest, json_t *root, tally_error *error)
+static tally_status add_agreement(tally_ledger *l, const char *digest, const party_note *note, json_t *root,
+                                  tally_error *error)
 {
     tally_status st = TALLY_OK;
     party_record r;
@@ -246,9 +271,13 @@ static tally_status add_agreement(tally_ledger *l, const char *digest, json_t *r
     int row = party_ledger_one(l, s, &st, error);
     if (row < 0)
         return st;
-    if (row && party_ledger_row(s, &r, &seq))
-        body = json_loadb(r.body, r.body_len, JSON_REJECT_DUPLICATES, NULL);
+    if (row && party_ledger_row(s, &r, &seq)) {
+        st = check_record(l, note, &r, seq, error);
+        body = st ? NULL : json_loadb(r.body, r.body_len, JSON_REJECT_DUPLICATES, NULL);
+    }
     sqlite3_reset(s);
+    if (st)
+        return st;
     if (!json_is_object(body)) {
         json_decref(body);
         return row ? party_ledger_damaged(l, "the record of an agreement cannot be read", error)
@@ -261,15 +290,18 @@ static tally_status add_agreement(tally_ledger *l, const char *digest, json_t *r
 tally_status tally_ledger_run_json(tally_ledger *l, uint64_t n, char **out, tally_error *error)
 {
     party_record first = {.run = 0};
+    party_note note;
     char *text = NULL;
     json_t *root = json_pack("{s:I, s:i}", "n", (json_int_t)n, "ended", 0);
     if (!root)
         return party_no_memory(error, "a run");
     tally_status st = party_ledger_start(l, 0, error);
     if (!st) {
-        st = add_records(l, n, root, &first, error);
+        st = latest_note(l, &note, error);
         if (!st)
-            st = add_agreement(l, first.agreement, root, error);
+            st = add_records(l, n, &note, root, &first, error);
+        if (!st)
+            st = add_agreement(l, first.agreement, &note, root, error);
         st = party_ledger_finish(l, st, error);
     }
     if (!st) {

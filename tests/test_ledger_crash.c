@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static tally_run last;
 
@@ -148,8 +149,79 @@ static void test_full(void)
     CU_ASSERT(times > 10);
 }
 
+/* A journal that says: put page 1 back from nothing, then delete the file of this name. */
+static void put_journal(const char *path, const char *deletes, size_t pages)
+{
+    static const uint8_t magic[8] = {0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7};
+    uint8_t bytes[1024] = {0};
+    char journal[160];
+    size_t len = strlen(deletes), at = 512;
+    uint32_t sum = 0;
+    const uint32_t numbers[5] = {0, 0, (uint32_t)pages, 512, 8192};
+    memcpy(bytes, magic, 8);
+    for (size_t i = 0; i < 20; i++)
+        bytes[8 + i] = (uint8_t)(numbers[i / 4] >> (24 - 8 * (i % 4)));
+    for (size_t i = 0; i < len; i++)
+        sum += (uint8_t)deletes[i];
+    const uint32_t name[3] = {0x40000000 / 8192 + 1, (uint32_t)len, sum};
+    for (size_t i = 0; i < 4; i++)
+        bytes[at + i] = (uint8_t)(name[0] >> (24 - 8 * i));
+    memcpy(bytes + at + 4, deletes, len);
+    for (size_t i = 0; i < 8; i++)
+        bytes[at + 4 + len + i] = (uint8_t)(name[1 + i / 4] >> (24 - 8 * (i % 4)));
+    memcpy(bytes + at + 12 + len, magic, 8);
+    snprintf(journal, sizeof journal, "%s-journal", path);
+    ledger_put(journal, bytes, at + 20 + len);
+}
+
+/* What lies beside a file from elsewhere is neither played back nor touched. */
+static void test_copy(void)
+{
+    const char *path = ledger_path();
+    char victim[160], journal[160], log[160];
+    tally_error error;
+    tally_ledger *l = ledger_open(path, TALLY_LEDGER_WRITE), *copy = NULL;
+    size_t len, now_len;
+    ledger_whole(l, &(ledger_run){0});
+    copy = ledger_open(path, TALLY_LEDGER_COPY); /* while it is written */
+    ledger_whole(l, &(ledger_run){0});
+    CU_ASSERT_EQUAL(tally_ledger_verify(copy, 0, NULL, &error), TALLY_OK);
+    uint64_t n = 0;
+    CU_ASSERT(ledger_begin(copy, &(ledger_run){0}, &n, NULL, NULL, &error) == TALLY_ERR_FILE);
+    tally_ledger_free(copy);
+    tally_ledger_free(l);
+    uint8_t *bytes = ledger_bytes(path, &len);
+    snprintf(victim, sizeof victim, "%s-victim", path);
+    snprintf(journal, sizeof journal, "%s-journal", path);
+    snprintf(log, sizeof log, "%s-wal", path);
+    ledger_put(victim, (const uint8_t *)"here", 4);
+    put_journal(path, victim, len / 8192);
+    CU_ASSERT_EQUAL(tally_ledger_open(&copy, path, TALLY_LEDGER_COPY, &error), TALLY_ERR_FILE);
+    CU_ASSERT(strstr(error.message, "copied while a run was writing") && strstr(error.hint, "backup"));
+    CU_ASSERT(access(victim, F_OK) == 0 && access(journal, F_OK) == 0);
+    uint8_t *now = ledger_bytes(path, &now_len);
+    CU_ASSERT(now_len == len && memcmp(now, bytes, len) == 0);
+    free(now);
+    ledger_put(path, bytes, 0); /* SQLite takes the journal of an empty file for a leftover */
+    CU_ASSERT_EQUAL(tally_ledger_open(&copy, path, TALLY_LEDGER_COPY, &error), TALLY_ERR_FILE);
+    CU_ASSERT(access(victim, F_OK) == 0 && access(journal, F_OK) == 0);
+    ledger_put(path, bytes, len);
+    tally_ledger_free(ledger_open(path, TALLY_LEDGER_READ)); /* one's own: undone, so the journal is one */
+    CU_ASSERT(access(victim, F_OK) != 0 && access(journal, F_OK) != 0);
+    ledger_put(path, bytes, len);
+    ledger_put(log, bytes, 0);
+    CU_ASSERT_EQUAL(tally_ledger_open(&copy, path, TALLY_LEDGER_COPY, &error), TALLY_ERR_FILE);
+    unlink(log);
+    bytes[18] = bytes[19] = 2;
+    ledger_put(path, bytes, len);
+    CU_ASSERT_EQUAL(tally_ledger_open(&copy, path, TALLY_LEDGER_COPY, &error), TALLY_ERR_FILE);
+    CU_ASSERT(access(log, F_OK) != 0);
+    free(bytes);
+}
+
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"cut", test_cut}, {"cut-first", test_cut_first}, {"full", test_full}};
+    static const unit_test tests[] = {
+        {"cut", test_cut}, {"cut-first", test_cut_first}, {"full", test_full}, {"copy", test_copy}};
     return unit_main(argc, argv, "ledger-crash", tests, sizeof tests / sizeof *tests);
 }

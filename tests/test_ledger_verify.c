@@ -34,6 +34,8 @@ typedef struct change {
     const char *sql, *named; /* in the message */
 } change;
 
+static char *recorded[6]; /* by run, as JSON */
+
 static const change changes[] = {
     {"UPDATE records SET items = items + 1 WHERE seq = 5", "record 5 (run 2)"},
     {"UPDATE records SET time = time + 1 WHERE seq = 2", "record 2 (run 1)"},
@@ -79,20 +81,44 @@ static const change changes[] = {
     {"DELETE FROM meta", "checkpoint cannot be read"},
 };
 
+/* Also who looks at one run alone is not shown what was not recorded: each run is as it was, or is refused.
+ */
+static void expect_shown(tally_ledger *l, const char *sql)
+{
+    for (uint64_t n = 1; n <= 6; n++) {
+        tally_error error = {.message = ""};
+        char *json = NULL;
+        tally_status st = tally_ledger_run_json(l, n, &json, &error);
+        int as_it_was = json && recorded[n - 1] && strcmp(json, recorded[n - 1]) == 0;
+        int less = json && strstr(sql, "DELETE"); /* a record that is not there is not shown */
+        CU_ASSERT(st || as_it_was || less);
+        if (!st && !as_it_was && !less)
+            fprintf(stderr, "%s: run %d is shown\n", sql, (int)n);
+        CU_ASSERT(st != TALLY_ERR_DIFFERS || (strstr(error.message, "is not what was recorded") &&
+                                              strstr(error.hint, "verify --signatures")));
+        free(json);
+    }
+}
+
 static void test_changes(void)
 {
     tally_identity *id = ledger_identity("bank");
     const char *path = made(id);
     size_t len;
     uint8_t *bytes = ledger_bytes(path, &len);
+    tally_ledger *l = ledger_open(path, TALLY_LEDGER_READ);
+    for (uint64_t n = 1; n <= 6; n++)
+        CU_ASSERT_EQUAL(tally_ledger_run_json(l, n, &recorded[n - 1], NULL), TALLY_OK);
+    tally_ledger_free(l);
     for (size_t i = 0; i < sizeof changes / sizeof *changes; i++) {
         tally_error error = {.message = ""};
         tally_ledger_state state = {.runs = 77};
         ledger_put(path, bytes, len);
         ledger_sql(path, changes[i].sql);
-        tally_ledger *l = ledger_open(path, TALLY_LEDGER_READ);
+        l = ledger_open(path, TALLY_LEDGER_READ);
         CU_ASSERT_EQUAL(tally_ledger_verify(l, 1, &state, &error), TALLY_ERR_DIFFERS);
         CU_ASSERT(strstr(error.message, changes[i].named) && *error.hint && state.runs == 77);
+        expect_shown(l, changes[i].sql);
         if (!strstr(error.message, changes[i].named))
             fprintf(stderr, "%s: %s\n", changes[i].sql, error.message);
         tally_ledger_free(l);
@@ -100,13 +126,27 @@ static void test_changes(void)
     /* A run goes on only over a tree that is the one of the checkpoint. */
     ledger_put(path, bytes, len);
     ledger_sql(path, "DELETE FROM records WHERE seq = 12");
-    tally_ledger *l = ledger_open(path, TALLY_LEDGER_WRITE);
+    l = ledger_open(path, TALLY_LEDGER_WRITE);
     uint64_t n = 0;
     tally_error error;
     CU_ASSERT_EQUAL(ledger_begin(l, &(ledger_run){0}, &n, NULL, NULL, &error), TALLY_ERR_FILE);
     CU_ASSERT(strstr(error.message, "damaged") != NULL);
     tally_ledger_free(l);
+    /* Nor over a checkpoint that this key did not sign. */
+    ledger_put(path, bytes, len);
+    ledger_sql(path, "UPDATE checkpoint SET public = zeroblob(32)");
+    l = ledger_open(path, TALLY_LEDGER_WRITE);
+    CU_ASSERT_EQUAL(ledger_begin(l, &(ledger_run){.identity = id}, &n, NULL, NULL, &error), TALLY_ERR_FILE);
+    CU_ASSERT(strstr(error.message, "the signature of its latest checkpoint does not hold") != NULL);
+    CU_ASSERT_EQUAL(ledger_end(l, &(ledger_run){.identity = id}, 6, &error), TALLY_ERR_FILE);
+    tally_ledger_free(l);
+    ledger_put(path, bytes, len);
+    l = ledger_open(path, TALLY_LEDGER_WRITE);
+    CU_ASSERT_EQUAL(ledger_end(l, &(ledger_run){.identity = id}, 6, &error), TALLY_OK);
+    tally_ledger_free(l);
     free(bytes);
+    for (size_t i = 0; i < 6; i++)
+        free(recorded[i]);
     tally_identity_free(id);
 }
 
@@ -172,22 +212,78 @@ static void test_receipts(void)
     *digit = *digit == '0' ? '1' : '0';
     CU_ASSERT_EQUAL(with_receipt(receipt, ledger_session('3'), 0, &error), TALLY_ERR_DIFFERS);
     CU_ASSERT(strstr(error.message, "signature of the sender") != NULL);
+    CU_ASSERT_EQUAL(with_receipt(NULL, ledger_session('3'), 0, &error), TALLY_ERR_DIFFERS);
+    CU_ASSERT(strstr(error.message, "completed, and has no receipt") != NULL);
     CU_ASSERT_EQUAL(with_receipt("{\"text\":\"hello\"}", ledger_session('3'), 0, &error), TALLY_ERR_DIFFERS);
     free(receipt);
     tally_identity_free(a);
     tally_identity_free(b);
 }
 
-/* text with the signing key of a party ("1" the receiver's, "3" the sender's) named. */
-static char *name_key(char *text, char digit, const tally_identity *id)
+/* A run of a and b whose receipt is right but for one thing that is not as the run has it. */
+static void expect_other(const ledger_run *run, const tally_identity *receiver, const tally_identity *sender,
+                         const char *named)
 {
-    char start[32], old[100], wanted[100];
-    snprintf(start, sizeof start, "signing-key: sha256:%c", digit);
-    snprintf(old, sizeof old, "%.84s", strstr(text, start));
-    snprintf(wanted, sizeof wanted, "signing-key: %s", tally_identity_signing_fingerprint(id));
+    tally_ledger *l = ledger_open(ledger_path(), TALLY_LEDGER_WRITE);
+    ledger_run r = *run;
+    tally_error error = {.message = ""};
+    uint8_t roots[2][32] = {{0}};
+    uint64_t n = 0;
+    int own = r.role == TALLY_SENDER;
+    CU_ASSERT_EQUAL(ledger_begin(l, &r, &n, roots[own], NULL, &error), TALLY_OK);
+    char *receipt = ledger_receipt(receiver, sender, ledger_session('5'), roots[0], roots[1]);
+    r.receipt = receipt;
+    r.session = ledger_session('5');
+    CU_ASSERT_EQUAL(ledger_end(l, &r, n, &error), TALLY_OK);
+    tally_status st = tally_ledger_verify(l, 1, NULL, &error);
+    CU_ASSERT_EQUAL(st, named ? TALLY_ERR_DIFFERS : TALLY_OK);
+    CU_ASSERT(!named || strstr(error.message, named));
+    if (st && (!named || !strstr(error.message, named)))
+        fprintf(stderr, "%s: %s\n", named ? named : "good", error.message);
+    free(receipt);
+    tally_ledger_free(l);
+}
+
+static void test_receipt_of_run(void)
+{
+    tally_identity *a = ledger_identity("bank"), *b = ledger_identity("agency"),
+                   *c = ledger_identity("other");
+    const ledger_run as_a = {.identity = a, .other = b},
+                     as_b = {.identity = b, .other = a, .role = TALLY_SENDER};
+    ledger_run run = as_a;
+    expect_other(&as_a, a, b, NULL);
+    expect_other(&as_b, a, b, NULL);
+    expect_other(&as_a, a, c, "another link key of the sender");
+    expect_other(&as_a, c, b, "another link key of the receiver");
+    expect_other(&as_b, c, b, "another link key of the receiver");
+    expect_other(&as_b, a, c, "another link key of the sender");
+    run.items = 99;
+    expect_other(&run, a, b, "another list size of the receiver");
+    run = as_a;
+    run.kept_back = 1;
+    expect_other(&run, a, b, "nothing was disclosed, and has a receipt");
+    tally_identity_free(a);
+    tally_identity_free(b);
+    tally_identity_free(c);
+}
+
+/* text with another key of the name, whose digits begin with this one. */
+static char *name_one(char *text, const char *name, char digit, const char *fingerprint)
+{
+    char start[40], old[100], wanted[100];
+    int len = snprintf(start, sizeof start, "%s: sha256:%c", name, digit);
+    snprintf(old, sizeof old, "%.*s", len + 63, strstr(text, start));
+    snprintf(wanted, sizeof wanted, "%s: %s", name, fingerprint);
     char *out = agreed_with(text, old, wanted);
     free(text);
     return out;
+}
+
+/* text with the keys of a party ("0" and "1" the receiver's, "2" and "3" the sender's) named. */
+static char *name_key(char *text, char digit, const tally_identity *id)
+{
+    text = name_one(text, "signing-key", digit, tally_identity_signing_fingerprint(id));
+    return name_one(text, "link-key", (char)(digit - 1), tally_identity_fingerprint(id));
 }
 
 static void test_agreements(void)
@@ -203,7 +299,7 @@ static void test_agreements(void)
     for (int wrong = 0; wrong < 2; wrong++) {
         tally_ledger *l = ledger_open(ledger_path(), TALLY_LEDGER_WRITE);
         agreement->signatures[1].signature64[5] ^= (uint8_t)wrong;
-        ledger_whole(l, &(ledger_run){.agreement = agreement, .limits = &(party_limits){0}});
+        ledger_whole(l, &(ledger_run){.agreement = agreement, .limits = &(party_limits){0}, .status = 5});
         CU_ASSERT_EQUAL(tally_ledger_verify(l, 0, NULL, &error), TALLY_OK);
         CU_ASSERT_EQUAL(tally_ledger_verify(l, 1, NULL, &error), wrong ? TALLY_ERR_DIFFERS : TALLY_OK);
         CU_ASSERT(!wrong ||
@@ -264,10 +360,9 @@ static void test_bytes(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"changes", test_changes},
-                                      {"order", test_order},
-                                      {"receipts", test_receipts},
-                                      {"agreements", test_agreements},
-                                      {"bytes", test_bytes}};
+    static const unit_test tests[] = {
+        {"changes", test_changes},       {"order", test_order},
+        {"receipts", test_receipts},     {"receipt-of-run", test_receipt_of_run},
+        {"agreements", test_agreements}, {"bytes", test_bytes}};
     return unit_main(argc, argv, "ledger-verify", tests, sizeof tests / sizeof *tests);
 }

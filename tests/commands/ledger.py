@@ -13,11 +13,11 @@ from harness import Party, free_port, test
 SHA = "sha256:[0-9a-f]{64}"
 
 
-def homes(t):
+def homes(t, prefix="home"):
     """A home for each side, with its own identity alone."""
     made = {}
     for role, name in (("receiver", "bank"), ("sender", "agency")):
-        made[role] = t.path(f"home-{role}")
+        made[role] = t.path(f"{prefix}-{role}")
         os.mkdir(made[role], 0o700)
         shutil.copytree(os.path.join(t.home, name), os.path.join(made[role], name))
     return made
@@ -213,9 +213,18 @@ def backup_and_reconcile(t):
     t.equal(ok(t, t.run("ledger", "checkpoint", "--ledger", "copy.db", home=made["sender"]), "checkpoint of the copy"),
             ok(t, t.run("ledger", "checkpoint", home=made["sender"]), "checkpoint"), "checkpoints of ledger and copy")
     p = t.run("ledger", "reconcile", "copy.db", home=made["receiver"])
-    t.check(p.status == 0 and p.out == b"" and "record the same" in p.err, f"reconcile: {p.status} {p.out!r} {p.last()}")
+    t.check(p.status == 0 and p.out == b"" and re.search("compared 2 sessions of tally/ledger/[0-9a-f]{16} \\(yours\\) with tally/ledger/[0-9a-f]{16} \\(theirs\\): both record the same$", p.err.strip()),
+            f"reconcile: {p.status} {p.out!r} {p.last()}")
     told = json.loads(ok(t, t.run("ledger", "reconcile", "copy.db", "--json", home=made["receiver"]), "reconcile --json"))
-    t.equal(told, {"same": True, "count": 0, "differences": []}, "reconcile --json")
+    t.check(re.fullmatch("tally/ledger/[0-9a-f]{16}", told.pop("ledger")) and re.fullmatch("tally/ledger/[0-9a-f]{16}", told.pop("other")), "names of the ledgers")
+    t.equal(told, {"same": True, "compared": 2, "not_compared": 0, "count": 0, "differences": []}, "reconcile --json")
+    t.failed(t.run("ledger", "reconcile", "copy.db", home=made["sender"]), 1, "copy.db is this ledger itself, or a copy of it", hint=True)
+    t.failed(t.run("ledger", "reconcile", ledger_of(made["sender"]), home=made["sender"]), 1, "this ledger itself", hint=True)
+    run_two(t, runs=1, made=(strangers := homes(t, "stranger")))
+    t.failed(t.run("ledger", "reconcile", ledger_of(strangers["sender"]), home=made["receiver"]), 11, "nothing was compared", hint=True)
+    p = t.run("ledger", "reconcile", ledger_of(strangers["sender"]), "--json", home=made["receiver"])
+    told = json.loads(p.out)
+    t.check(p.status == 11 and not told["same"] and told["compared"] == 0 and told["not_compared"] == 2, f"reconcile --json with a stranger: {p.status} {told}")
     run_two(t, runs=1, made=made)
     p = t.run("ledger", "reconcile", "copy.db", home=made["receiver"])
     t.failed(p, 11, "differ in 1 place", hint=True)

@@ -44,7 +44,7 @@ static const char *const texts[LEDGER_STATEMENTS] = {
         "SELECT coalesce(sum(o.peer_items), 0) FROM records i JOIN records o ON o.run > 0 AND "
         "o.run = i.run AND o.kind = 2 AND o.disclosed = 1 WHERE i.kind = 1 AND i.agreement <> '' AND "
         "i.agreement = ?1 AND i.role = 2 AND i.day = ?2",
-    [LEDGER_SKETCHES] = "SELECT i.run, i.day, i.sketch " COUNTED "AND length(i.sketch) > 0 ORDER BY i.run",
+    [LEDGER_SKETCHES] = "SELECT i.run, i.day, i.sketch " COUNTED "AND length(i.sketch) > 0",
     [LEDGER_LIST] =
         "SELECT i.run, i.kind, i.time, i.function, i.role, i.items, i.peer_items, i.disclosed, i.status, "
         "i.agreement, i.peer, o.time, o.peer_items, o.disclosed, o.status, o.peer "

@@ -3,6 +3,7 @@
 
 #include "party/identity.h"
 #include "party/receipt.h"
+#include "psi/sketch.h"
 #include "tests/support_agreement.h"
 #include "tests/unit.h"
 
@@ -65,7 +66,8 @@ static void fill(party_record *out, const ledger_run *run)
                           .role = run->role ? run->role : TALLY_RECEIVER,
                           .items = run->items ? run->items : 100,
                           .sketch = run->sketch,
-                          .sketch_len = run->sketch ? 2080 : 0};
+                          .sketch_len =
+                              run->sketch ? (run->sketches == 2 ? 2 : 1) * (size_t)PSI_SKETCH_BYTES : 0};
     if (run->agreement)
         snprintf(out->agreement, sizeof out->agreement, "%s", tally_agreement_digest(run->agreement));
     snprintf(out->peer, sizeof out->peer, "%s", "Example Agency");

@@ -23,6 +23,7 @@ typedef struct ledger_run {
     uint32_t day;         /* 0: 20260825 */
     uint64_t items;       /* 0: 100 */
     const uint8_t *sketch;
+    int sketches;        /* how many it is; 0: one */
     const char *receipt; /* JSON of the outcome's receipt; NULL: null */
     const char *session; /* 64 hex digits; NULL: null */
     int kept_back;       /* 1: the outcome says that nothing was disclosed */

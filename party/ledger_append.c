@@ -125,7 +125,7 @@ int party_leaf_read(const uint8_t *bytes, size_t len, party_record *out, uint64_
     r.body = (const char *)take_string(&p, end, &r.body_len, &ok);
     r.sketch = take_string(&p, end, &r.sketch_len, &ok);
     *out = r;
-    return ok && p == end;
+    return ok && p == end && !memchr(r.body, 0, r.body_len);
 }
 
 /* ---- The tree in the file ---- */

@@ -267,8 +267,8 @@ static tally_status same_node(void *user, unsigned level, uint64_t index, const 
     if (!hash || sqlite3_column_bytes(w->nodes, 1) != 32 ||
         (uint64_t)sqlite3_column_int64(w->nodes, 0) != party_ledger_position(level, index) ||
         memcmp(hash, hash32, 32) != 0)
-        return differs(w, level ? "a node of the tree over it is not what it was"
-                                : "the record is not what it was");
+        return differs(w, level ? "a node of the tree over it was changed after it was written"
+                                : "the record was changed after it was written");
     return TALLY_OK;
 }
 
@@ -327,7 +327,7 @@ static tally_status check_checkpoint(walk *w, tally_ledger_state *out)
         return st == TALLY_ERR_FILE ? file_differs(w, "its checkpoint cannot be read") : st;
     psi_merkle_root(&w->m, root);
     if (!party_note_read(latest.note, &note) || strcmp(note.origin, latest.origin) != 0)
-        st = file_differs(w, "its checkpoint is none of this ledger");
+        st = file_differs(w, "its checkpoint belongs to another ledger");
     else if (note.size != w->m.size || latest.size != w->m.size || memcmp(note.root32, root, 32) != 0)
         st = file_differs(w, "its checkpoint is not that of its records: some are missing, or were added");
     else if (note.signatures != (latest.is_signed ? 1u : 0u))

@@ -75,9 +75,9 @@ static const change changes[] = {
      "not signed as it says"},
     {"UPDATE checkpoint SET public = x''", "not signed as it says"},
     {"UPDATE checkpoint SET public = zeroblob(32)", "signature of its checkpoint does not hold"},
-    {"UPDATE checkpoint SET note = 'hello'", "checkpoint is none of this ledger"},
+    {"UPDATE checkpoint SET note = 'hello'", "checkpoint belongs to another ledger"},
     {"DELETE FROM checkpoint", "checkpoint cannot be read"},
-    {"UPDATE meta SET origin = 'tally/ledger/0000000000000000'", "checkpoint is none of this ledger"},
+    {"UPDATE meta SET origin = 'tally/ledger/0000000000000000'", "checkpoint belongs to another ledger"},
     {"DELETE FROM meta", "checkpoint cannot be read"},
 };
 

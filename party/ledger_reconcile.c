@@ -77,9 +77,10 @@ static uint32_t *slot_of(const book *b, const char *fingerprint)
     if (psi_sha256(text, 16 + len, hash))
         return NULL;
     memcpy(&at, hash, sizeof at);
-    for (at &= b->slot_count - 1;; at = (at + 1) & (b->slot_count - 1))
-        if (!b->slots[at] || strcmp(b->keys[b->slots[at] - 1], fingerprint) == 0)
-            return &b->slots[at];
+    at &= b->slot_count - 1;
+    while (b->slots[at] && strcmp(b->keys[b->slots[at] - 1], fingerprint) != 0)
+        at = (at + 1) & (b->slot_count - 1);
+    return &b->slots[at];
 }
 
 /* Room for one more key. */
@@ -128,7 +129,7 @@ static uint32_t key_of(book *b, const char *fingerprint, int *failed)
     memcpy(b->keys[b->key_count], fingerprint, strlen(fingerprint) + 1);
     b->is_own[b->key_count] = 0;
     *slot = (uint32_t)++b->key_count;
-    return *slot;
+    return (uint32_t)b->key_count;
 }
 
 /* The entry of a run that starts, or that ends. NULL: the order of the runs is none, or memory is short. */

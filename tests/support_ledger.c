@@ -164,11 +164,20 @@ static void fill_side(party_receipt_side *s, const tally_identity *id, const uin
 char *ledger_receipt(const tally_identity *receiver, const tally_identity *sender, const char *session,
                      const uint8_t receiver32[32], const uint8_t sender32[32])
 {
+    return ledger_receipt_under(NULL, receiver, sender, session, receiver32, sender32);
+}
+
+char *ledger_receipt_under(const tally_agreement *agreement, const tally_identity *receiver,
+                           const tally_identity *sender, const char *session, const uint8_t receiver32[32],
+                           const uint8_t sender32[32])
+{
     static const char *const words[4] = {"count", "ecdh", "semi-honest", "receiver"};
     party_receipt_run run = {.min_overlap = 0};
     party_receipt r = {.text = ""};
     char signatures[2][129];
     snprintf(run.session, sizeof run.session, "%s", session);
+    if (agreement)
+        snprintf(run.agreement, sizeof run.agreement, "%s", tally_agreement_digest(agreement));
     snprintf(run.function, sizeof run.function, "%s", words[0]);
     snprintf(run.protocol, sizeof run.protocol, "%s", words[1]);
     snprintf(run.security, sizeof run.security, "%s", words[2]);

@@ -116,7 +116,7 @@ static uint32_t key_of(book *b, const char *fingerprint, int *failed)
         *failed = 1;
         return 0;
     }
-    if (*slot)
+    if (*slot > 0)
         return *slot;
     char(*keys)[TALLY_FINGERPRINT_TEXT] = realloc(b->keys, (b->key_count + 1) * sizeof *keys);
     b->keys = keys ? keys : b->keys;

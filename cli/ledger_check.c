@@ -8,6 +8,7 @@
 #include "cli/record.h"
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define CHECKPOINT_MAX 65536u /* bytes of a signed note, countersignatures too */
 #define PROOF_MAX (64u << 20) /* bytes of a proof: two records, in base64 */
@@ -65,13 +66,22 @@ static tally_status check_signer(const tally_ledger_state *state, const char *wa
 {
     if (!*wanted || strcmp(state->signer, wanted) == 0)
         return TALLY_OK;
-    cli_fail(error, TALLY_ERR_DIFFERS, "the latest checkpoint is %s%s, not signed by %s",
-             *state->signer ? "signed by " : "not signed", state->signer, wanted);
-    cli_hint(
-        error,
-        "was the identity changed since the last run? Otherwise somebody else wrote this ledger: keep it "
-        "as it is, and compare with a backup");
+    cli_fail(error, TALLY_ERR_DIFFERS, "the latest checkpoint was signed by %s; you asked for %s",
+             *state->signer ? state->signer : "nobody", wanted);
+    cli_hint(error,
+             "--key takes the line \"signing key\" of tally identity show, not \"fingerprint\"; if that is "
+             "not it, keep the file: somebody else may have written it");
     return TALLY_ERR_DIFFERS;
+}
+
+/* The library does not know the name of the file. */
+static tally_status name_checkpoint(tally_status st, const char *path, tally_error *error)
+{
+    if (st != TALLY_ERR_INPUT)
+        return st;
+    cli_fail(error, TALLY_ERR_INPUT, "%s is not a checkpoint", path);
+    cli_hint(error, "give a file that tally ledger checkpoint wrote");
+    return TALLY_ERR_INPUT;
 }
 
 /* Does the ledger continue the older checkpoint? Any proof with it says so. */
@@ -86,15 +96,21 @@ static tally_status check_older(tally_ledger *ledger, const tally_ledger_state *
         st = TALLY_ERR_DIFFERS;
     }
     if (!st)
-        st = tally_ledger_prove(ledger, state->runs, older, &proof, error);
+        st = name_checkpoint(tally_ledger_prove(ledger, state->runs, older, &proof, error), path, error);
     free(proof);
     free(older);
     return st;
 }
 
-static const char shows[] =
+/* In what way everything could have been made anew. */
+static const char unless_signer[] =
     "This shows that no record was changed, taken out or put in between after it was written, unless by\n"
-    "somebody who has the signing key and made everything anew; a checkpoint kept elsewhere shows that too.\n"
+    "somebody who has the signing key and made everything anew; a checkpoint kept elsewhere shows that "
+    "too.\n";
+static const char unless_anybody[] =
+    "This shows that records, tree and checkpoint fit together.\n"
+    "Whose key signed was not compared (--key): whoever can write the file could have made it anew.\n";
+static const char shows_not[] =
     "It does not show that the lists of the runs were true, nor that every run was recorded.\n";
 
 static void print_state(const tally_ledger_state *s, const cli_ledger_options *o, const char *wanted)
@@ -115,7 +131,8 @@ static void print_state(const tally_ledger_state *s, const cli_ledger_options *o
         printf("latest checkpoint signed by: nobody\n");
     if (o->checkpoint)
         printf("older checkpoint: nothing that %s covers was changed since\n", o->checkpoint);
-    fputs(shows, stdout);
+    fputs(*wanted ? unless_signer : unless_anybody, stdout);
+    fputs(shows_not, stdout);
 }
 
 static tally_status print_state_json(const tally_ledger_state *s, const cli_ledger_options *o,
@@ -190,7 +207,7 @@ tally_status cli_ledger_prove(tally_ledger *ledger, const cli_ledger_options *o,
     if (!st && o->since)
         st = cli_file_read(o->since, CHECKPOINT_MAX, &older, error);
     if (!st)
-        st = tally_ledger_prove(ledger, o->n, older, &proof, error);
+        st = name_checkpoint(tally_ledger_prove(ledger, o->n, older, &proof, error), o->since, error);
     free(older);
     if (!st)
         st = put(proof, o->output, o->force, error);
@@ -339,6 +356,10 @@ tally_status cli_ledger_backup(tally_ledger *ledger, const cli_ledger_options *o
     if (!st)
         st = tally_ledger_verify(copy, 0, &state, error);
     tally_ledger_free(copy);
+    if (st == TALLY_ERR_DIFFERS) { /* of a ledger that does not hold a backup would be trusted later on */
+        unlink(o->word);
+        cli_note("the ledger does not verify, so %s was removed: there is no copy", o->word);
+    }
     if (!st)
         cli_note("%s is a copy of the ledger %s: %llu runs, %llu records, all verified", o->word,
                  state.origin, (unsigned long long)state.runs, (unsigned long long)state.records);

@@ -58,8 +58,8 @@ typedef struct party_record {
     char peer[PARTY_PEER_MAX];  /* organisation, else fingerprint, else "" */
     const char *body;           /* UTF-8, zero-terminated */
     size_t body_len;
-    /* Of an intent with a guard: PSI_SKETCH_BYTES of the list's identifiers, and as many of these with their
-     * numbers, where it has numbers; else NULL. */
+    /* Of an intent with a guard: PSI_SKETCH_BYTES of its identifiers, then, where they have numbers,
+     * PSI_SKETCH_BYTES of the identifiers with their numbers; else NULL. */
     const uint8_t *sketch;
     size_t sketch_len;
 } party_record;
@@ -68,7 +68,8 @@ typedef struct party_record {
 typedef struct party_limits {
     uint64_t runs_per_day, runs_in_all, rows_per_day; /* 0: any number */
     uint64_t least_difference; /* of a count or sum: no list that differs from one of an earlier disclosed run
-                                  in fewer identifiers, unless in none; 0: no guard */
+                                  in fewer identifiers, or identifiers with their numbers, unless in none;
+                                  0: no guard */
 } party_limits;
 
 /*

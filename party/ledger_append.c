@@ -125,7 +125,7 @@ int party_leaf_read(const uint8_t *bytes, size_t len, party_record *out, uint64_
     r.body = (const char *)take_string(&p, end, &r.body_len, &ok);
     r.sketch = take_string(&p, end, &r.sketch_len, &ok);
     *out = r;
-    return ok && p == end;
+    return ok && p == end && !memchr(r.body, 0, r.body_len);
 }
 
 /* ---- The tree in the file ---- */
@@ -460,12 +460,20 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
     return st;
 }
 
-/* By the identifiers, or by the identifiers with their numbers where both lists have numbers. */
-static int nearly(const party_record *r, const uint8_t *earlier, size_t len, uint64_t least)
+int party_sketch_fits(size_t len)
 {
-    return psi_sketch_near(earlier, r->sketch, least) ||
-           (len > PSI_SKETCH_BYTES && r->sketch_len > PSI_SKETCH_BYTES &&
-            psi_sketch_near(earlier + PSI_SKETCH_BYTES, r->sketch + PSI_SKETCH_BYTES, least));
+    return len == PSI_SKETCH_BYTES || len == 2 * (size_t)PSI_SKETCH_BYTES;
+}
+
+/* What of the two lists is nearly the same, in words; NULL: nothing is. */
+static const char *nearly(const uint8_t *earlier, size_t len, const party_record *r, uint64_t least)
+{
+    if (psi_sketch_near(earlier, r->sketch, least))
+        return "identifiers";
+    if (len > PSI_SKETCH_BYTES && r->sketch_len > PSI_SKETCH_BYTES &&
+        psi_sketch_near(earlier + PSI_SKETCH_BYTES, r->sketch + PSI_SKETCH_BYTES, least))
+        return "identifiers with their numbers";
+    return NULL;
 }
 
 /* Two answers for lists that differ in a few people tell of these few. */
@@ -475,7 +483,7 @@ static tally_status guard(tally_ledger *l, const party_limits *limits, const par
     tally_status st = TALLY_OK;
     if (!limits->least_difference)
         return TALLY_OK;
-    if (r->sketch_len != PSI_SKETCH_BYTES && r->sketch_len != 2 * PSI_SKETCH_BYTES)
+    if (!party_sketch_fits(r->sketch_len))
         return party_fail(error, TALLY_ERR_INTERNAL, "a run with a guard has no sketch of its list");
     sqlite3_stmt *s = party_ledger_sql(l, LEDGER_SKETCHES, &st, error);
     if (!s)
@@ -483,24 +491,24 @@ static tally_status guard(tally_ledger *l, const party_limits *limits, const par
     sqlite3_bind_text(s, 1, r->agreement, -1, SQLITE_STATIC);
     sqlite3_bind_int64(s, 2, (int64_t)r->role);
     while (!st && party_ledger_one(l, s, &st, error) > 0) {
-        const void *earlier = sqlite3_column_blob(s, 2);
+        const uint8_t *earlier = sqlite3_column_blob(s, 2);
+        size_t len = (size_t)sqlite3_column_bytes(s, 2);
         uint64_t run = (uint64_t)sqlite3_column_int64(s, 0);
         char day[16];
-        size_t len = (size_t)sqlite3_column_bytes(s, 2);
-        if (!earlier || (len != PSI_SKETCH_BYTES && len != 2 * PSI_SKETCH_BYTES)) {
+        const char *what = NULL;
+        if (!earlier || !party_sketch_fits(len)) {
             st = party_ledger_damaged(l, "a sketch has a wrong length", error);
-        } else if (nearly(r, earlier, len, limits->least_difference)) {
+        } else if ((what = nearly(earlier, len, r, limits->least_difference)) != NULL) {
             party_day_text(day, (uint32_t)sqlite3_column_int64(s, 1));
             party_fail(error, TALLY_ERR_POLICY,
                        "the list is nearly that of run %" PRIu64
                        " of %s in the ledger %s: it may differ in fewer "
-                       "than %" PRIu64 " identifiers, and the two answers would tell of these few",
-                       run, day, l->shown, limits->least_difference);
+                       "than %" PRIu64 " %s, and the two answers would tell of these few",
+                       run, day, l->shown, limits->least_difference, what);
             party_hint(error,
                        "take the very list of run %" PRIu64
-                       ", or one that differs clearly in more than %" PRIu64
-                       " identifiers; see docs/ledger.md",
-                       run, limits->least_difference);
+                       ", or one that differs clearly in more than %" PRIu64 " %s; see docs/ledger.md",
+                       run, limits->least_difference, what);
             st = refuse(AGREED_MIN_OVERLAP, broken);
         }
     }

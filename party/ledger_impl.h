@@ -99,6 +99,9 @@ typedef struct party_leaf {
     size_t count;
 } party_leaf;
 
+/* One sketch or two (party/ledger.h). */
+int party_sketch_fits(size_t len);
+
 void party_leaf_make(party_leaf *out, const party_record *record, uint64_t seq);
 /* Reads such bytes back; strings point into them and have no zero behind. 0: not such bytes. */
 int party_leaf_read(const uint8_t *bytes, size_t len, party_record *out, uint64_t *seq);

@@ -71,7 +71,7 @@ static tally_status add_older(tally_ledger *l, const party_note *note, const cha
     char text[PARTY_BASE64(32) + 1];
     size_t count = 0;
     if (!party_note_read(older, &old)) {
-        party_fail(error, TALLY_ERR_INPUT, "the older checkpoint is none");
+        party_fail(error, TALLY_ERR_INPUT, "what was given as the older checkpoint is not a checkpoint");
         party_hint(error, "give a file that tally ledger checkpoint wrote");
         return TALLY_ERR_INPUT;
     }
@@ -446,8 +446,9 @@ tally_status tally_proof_check(const char *proof, const char *checkpoint, const 
                                tally_error *error)
 {
     reading r = {.p = proof, .checkpoint = checkpoint, .error = error};
-    tally_status st =
-        party_note_read(checkpoint, &r.note) ? check_head(&r, key) : not_proved(&r, "the checkpoint is none");
+    tally_status st = party_note_read(checkpoint, &r.note)
+                          ? check_head(&r, key)
+                          : not_proved(&r, "what was given as the checkpoint is not a checkpoint");
     party_text older = {0};
     if (!st)
         st = check_older(&r);

@@ -4,7 +4,6 @@
 
 #include "party/error.h"
 #include "psi/mem.h"
-#include "psi/sketch.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -83,8 +82,7 @@ int party_ledger_row(sqlite3_stmt *s, party_record *out, uint64_t *seq)
     r.sketch_len = (size_t)sqlite3_column_bytes(s, 14);
     *seq = (uint64_t)v[0];
     *out = r;
-    return r.body &&
-           (r.sketch_len == 0 || r.sketch_len == PSI_SKETCH_BYTES || r.sketch_len == 2 * PSI_SKETCH_BYTES);
+    return r.body && (!r.sketch_len || party_sketch_fits(r.sketch_len));
 }
 
 /* ---- The list ---- */

@@ -11,6 +11,7 @@
 #include "party/error.h"
 #include "party/receipt.h"
 #include "psi/mem.h"
+#include "psi/rng.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -38,6 +39,9 @@ typedef struct book {
     char (*keys)[TALLY_FINGERPRINT_TEXT];
     uint8_t *is_own; /* by key: an identity of this ledger */
     size_t key_count;
+    uint32_t *slots; /* places in keys by hash, 0: none; a power of two, at least twice as many as keys */
+    size_t slot_count;
+    uint8_t salt[16]; /* who wrote the ledger does not choose where its keys fall */
     entry **by_session;
     size_t sessions;
 } book;
@@ -63,14 +67,57 @@ static void say(report *r, const char *format, ...)
 
 /* ---- Reading a ledger ---- */
 
+/* Where it stands, or would; NULL: it cannot be hashed. There are slots. */
+static uint32_t *slot_of(const book *b, const char *fingerprint)
+{
+    uint8_t text[16 + TALLY_FINGERPRINT_TEXT], hash[32];
+    size_t len = strlen(fingerprint), at;
+    memcpy(text, b->salt, 16);
+    memcpy(text + 16, fingerprint, len);
+    if (psi_sha256(text, 16 + len, hash))
+        return NULL;
+    memcpy(&at, hash, sizeof at);
+    at &= b->slot_count - 1;
+    while (b->slots[at] && strcmp(b->keys[b->slots[at] - 1], fingerprint) != 0)
+        at = (at + 1) & (b->slot_count - 1);
+    return &b->slots[at];
+}
+
+/* Room for one more key. */
+static int more_slots(book *b)
+{
+    size_t count = b->slot_count ? 2 * b->slot_count : 64;
+    if (2 * (b->key_count + 1) <= b->slot_count)
+        return 1;
+    if (!b->slot_count && psi_random(b->salt, sizeof b->salt))
+        return 0;
+    uint32_t *slots = calloc(count, sizeof *slots);
+    if (!slots)
+        return 0;
+    free(b->slots);
+    b->slots = slots;
+    b->slot_count = count;
+    for (size_t i = 0; i < b->key_count; i++) {
+        uint32_t *slot = slot_of(b, b->keys[i]);
+        if (!slot)
+            return 0;
+        *slot = (uint32_t)i + 1;
+    }
+    return 1;
+}
+
 /* Its place in the list, from 1; 0: no fingerprint. out of memory: *failed. */
 static uint32_t key_of(book *b, const char *fingerprint, int *failed)
 {
     if (!fingerprint || !*fingerprint || strlen(fingerprint) >= TALLY_FINGERPRINT_TEXT)
         return 0;
-    for (size_t i = b->key_count; i-- > 0;)
-        if (strcmp(b->keys[i], fingerprint) == 0)
-            return (uint32_t)i + 1;
+    uint32_t *slot = more_slots(b) ? slot_of(b, fingerprint) : NULL;
+    if (!slot) {
+        *failed = 1;
+        return 0;
+    }
+    if (*slot > 0)
+        return *slot;
     char(*keys)[TALLY_FINGERPRINT_TEXT] = realloc(b->keys, (b->key_count + 1) * sizeof *keys);
     b->keys = keys ? keys : b->keys;
     uint8_t *own = keys ? realloc(b->is_own, b->key_count + 1) : NULL;
@@ -81,7 +128,8 @@ static uint32_t key_of(book *b, const char *fingerprint, int *failed)
     }
     memcpy(b->keys[b->key_count], fingerprint, strlen(fingerprint) + 1);
     b->is_own[b->key_count] = 0;
-    return (uint32_t)++b->key_count;
+    *slot = (uint32_t)++b->key_count;
+    return (uint32_t)b->key_count;
 }
 
 /* The entry of a run that starts, or that ends. NULL: the order of the runs is none, or memory is short. */
@@ -206,10 +254,8 @@ static tally_status read_book(book *b, tally_error *error)
 /* Was this run with the side whose ledger the other one is? */
 static int with(const book *b, const entry *e, const book *other)
 {
-    for (size_t i = 0; e->peer && i < other->key_count; i++)
-        if (other->is_own[i] && strcmp(other->keys[i], b->keys[e->peer - 1]) == 0)
-            return 1;
-    return 0;
+    const uint32_t *slot = e->peer && other->slots ? slot_of(other, b->keys[e->peer - 1]) : NULL;
+    return slot && *slot && other->is_own[*slot - 1];
 }
 
 /* Session numbers are long; their beginning tells them apart for people. */
@@ -302,6 +348,7 @@ static void drop(book *b)
 {
     free(b->runs);
     free(b->keys);
+    free(b->slots);
     free(b->is_own);
     psi_free(b->by_session);
 }

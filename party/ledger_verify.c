@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything recomputed: the file's own structure, then in one pass every record with its leaf, every node of
- * the tree, the order of the runs; the latest checkpoint; and, if asked, all signatures of receipts and
- * agreements. Bodies are not parsed for the tree, only for agreements and signatures.
+ * Everything recomputed: in one pass every record with its leaf, every node of the tree, the order of the
+ * runs; the latest checkpoint; if asked, all signatures of receipts and agreements; then the file's own
+ * structure. Bodies are not parsed for the tree, only for agreements and signatures.
  */
 #include "party/ledger_impl.h"
 
@@ -76,16 +76,19 @@ static tally_status cannot_read(walk *w, int rc)
 
 /* ---- The file ---- */
 
+static tally_status check_schema(walk *w)
+{
+    int same = 0;
+    tally_status st = party_ledger_schema(w->l, &same, w->error);
+    return st || same ? st : file_differs(w, "its schema is not the one this version makes");
+}
+
+/* What SQLite itself finds: pages, order of rows, indexes against tables. */
 static tally_status check_file(walk *w)
 {
     sqlite3_stmt *s = NULL;
     char what[200] = "SQLite finds the file damaged";
-    int same = 0, good = 0;
-    tally_status st = party_ledger_schema(w->l, &same, w->error);
-    if (!st && !same)
-        return file_differs(w, "its schema is not the one this version makes");
-    if (st)
-        return st;
+    int good = 0;
     int rc = sqlite3_prepare_v2(w->l->db, "PRAGMA integrity_check(1)", -1, &s, NULL);
     if (!rc)
         rc = sqlite3_step(s);
@@ -96,8 +99,9 @@ static tally_status check_file(walk *w)
             snprintf(what, sizeof what, "SQLite finds the file damaged: %s", text);
     }
     sqlite3_finalize(s);
-    if (rc != SQLITE_ROW)
-        return cannot_read(w, rc);
+    int code = rc & 0xff;
+    if (rc != SQLITE_ROW && code != SQLITE_CORRUPT && code != SQLITE_NOTADB)
+        return party_ledger_failed(w->l, rc, "read", w->error);
     return good ? TALLY_OK : file_differs(w, what);
 }
 
@@ -263,8 +267,8 @@ static tally_status same_node(void *user, unsigned level, uint64_t index, const 
     if (!hash || sqlite3_column_bytes(w->nodes, 1) != 32 ||
         (uint64_t)sqlite3_column_int64(w->nodes, 0) != party_ledger_position(level, index) ||
         memcmp(hash, hash32, 32) != 0)
-        return differs(w, level ? "a node of the tree over it is not what it was"
-                                : "the record is not what it was");
+        return differs(w, level ? "a node of the tree over it was changed after it was written"
+                                : "the record was changed after it was written");
     return TALLY_OK;
 }
 
@@ -323,7 +327,7 @@ static tally_status check_checkpoint(walk *w, tally_ledger_state *out)
         return st == TALLY_ERR_FILE ? file_differs(w, "its checkpoint cannot be read") : st;
     psi_merkle_root(&w->m, root);
     if (!party_note_read(latest.note, &note) || strcmp(note.origin, latest.origin) != 0)
-        st = file_differs(w, "its checkpoint is none of this ledger");
+        st = file_differs(w, "its checkpoint belongs to another ledger");
     else if (note.size != w->m.size || latest.size != w->m.size || memcmp(note.root32, root, 32) != 0)
         st = file_differs(w, "its checkpoint is not that of its records: some are missing, or were added");
     else if (note.signatures != (latest.is_signed ? 1u : 0u))
@@ -520,13 +524,11 @@ tally_status tally_ledger_verify(tally_ledger *l, int signatures, tally_ledger_s
     walk w = {.l = l, .error = error, .signatures = signatures};
     tally_ledger_state state = {.runs = 0};
     tally_status st = party_ledger_start(l, 0, error);
-    if (!st) /* in a transaction of its own: a run that waits to write has its turn in between */
-        st = party_ledger_finish(l, check_file(&w), error);
-    if (!st)
-        st = party_ledger_start(l, 0, error);
     if (st)
         return st;
-    st = check_records(&w);
+    st = check_schema(&w);
+    if (!st)
+        st = check_records(&w);
     if (!st)
         st = check_checkpoint(&w, &state);
     if (!st && signatures)
@@ -534,6 +536,12 @@ tally_status tally_ledger_verify(tally_ledger *l, int signatures, tally_ledger_s
     sqlite3_finalize(w.records);
     sqlite3_finalize(w.nodes);
     st = party_ledger_finish(l, st, error);
+    /* After the records, which are read in the order of the file: SQLite's own check jumps, and has them in
+     * memory now. In a transaction of its own: a run that waits to write has its turn in between. */
+    if (!st)
+        st = party_ledger_start(l, 0, error);
+    if (!st)
+        st = party_ledger_finish(l, check_file(&w), error);
     state.runs = w.runs;
     state.records = w.m.size;
     state.incomplete = w.incomplete;

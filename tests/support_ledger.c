@@ -3,6 +3,7 @@
 
 #include "party/identity.h"
 #include "party/receipt.h"
+#include "psi/sketch.h"
 #include "tests/support_agreement.h"
 #include "tests/unit.h"
 
@@ -65,7 +66,8 @@ static void fill(party_record *out, const ledger_run *run)
                           .role = run->role ? run->role : TALLY_RECEIVER,
                           .items = run->items ? run->items : 100,
                           .sketch = run->sketch,
-                          .sketch_len = run->sketch ? 2080 : 0};
+                          .sketch_len =
+                              run->sketch ? (run->sketches == 2 ? 2 : 1) * (size_t)PSI_SKETCH_BYTES : 0};
     if (run->agreement)
         snprintf(out->agreement, sizeof out->agreement, "%s", tally_agreement_digest(run->agreement));
     snprintf(out->peer, sizeof out->peer, "%s", "Example Agency");
@@ -162,11 +164,20 @@ static void fill_side(party_receipt_side *s, const tally_identity *id, const uin
 char *ledger_receipt(const tally_identity *receiver, const tally_identity *sender, const char *session,
                      const uint8_t receiver32[32], const uint8_t sender32[32])
 {
+    return ledger_receipt_under(NULL, receiver, sender, session, receiver32, sender32);
+}
+
+char *ledger_receipt_under(const tally_agreement *agreement, const tally_identity *receiver,
+                           const tally_identity *sender, const char *session, const uint8_t receiver32[32],
+                           const uint8_t sender32[32])
+{
     static const char *const words[4] = {"count", "ecdh", "semi-honest", "receiver"};
     party_receipt_run run = {.min_overlap = 0};
     party_receipt r = {.text = ""};
     char signatures[2][129];
     snprintf(run.session, sizeof run.session, "%s", session);
+    if (agreement)
+        snprintf(run.agreement, sizeof run.agreement, "%s", tally_agreement_digest(agreement));
     snprintf(run.function, sizeof run.function, "%s", words[0]);
     snprintf(run.protocol, sizeof run.protocol, "%s", words[1]);
     snprintf(run.security, sizeof run.security, "%s", words[2]);

@@ -23,6 +23,7 @@ typedef struct ledger_run {
     uint32_t day;         /* 0: 20260825 */
     uint64_t items;       /* 0: 100 */
     const uint8_t *sketch;
+    int sketches;        /* how many it is; 0: one */
     const char *receipt; /* JSON of the outcome's receipt; NULL: null */
     const char *session; /* 64 hex digits; NULL: null */
     int kept_back;       /* 1: the outcome says that nothing was disclosed */
@@ -40,6 +41,9 @@ uint64_t ledger_whole(tally_ledger *l, const ledger_run *run);
 /* JSON of a receipt, signed by both; roots: of the two ledgers with the intents. To be freed. */
 char *ledger_receipt(const tally_identity *receiver, const tally_identity *sender, const char *session,
                      const uint8_t receiver32[32], const uint8_t sender32[32]);
+char *ledger_receipt_under(const tally_agreement *agreement, const tally_identity *receiver,
+                           const tally_identity *sender, const char *session, const uint8_t receiver32[32],
+                           const uint8_t sender32[32]);
 /* 64 hex digits, all this one. It lives until the next call. */
 const char *ledger_session(char digit);
 /* A session of two sides with a receipt; the second one's outcome can be left out. */

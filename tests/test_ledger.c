@@ -249,6 +249,42 @@ static void test_guard(void)
     tally_agreement_free(a);
 }
 
+/* Lists with numbers have two sketches: each is guarded. */
+static void test_guard_numbers(void)
+{
+    static uint8_t one[2 * PSI_SKETCH_BYTES], two[2 * PSI_SKETCH_BYTES], bad[PSI_SKETCH_BYTES];
+    tally_ledger *l = ledger_open(ledger_path(), TALLY_LEDGER_WRITE);
+    tally_agreement *a = ledger_agreement("# guard\n");
+    const party_limits limits = {.least_difference = 20};
+    enum party_agreed_id broken;
+    tally_error error;
+    uint64_t n = 0;
+    sketch_of(one, 0, 1000);
+    sketch_of(one + PSI_SKETCH_BYTES, 5000, 1000);
+    ledger_run run = {.agreement = a, .limits = &limits, .sketch = one, .sketches = 2};
+    ledger_whole(l, &run);
+    CU_ASSERT_EQUAL(try_run(l, &run, &broken, &error, &n), TALLY_OK); /* the very same */
+    memcpy(two, one, sizeof two);
+    sketch_of(two + PSI_SKETCH_BYTES, 5001, 1000); /* the same people, one with another number */
+    run.sketch = two;
+    CU_ASSERT_EQUAL(try_run(l, &run, &broken, &error, &n), TALLY_ERR_POLICY);
+    CU_ASSERT(broken == AGREED_MIN_OVERLAP && strstr(error.message, "identifiers with their numbers"));
+    sketch_of(two, 1, 1000); /* another person, all numbers others */
+    sketch_of(two + PSI_SKETCH_BYTES, 9000, 1000);
+    CU_ASSERT_EQUAL(try_run(l, &run, &broken, &error, &n), TALLY_ERR_POLICY);
+    CU_ASSERT(!strstr(error.message, "numbers"));
+    memcpy(two, one,
+           PSI_SKETCH_BYTES); /* the same people, all numbers others: an answer to another question */
+    CU_ASSERT_EQUAL(try_run(l, &run, &broken, &error, &n), TALLY_OK);
+    sketch_of(bad, 1, 1000); /* one sketch is compared with the first of two */
+    run.sketch = bad;
+    run.sketches = 1;
+    CU_ASSERT_EQUAL(try_run(l, &run, &broken, &error, &n), TALLY_ERR_POLICY);
+    CU_ASSERT_EQUAL(tally_ledger_verify(l, 0, NULL, &error), TALLY_OK);
+    tally_ledger_free(l);
+    tally_agreement_free(a);
+}
+
 /* ---- Opening ---- */
 
 static tally_status opened(const char *path, enum tally_ledger_mode mode, tally_error *error)
@@ -359,8 +395,13 @@ static void test_backup(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {
-        {"records", test_records}, {"quotas", test_quotas},   {"race", test_race},    {"guard", test_guard},
-        {"open", test_open},       {"upgrade", test_upgrade}, {"backup", test_backup}};
+    static const unit_test tests[] = {{"records", test_records},
+                                      {"quotas", test_quotas},
+                                      {"race", test_race},
+                                      {"guard", test_guard},
+                                      {"guard-numbers", test_guard_numbers},
+                                      {"open", test_open},
+                                      {"upgrade", test_upgrade},
+                                      {"backup", test_backup}};
     return unit_main(argc, argv, "ledger", tests, sizeof tests / sizeof *tests);
 }

@@ -203,9 +203,40 @@ static void test_history(void)
     free(earlier);
 }
 
+/* A body in which a zero hides what follows. */
+static void test_zero(void)
+{
+    static const char origin[] = "tally/ledger/0123456789abcdef";
+    char body[] = "{\"status\":\"ok\"} ,\"matched\":1", digits[1024], note[PARTY_NOTE], proof[2048];
+    tally_error error;
+    for (int zero = 0; zero < 2; zero++) {
+        party_record r = {
+            .kind = PARTY_OUTCOME, .run = 1, .time = 1787652000, .role = TALLY_RECEIVER, .items = 1};
+        party_leaf leaf;
+        uint8_t hash[32], bytes[512];
+        size_t used = 0;
+        body[15] = zero ? 0 : ' ';
+        r.body = body;
+        r.body_len = sizeof body - 1;
+        party_leaf_make(&leaf, &r, 1);
+        psi_merkle_leaf(leaf.parts, leaf.count, hash);
+        for (size_t i = 0; i < leaf.count; used += leaf.parts[i++].len)
+            if (leaf.parts[i].len)
+                memcpy(bytes + used, leaf.parts[i].p, leaf.parts[i].len);
+        party_base64_write(digits, bytes, used);
+        CU_ASSERT_EQUAL(party_note_make(NULL, origin, 1, hash, note), TALLY_OK);
+        snprintf(proof, sizeof proof, "tally-ledger-proof 1\norigin %s\nrun 1\nsize 1\nrecord 1\nleaf %s\n",
+                 origin, digits);
+        CU_ASSERT_EQUAL(check(proof, note, NULL, &error), zero ? TALLY_ERR_DIFFERS : TALLY_OK);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {
-        {"note", test_note}, {"prove", test_prove}, {"unsigned", test_unsigned}, {"history", test_history}};
+    static const unit_test tests[] = {{"note", test_note},
+                                      {"prove", test_prove},
+                                      {"unsigned", test_unsigned},
+                                      {"history", test_history},
+                                      {"zero", test_zero}};
     return unit_main(argc, argv, "ledger-proof", tests, sizeof tests / sizeof *tests);
 }

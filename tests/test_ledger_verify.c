@@ -75,9 +75,9 @@ static const change changes[] = {
      "not signed as it says"},
     {"UPDATE checkpoint SET public = x''", "not signed as it says"},
     {"UPDATE checkpoint SET public = zeroblob(32)", "signature of its checkpoint does not hold"},
-    {"UPDATE checkpoint SET note = 'hello'", "checkpoint is none of this ledger"},
+    {"UPDATE checkpoint SET note = 'hello'", "checkpoint belongs to another ledger"},
     {"DELETE FROM checkpoint", "checkpoint cannot be read"},
-    {"UPDATE meta SET origin = 'tally/ledger/0000000000000000'", "checkpoint is none of this ledger"},
+    {"UPDATE meta SET origin = 'tally/ledger/0000000000000000'", "checkpoint belongs to another ledger"},
     {"DELETE FROM meta", "checkpoint cannot be read"},
 };
 
@@ -286,6 +286,39 @@ static char *name_key(char *text, char digit, const tally_identity *id)
     return name_one(text, "link-key", (char)(digit - 1), tally_identity_fingerprint(id));
 }
 
+/* Under an agreement, the keys that it names sign. */
+static void test_agreed_keys(void)
+{
+    tally_identity *a = ledger_identity("bank"), *b = ledger_identity("agency");
+    static const char *const named[2] = {"names for the receiver", "names for the sender"};
+    for (int wrong = 0; wrong < 3; wrong++) {
+        tally_agreement *agreement = NULL;
+        tally_error error = {.message = ""};
+        char *text = agreed_with(agreed_count, "", "# keys\n");
+        text = wrong == 1 ? text : name_key(text, '1', a);
+        text = wrong == 2 ? text : name_key(text, '3', b);
+        CU_ASSERT_EQUAL_FATAL(agreed_load(text, &agreement, &error), TALLY_OK);
+        ledger_run run = {.identity = a, .other = b, .agreement = agreement, .limits = &(party_limits){0}};
+        tally_ledger *l = ledger_open(ledger_path(), TALLY_LEDGER_WRITE);
+        uint8_t roots[2][32] = {{0}};
+        uint64_t n = 0;
+        CU_ASSERT_EQUAL(ledger_begin(l, &run, &n, roots[0], NULL, &error), TALLY_OK);
+        char *receipt = ledger_receipt_under(agreement, a, b, ledger_session('5'), roots[0], roots[1]);
+        run.receipt = receipt;
+        run.session = ledger_session('5');
+        CU_ASSERT_EQUAL(ledger_end(l, &run, n, &error), TALLY_OK);
+        tally_status st = tally_ledger_verify(l, 1, NULL, &error);
+        CU_ASSERT_EQUAL(st, wrong ? TALLY_ERR_DIFFERS : TALLY_OK);
+        CU_ASSERT(!wrong || strstr(error.message, named[wrong - 1]));
+        free(receipt);
+        free(text);
+        tally_ledger_free(l);
+        tally_agreement_free(agreement);
+    }
+    tally_identity_free(a);
+    tally_identity_free(b);
+}
+
 static void test_agreements(void)
 {
     tally_identity *a = ledger_identity("bank"), *b = ledger_identity("agency");
@@ -360,9 +393,12 @@ static void test_bytes(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {
-        {"changes", test_changes},       {"order", test_order},
-        {"receipts", test_receipts},     {"receipt-of-run", test_receipt_of_run},
-        {"agreements", test_agreements}, {"bytes", test_bytes}};
+    static const unit_test tests[] = {{"changes", test_changes},
+                                      {"order", test_order},
+                                      {"receipts", test_receipts},
+                                      {"receipt-of-run", test_receipt_of_run},
+                                      {"agreed-keys", test_agreed_keys},
+                                      {"agreements", test_agreements},
+                                      {"bytes", test_bytes}};
     return unit_main(argc, argv, "ledger-verify", tests, sizeof tests / sizeof *tests);
 }

@@ -179,7 +179,6 @@ static void many(const tally_identity *id, uint64_t sessions)
     timed("prove", &t, !tally_ledger_prove(l, sessions / 3, older, &proof, NULL));
     timed("check-proof", &t, !tally_proof_check(proof, note, NULL, &shown, NULL));
     timed("verify", &t, !tally_ledger_verify(l, 0, &state, NULL) && state.runs == sessions + 1);
-    timed("verify with signatures", &t, !tally_ledger_verify(l, 1, &state, NULL));
     free(json);
     free(shown);
     free(older);

@@ -199,7 +199,7 @@ EMULATED := psi_expand psi_field psi_curve psi_group psi_rowhash psi_subspace ps
 .PHONY: emulated
 emulated:
 	@$(MAKE) --no-print-directory VARIANT=test B=build/emulated-tests LDFLAGS=-static \
-	  PKG_LIBS="-lsodium -lprotobuf-c -lutf8proc -ljansson -lyaml -lgmp -lssl -lcrypto -ldl" \
+	  PKG_LIBS="-lsodium -lprotobuf-c -lutf8proc -ljansson -lyaml -lsqlite3 -lgmp -lssl -lcrypto -ldl" \
 	  $(EMULATED:%=build/emulated-tests/tests/test_%)
 	@for t in $(EMULATED); do TIMEOUT=3600 tests/emulated.sh build/emulated-tests/tests/test_$$t || exit 1; done
 

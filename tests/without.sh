@@ -23,7 +23,7 @@ try() {
     "$dir/$name/test"
 }
 
-compiler=$* libraries="$(pkg-config --libs libsodium libcrypto libssl libprotobuf-c libutf8proc jansson gmp yaml-0.1) -lcunit -lcsv -lm -lpthread"
+compiler=$* libraries="$(pkg-config --libs libsodium libcrypto libssl libprotobuf-c libutf8proc jansson gmp yaml-0.1 sqlite3) -lcunit -lcsv -lm -lpthread"
 for flags in -DPSI_WITHOUT_IFMA -DPSI_WITHOUT_AVX2 "-DPSI_WITHOUT_AVX2 -DPSI_WITHOUT_IFMA"; do
     echo "the group with $flags"
     if try "build$((passed + failed))" $flags; then

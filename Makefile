@@ -155,11 +155,13 @@ check: deps
 	@rm -f $(RESULTS) && mkdir -p build
 	@$(MAKE) --no-print-directory check-run
 
+# Compilers side by side, as many as there are processors.
+JOBS := $(shell nproc 2>/dev/null || echo 2)
 .PHONY: check-run
 check-run:
-	@tests/step.sh build $(MAKE) --no-print-directory all; :
-	@tests/step.sh unit-test $(MAKE) --no-print-directory unit VARIANT=test; :
-	@tests/step.sh unit-plain $(MAKE) --no-print-directory unit VARIANT=plain; :
+	@tests/step.sh build $(MAKE) --no-print-directory -j$(JOBS) all; :
+	@tests/step.sh unit-test $(MAKE) --no-print-directory -j$(JOBS) unit VARIANT=test; :
+	@tests/step.sh unit-plain $(MAKE) --no-print-directory -j$(JOBS) unit VARIANT=plain; :
 	@tests/step.sh constant-time $(MAKE) --no-print-directory ct; :
 	@tests/step.sh without $(MAKE) --no-print-directory without; :
 	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
@@ -215,7 +217,7 @@ examples:
 
 asan ubsan tsan:
 	@rm -f $(RESULTS) && mkdir -p build
-	@tests/step.sh $@ $(MAKE) --no-print-directory unit VARIANT=$@; :
+	@tests/step.sh $@ $(MAKE) --no-print-directory -j$(JOBS) unit VARIANT=$@; :
 	@tests/total.sh $(RESULTS)
 
 build/fuzz-clang/tests/fuzz_%: build/fuzz-clang/tests/fuzz_%.o build/fuzz-clang/libtally.a

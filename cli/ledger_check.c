@@ -135,6 +135,18 @@ static void print_state(const tally_ledger_state *s, const cli_ledger_options *o
     fputs(shows_not, stdout);
 }
 
+/* Takes j over; NULL: memory was short. */
+static tally_status print_json(json_t *j, tally_error *error)
+{
+    char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
+    json_decref(j);
+    if (!text)
+        return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
+    printf("%s\n", text);
+    free(text);
+    return TALLY_OK;
+}
+
 static tally_status print_state_json(const tally_ledger_state *s, const cli_ledger_options *o,
                                      tally_error *error)
 {
@@ -144,13 +156,7 @@ static tally_status print_state_json(const tally_ledger_state *s, const cli_ledg
                           "older_checkpoint_checked", o->checkpoint != NULL);
     json_object_set_new(j, "receipts", o->signatures ? json_integer((json_int_t)s->receipts) : json_null());
     json_object_set_new(j, "signer", *s->signer ? json_string(s->signer) : json_null());
-    char *text = j ? json_dumps(j, JSON_INDENT(2)) : NULL;
-    json_decref(j);
-    if (!text)
-        return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
-    printf("%s\n", text);
-    free(text);
-    return TALLY_OK;
+    return print_json(j, error);
 }
 
 tally_status cli_ledger_verify(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)
@@ -266,13 +272,11 @@ static tally_status print_differences(const lines *l, const comparison *c, int s
     json_t *j = json_pack("{s:b, s:s, s:s, s:I, s:I, s:I, s:O}", "same", same, "ledger", c->own, "other",
                           c->theirs, "compared", (json_int_t)c->compared, "not_compared", (json_int_t)c->left,
                           "count", (json_int_t)c->differences, "differences", l->list);
-    char *text = j && !l->failed ? json_dumps(j, JSON_INDENT(2)) : NULL;
-    json_decref(j);
-    if (!text)
-        return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
-    printf("%s\n", text);
-    free(text);
-    return TALLY_OK;
+    if (l->failed) {
+        json_decref(j);
+        j = NULL;
+    }
+    return print_json(j, error);
 }
 
 /* The first line of its checkpoint. */

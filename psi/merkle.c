@@ -185,7 +185,7 @@ tally_status psi_merkle_extend(uint64_t older, uint64_t size, psi_merkle_get get
 
 static int same(const uint8_t a32[32], const uint8_t b32[32])
 {
-    return memcmp(a32, b32, 32) == 0; /* public */
+    return memcmp(a32, b32, 32) == 0; /* public: nodes of the tree, as proofs show them */
 }
 
 int psi_merkle_included(uint64_t index, uint64_t size, const uint8_t leaf32[32], const uint8_t *proof,

@@ -126,7 +126,7 @@ tally_status party_io_failed(tally_error *error, const char *what, const char *p
     }
     party_fail(error, TALLY_ERR_FILE, "cannot %s %s: %s", what, shown, strerror_r(e, text, sizeof text));
     if (e == ENOENT || e == ENOTDIR)
-        party_hint(error, "check the path; folders are not created");
+        party_hint(error, "check the spelling and the folder; folders are not made on the way");
     else if (e == EACCES || e == EPERM || e == EROFS)
         party_hint(error, "check the permissions of the file and of its folder");
     else if (e == EISDIR)

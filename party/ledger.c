@@ -396,6 +396,22 @@ static tally_status make_file(tally_ledger *l, tally_error *error)
     return st;
 }
 
+/* The header of a copy does not ask for a write-ahead log. Read by SQLite's own descriptor: closing another
+ * one of the same file would drop the locks that this process holds on it. */
+static tally_status wants_no_log(const tally_ledger *l, tally_error *error)
+{
+    static const char magic[16] = "SQLite format 3";
+    uint8_t head[20] = {0};
+    sqlite3_file *file = NULL;
+    int rc = sqlite3_file_control(l->db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+    if (!rc && file && file->pMethods)
+        rc = file->pMethods->xRead(file, head, sizeof head, 0);
+    if (rc && rc != SQLITE_IOERR_SHORT_READ)
+        return party_ledger_failed(l, rc, "open", error);
+    return memcmp(head, magic, sizeof magic) == 0 && (head[18] > 1 || head[19] > 1) ? half_copied(l, error)
+                                                                                    : TALLY_OK;
+}
+
 /* A session's records, with its receipt, are longer than a page of SQLite's usual 4096 bytes, which would
  * stay half empty: 8192 made a large ledger a third smaller. Also for reading a file that may be written is
  * opened so: what a crash left in a journal is then undone. Not so a copy: a journal that came with it could
@@ -409,6 +425,9 @@ static tally_status connect_file(tally_ledger *l, tally_error *error)
     int rc = sqlite3_open_v2(l->path, &l->db, flags, NULL);
     if (rc)
         return party_ledger_failed(l, rc, "open", error);
+    tally_status st = l->mode == TALLY_LEDGER_COPY ? wants_no_log(l, error) : TALLY_OK;
+    if (st)
+        return st;
     static const struct {
         int option, value;
     } options[] = {{SQLITE_DBCONFIG_DEFENSIVE, 1},      {SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0},
@@ -423,10 +442,10 @@ static tally_status connect_file(tally_ledger *l, tally_error *error)
     sqlite3_extended_result_codes(l->db, 1);
     if (rc)
         return party_ledger_failed(l, rc, "open", error);
-    tally_status st = execute(l,
-                              "PRAGMA page_size = 8192; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; "
-                              "PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384",
-                              error);
+    st = execute(l,
+                 "PRAGMA page_size = 8192; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY; "
+                 "PRAGMA cell_size_check = ON; PRAGMA cache_size = -16384",
+                 error);
     if (st)
         return st;
     return execute(l,
@@ -466,24 +485,16 @@ static tally_status must_be_file(const tally_ledger *l, tally_error *error)
 }
 
 /* A write-ahead log, which SQLite would make or recover beside the file. A ledger of tally has none. */
-static tally_status must_be_whole(const tally_ledger *l, tally_error *error)
+static tally_status has_no_log(const tally_ledger *l, tally_error *error)
 {
     char *log = psi_calloc(strlen(l->path) + 5, 1);
-    uint8_t head[20] = {0};
     struct stat info;
     if (!log)
         return party_no_memory(error, "the ledger");
     snprintf(log, strlen(l->path) + 5, "%s-wal", l->path);
     int has_log = lstat(log, &info) == 0;
     psi_free(log);
-    int fd = party_io_open(l->path, O_RDONLY);
-    if (fd < 0)
-        return party_io_failed(error, "open the ledger", l->path, errno);
-    ssize_t got = read(fd, head, sizeof head);
-    close(fd);
-    if (has_log || (got == (ssize_t)sizeof head && (head[18] > 1 || head[19] > 1)))
-        return half_copied(l, error);
-    return TALLY_OK;
+    return has_log ? half_copied(l, error) : TALLY_OK;
 }
 
 tally_status tally_ledger_open(tally_ledger **out, const char *path, enum tally_ledger_mode mode,
@@ -503,7 +514,7 @@ tally_status tally_ledger_open(tally_ledger **out, const char *path, enum tally_
     if (!st)
         st = must_be_file(l, error);
     if (!st && mode == TALLY_LEDGER_COPY)
-        st = must_be_whole(l, error);
+        st = has_no_log(l, error);
     if (!st)
         st = connect_file(l, error);
     if (!st)

@@ -271,8 +271,9 @@ static void test_receipt_of_run(void)
 static char *name_one(char *text, const char *name, char digit, const char *fingerprint)
 {
     char start[40], old[100], wanted[100];
-    int len = snprintf(start, sizeof start, "%s: sha256:%c", name, digit);
-    snprintf(old, sizeof old, "%.*s", len + 63, strstr(text, start));
+    /* As support_agreement.c writes them; a real key may begin with the same digit. */
+    int len = snprintf(start, sizeof start, "%s: sha256:%c123abcd", name, digit);
+    snprintf(old, sizeof old, "%.*s", len + 56, strstr(text, start));
     snprintf(wanted, sizeof wanted, "%s: %s", name, fingerprint);
     char *out = agreed_with(text, old, wanted);
     free(text);

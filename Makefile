@@ -84,7 +84,8 @@ help:
 	  'make asan|ubsan|tsan  unit tests under a sanitizer' \
 	  'make fuzz         every fuzz target for SECONDS_PER_FUZZER ($(SECONDS_PER_FUZZER)) seconds' \
 	  'make check-long   soak and scale tests' \
-	  'make bench        the protocol alone and two parties on this machine; N rows' \
+	  'make bench        sizes, links, functions and protocols, every result checked; charts in results/' \
+	  'make bench-protocol  subspace VOLE alone, in memory; N rows' \
 	  'make bench-compare  against the plain exchange of hashes' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
 	  'make dist         source archive in dist/'
@@ -166,6 +167,7 @@ check-run:
 	@tests/step.sh without $(MAKE) --no-print-directory without; :
 	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
+	@tests/step.sh bench-harness $(MAKE) --no-print-directory bench-harness; :
 	@tests/total.sh $(RESULTS)
 
 unit: $(TESTS)
@@ -210,6 +212,11 @@ STAGE := $(CURDIR)/build/stage
 commands: all examples
 	@rm -rf $(STAGE) && $(MAKE) --no-print-directory install PREFIX=$(STAGE) DESTDIR= >/dev/null
 	@python3 tests/commands.py $(STAGE)/bin/tally
+
+# The benchmark itself: its lists, its links, and that it notices a wrong result.
+.PHONY: bench-harness
+bench-harness: all bench-programs
+	@python3 tests/bench_harness.py $(B)
 
 examples:
 	@rm -rf build/stage-examples && $(MAKE) --no-print-directory install PREFIX=$(CURDIR)/build/stage-examples DESTDIR= >/dev/null
@@ -290,13 +297,23 @@ $(B)/benchmarks/plain: benchmarks/plain.c $(B)/libtally.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lm -lpthread
 
-# N=2^18 rows on both sides unless said otherwise: make bench N=1000000
+# What benchmarks/run needs beside the command.
+BENCH_PROGRAMS := $(addprefix $(B)/benchmarks/,lists plain link launch)
+.PHONY: bench-programs
+bench-programs: $(BENCH_PROGRAMS)
+
+# Sizes, links, functions and protocols, checked, with charts; less than 40 minutes on two cores.
+# OPTIONS="--sizes 2^18 --links wan100"
+bench: all bench-programs
+	@benchmarks/run --build $(B) $(or $(OPTIONS),--repeats 3 --paillier-max 2^10)
+
+# Subspace VOLE alone, in memory. N=2^18 rows on both sides unless said otherwise: make bench-protocol N=1000000
 N ?= 262144
-bench: all $(B)/benchmarks/lists $(B)/benchmarks/protocol
+.PHONY: bench-protocol
+bench-protocol: $(B)/benchmarks/protocol
 	@$(B)/benchmarks/protocol 4 $(N) $(N) $$(($(N) / 10)) 1
 	@$(B)/benchmarks/protocol 6 $(N) $(N) $$(($(N) / 10)) 1
 	@$(B)/benchmarks/protocol 4 $(N) $(N) $$(($(N) / 10)) 2
-	@benchmarks/match.sh $(B) $(N)
 
 # OPTIONS="--json --only scalar_mul,openssl_x25519"
 .PHONY: bench-kernels

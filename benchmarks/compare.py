@@ -8,7 +8,10 @@ Makes the lists once, then runs the two in turn, the order changing from run to 
 have OVERLAP rows and be byte for byte the one of the first run. Wall time counts from the start of the first party to
 the end of the last. Peak memory is the kernel's figure and never below that of this script, about 16 MB.
 """
-import filecmp, os, shutil, signal, socket, statistics, subprocess, sys, tempfile, time
+import filecmp, os, shutil, signal, statistics, subprocess, sys, tempfile, time
+
+sys.dont_write_bytecode = True
+from shaping import free_port  # noqa: E402
 
 KEY = "id_number:cn-resident-id"
 SIDES = "sender", "receiver"
@@ -17,12 +20,6 @@ running = set()  # process ids we started and have not waited for
 
 class Failed(Exception):
     pass
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def start(argv, log):
@@ -57,7 +54,7 @@ class Bench:
 
     def make_list(self, side, first, count, seed):
         with open(self.path(side + ".csv"), "wb") as f:
-            command = [self.build + "/benchmarks/lists", str(first), str(count), str(seed)]
+            command = [self.build + "/benchmarks/lists", "--first", str(first), "--count", str(count), "--seed", str(seed)]
             subprocess.run(command, stdout=f, check=True)
 
     def make_identities(self):
@@ -71,7 +68,7 @@ class Bench:
                                    if line.startswith("fingerprint:"))
 
     def plain(self, side, port, output):
-        argv = [self.build + "/benchmarks/plain", side, str(port), self.path(side + ".csv"), KEY]
+        argv = [self.build + "/benchmarks/plain", side, f"127.0.0.1:{port}", self.path(side + ".csv"), KEY]
         return argv + [output] if side == "receiver" else argv
 
     def tally(self, side, port, output):

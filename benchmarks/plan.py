@@ -5,8 +5,9 @@ import itertools
 import re
 
 PAILLIER_MAX = 1 << 14
-SLOW_RATE = 100_000_000  # bits a second: links up to this are slow,
-SLOW_ROWS = 1 << 18  # and from this size get one run
+SLOW_RATE = 100_000_000  # bits a second: links up to this are slow, and
+SLOW_ROWS = 1 << 18  # from this size on count as long,
+LONG_RUN = 30  # as does a run of so many seconds
 COLUMNS = (("amount_fen", 500_000_000), ("score", 2000), ("days", 8000), ("balance_fen", 500_000_000))  # of lists.c, and a bound
 
 
@@ -155,13 +156,13 @@ def points(o, processors):
 
 def repeats(point, o):
     slow = 0 < point.link.rate <= SLOW_RATE and max(point.receiver_rows, point.sender_rows) >= SLOW_ROWS
-    return 1 if slow else o.repeats
+    return min(o.long_repeats, o.repeats) if slow or expected_seconds(point) > LONG_RUN else o.repeats
 
 
 # Microseconds of one processor for a row, bytes of a row on the wire, both with its share of the rest; measured roughly.
 COSTS = {("match", "plain"): (0.25, 18), ("count", "plain"): (0.25, 18), ("sum", "plain"): (0.25, 36),
          ("match", "vole"): (0.6, 50), ("match", "ecdh"): (34, 80), ("count", "ecdh"): (34, 105),
-         ("sum", "rlwe"): (46, 120), ("sum", "paillier"): (900, 700)}
+         ("sum", "rlwe"): (46, 120), ("sum", "paillier"): (1650, 700)}
 
 
 def expected_seconds(point):
@@ -171,4 +172,4 @@ def expected_seconds(point):
         cpu, wire = cpu * 2.1, wire * 1.1
     rows = max(point.receiver_rows, point.sender_rows)
     line = rows * wire * 8 / point.link.rate if point.link.rate else 0
-    return 0.15 + 8 * point.link.round_trip + rows * cpu / 1e6 / min(point.processors) + line
+    return 0.3 + 8 * point.link.round_trip + rows * cpu / 1e6 / min(point.processors) + line

@@ -16,7 +16,7 @@ import plan
 SIDES = ("receiver", "sender")
 PHASES = ("reading", "waiting", "matching", "writing")
 RUN_LIMIT = 7200  # seconds that a run may take before it counts as hung
-GRACE = 10  # seconds that a party has to end after the other one failed
+GRACE = 3  # seconds that a party has to end after the other one failed
 FAREWELL = 64  # bytes that a side may have sent and the other not read: the alert that closes TLS
 CALIBRATE_LIMIT = 300
 
@@ -285,6 +285,8 @@ class Harness:
                 claims = [("status", own["outcome"]["status"], "ok"), ("items", own["input"]["items"], entries),
                           ("peer's items", own["peer"]["items"], peer["input"]["items"])]
                 claims += [(name, own["terms"][name], getattr(point, name)) for name in ("function", "protocol", "security")]
+                if point.function == "sum":
+                    claims.append(("scheme", own["terms"]["scheme"], point.scheme))
                 claims.append(("bytes.protocol_sent", own["bytes"].get("protocol_sent"), peer["bytes"].get("protocol_received")))
                 for name, got, wanted in claims:
                     if got != wanted:

@@ -5,7 +5,8 @@
  * launch REPORT NAMESPACE|- PROCESSORS|- COMMAND [ARGUMENTS]
  *
  * PROCESSORS is a list such as 0,1. began and ended are of the monotonic clock. The command dies with this
- * program, which is small, so that the peak memory that the kernel reports is the command's own.
+ * program, and this program with the one that started it. It is small, so that the peak memory that the
+ * kernel reports is the command's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -71,6 +72,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: launch REPORT NAMESPACE|- PROCESSORS|- COMMAND [ARGUMENTS]\n");
         return 127;
     }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (strcmp(argv[2], "-") != 0)
         into_namespace(argv[2]);
     if (strcmp(argv[3], "-") != 0)

@@ -280,7 +280,7 @@ typedef struct relay {
     direction *d;
     int from, to;
     int ended;   /* the side it comes from has sent all */
-    int blocked; /* the other side takes no more for now */
+    int blocked; /* the other side takes no more at the moment */
     int shut;
 } relay;
 
@@ -376,6 +376,7 @@ int main(int argc, char **argv)
     /* Timers as exact as they go, and no waiting behind the parties that it serves: it never has much to do.
      */
     prctl(PR_SET_TIMERSLACK, 1);
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a link without its benchmark serves nobody */
     struct sched_param first = {.sched_priority = 1};
     sched_setscheduler(0, SCHED_RR, &first); /* not everybody may; then the delay is less exact */
     struct sigaction action = {.sa_handler = stop};

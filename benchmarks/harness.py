@@ -52,7 +52,7 @@ def each_figure(runs, choose):
     if None in runs:
         return None
     chosen = choose(runs)
-    return round(chosen) if isinstance(first, int) else chosen
+    return round(chosen) if isinstance(first, int) else round(chosen, 6)
 
 
 class Lists:

@@ -161,8 +161,8 @@ def repeats(point, o):
 
 # Microseconds of one processor for a row, bytes of a row on the wire, both with its share of the rest; measured roughly.
 COSTS = {("match", "plain"): (0.25, 18), ("count", "plain"): (0.25, 18), ("sum", "plain"): (0.25, 36),
-         ("match", "vole"): (0.6, 50), ("match", "ecdh"): (34, 80), ("count", "ecdh"): (34, 105),
-         ("sum", "rlwe"): (46, 120), ("sum", "paillier"): (1650, 700)}
+         ("match", "vole"): (4.5, 45), ("match", "ecdh"): (34, 80), ("count", "ecdh"): (34, 105),
+         ("sum", "rlwe"): (46, 120), ("sum", "paillier"): (900, 850)}
 
 
 def expected_seconds(point):

@@ -276,9 +276,16 @@ static tally_status tell_caller(tally_session *s, tally_error *error)
  * Gbit/s. The line's speed is not known beforehand; a round trip above 2 ms is taken for a line beyond the
  * own network.
  */
+unsigned party_vole_k(double round_trip)
+{
+    return round_trip > 0.002 ? 6 : 4;
+}
+
 static unsigned vole_k(const tally_session *s)
 {
-    return s->channel.owns_raw && party_tcp_round_trip_us(&s->channel.raw) > 2000 ? 6 : 4;
+    if (s->vole_k)
+        return s->vole_k;
+    return party_vole_k(s->channel.owns_raw ? party_tcp_round_trip_us(&s->channel.raw) * 1e-6 : 0);
 }
 
 static party_run *new_run(tally_session *s, const party_state *state)

@@ -34,6 +34,7 @@ struct tally_session {
     const tally_transport *transport;
     int transport_tls, transport_tls_server;
     unsigned timeout_s, threads;
+    unsigned vole_k; /* 4 or 6; 0: by the line */
     char *output_path;
     int output_overwrite;
     char **columns;
@@ -119,8 +120,18 @@ tally_status party_greet(tally_session *s, party_state *state, tally_error *erro
 /* The terms of the run from the settings and the loaded input. TALLY_ERR_USAGE: more figures than one run
  * has. */
 tally_status party_terms_fill(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+/* Of these the words that every run has. */
+void party_terms_words(wire_terms *t, enum tally_function function, enum tally_security security,
+                       enum tally_reveal reveal, enum tally_scheme scheme);
 /* Settings that do not go together: TALLY_ERR_USAGE. */
 tally_status party_terms_check(const tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+
+/* What `auto` comes to, which both sides find alike; *why: a fixed phrase. */
+enum tally_protocol party_choose(enum tally_protocol asked, enum tally_function function, int active,
+                                 uint64_t own, uint64_t peer, const char **why);
+
+/* Bits of Delta in a column of VOLE for a line of this round trip, seconds. */
+unsigned party_vole_k(double round_trip);
 
 /* "auto", "ecdh" or "vole": as in the terms. */
 const char *party_protocol_name(enum tally_protocol protocol);

@@ -43,16 +43,23 @@ static json_t *versions(void)
         psi_sha256_lanes()->name, "shares", psi_gf128_lanes()->name, "polynomials", psi_rlwe_ring()->name);
 }
 
-static char *dump(json_t *j)
+char *party_json_text(json_t *j)
 {
     char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(j);
     return text;
 }
 
+json_t *party_backends_json(void)
+{
+    json_t *all = versions(), *backends = json_incref(json_object_get(all, "backends"));
+    json_decref(all);
+    return backends;
+}
+
 char *tally_version_json(void)
 {
-    return dump(versions());
+    return party_json_text(versions());
 }
 
 const char *tally_status_name(tally_status status)
@@ -336,7 +343,7 @@ char *tally_session_summary_json(const tally_session *s)
     if (s->agreement)
         agreement = json_pack("{s:s, s:s}", "digest", tally_agreement_digest(s->agreement), "name",
                               party_agreed_text(s->agreement, AGREED_NAME, 0));
-    return dump(json_pack(
+    return party_json_text(json_pack(
         "{s:o, s:{s:I, s:b}, s:{s:s, s:i, s:s, s:s}, s:o, s:o, s:{s:I, s:s, s:s, s:s}, s:o, "
         "s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:I, s:s, s:o}",
         "agreement", agreement, "ledger", "run", (json_int_t)s->run_number, "receipt", *s->receipt.text != 0,

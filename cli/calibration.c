@@ -54,6 +54,42 @@ tally_status cli_calibration_measure(const char *path, tally_calibration **out, 
     return st;
 }
 
+tally_status cli_calibration_line(const cli_estimate *e, tally_calibration *c, const char *path,
+                                  tally_line *out, tally_error *error)
+{
+    cli_places places = {0};
+    char *dir = NULL;
+    tally_identity *identity = NULL;
+    tally_session *session = NULL;
+    tally_status st = cli_places_find(&places, error);
+    if (!st)
+        st = cli_identity_existing(&places, e->identity, &dir, error);
+    if (!st)
+        st = tally_identity_load(dir, &identity, error);
+    if (!st)
+        st = tally_session_new(&session, error);
+    if (!st) {
+        tally_session_set_identity(session, identity);
+        tally_session_set_timeout(session, e->timeout_s);
+        st = tally_session_add_peer_pin(session, e->peer, error);
+    }
+    if (!st)
+        st = e->listen ? tally_session_set_listen(session, e->listen, error)
+                       : tally_session_set_connect(session, e->connect, error);
+    if (!st) {
+        cli_note("measuring the line to %s: waiting for the other side, then about 7 seconds",
+                 e->listen ? "the peer" : e->connect);
+        st = tally_session_measure_line(session, c, out, error);
+    }
+    if (!st)
+        st = tally_calibration_save(c, path, error);
+    tally_session_free(session);
+    tally_identity_free(identity);
+    free(dir);
+    cli_places_free(&places);
+    return st;
+}
+
 tally_status cli_calibration_find(tally_calibration **out, tally_error *error)
 {
     cli_places places = {0};

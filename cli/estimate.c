@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char cli_help_estimate[] =
     "usage: tally estimate --mine N --theirs N [--link RATE,RTT] [OPTIONS]\n"
@@ -69,7 +70,7 @@ static void seconds_text(char out[24], double s)
     else if (s < 99.5)
         snprintf(out, 24, "%.0f s", s);
     else if (s < 5970)
-        snprintf(out, 24, "%.0f min", s / 60);
+        snprintf(out, 24, s < 597 ? "%.1f min" : "%.0f min", s / 60);
     else
         snprintf(out, 24, "%.1f h", s / 3600);
 }
@@ -97,17 +98,19 @@ static const char *text(const json_t *object, const char *name)
 
 static void print_head(const json_t *all, const cli_estimate *e, const char *mine)
 {
-    char n[2][32], trip[24];
+    char n[2][32];
     const tally_plan *p = &e->plan;
     cli_record_grouped(n[0], (long long)p->own_items);
     cli_record_grouped(n[1], (long long)p->peer_items);
     printf("%s, this side is the %s: %s identifiers here, %s there\n", text(all, "function"), mine, n[0],
            n[1]);
     if (p->bits_per_second > 0) {
-        seconds_text(trip, p->round_trip_seconds);
-        if (p->round_trip_seconds < 0.1)
-            snprintf(trip, sizeof trip, "%g ms", p->round_trip_seconds * 1e3);
-        printf("line: %g Mbit/s each way, round trip %s\n", p->bits_per_second / 1e6, trip);
+        printf("line: %.4g Mbit/s there", p->bits_per_second / 1e6);
+        if (p->received_bits_per_second > 0)
+            printf(", %.4g Mbit/s back", p->received_bits_per_second / 1e6);
+        else
+            printf(" and back");
+        printf(", round trip %.3g ms\n", p->round_trip_seconds * 1e3);
     } else {
         printf("line: none that limits; give one with --link 100mbit,30ms\n");
     }
@@ -206,12 +209,27 @@ static void print_table(const json_t *all, const cli_estimate *e)
 
 /* ---- The command ---- */
 
+static tally_status use_line(const tally_calibration *c, cli_estimate *e, tally_error *error)
+{
+    tally_line line;
+    tally_status st = tally_calibration_get_line(c, e->peer, &line, error);
+    if (st)
+        return st;
+    e->plan.bits_per_second = line.sent_bits_per_second;
+    e->plan.received_bits_per_second = line.received_bits_per_second;
+    e->plan.round_trip_seconds = line.round_trip_seconds;
+    return TALLY_OK;
+}
+
 static tally_status answer(const tally_calibration *c, cli_estimate *e, tally_error *error)
 {
     if (!tally_calibration_fits(c) && !e->file) {
         cli_note("this machine was measured with another processor or other backends");
         cli_advise("measure it again: tally estimate --calibrate");
     }
+    tally_status st = e->peer ? use_line(c, e, error) : TALLY_OK;
+    if (st)
+        return st;
     if (!e->has_link && !e->peer)
         e->plan.same_machine = 1;
     char *json = tally_estimate_json(c, &e->plan, error);
@@ -228,22 +246,38 @@ static tally_status answer(const tally_calibration *c, cli_estimate *e, tally_er
     return TALLY_OK;
 }
 
-static tally_status calibration(const cli_estimate *e, tally_calibration **out, tally_error *error)
+static void print_line(const tally_line *line)
 {
-    char *path = NULL;
+    printf("line to %s\nsent: %.1f Mbit/s\nreceived: %.1f Mbit/s\nround trip: %.2f ms\n", line->peer,
+           line->sent_bits_per_second / 1e6, line->received_bits_per_second / 1e6,
+           line->round_trip_seconds * 1e3);
+}
+
+/* The machine, unless only a line is asked for and the machine is known; then the line. */
+static tally_status calibrate(const cli_estimate *e, const char *path, tally_calibration **c,
+                              tally_error *error)
+{
+    tally_line line;
     tally_status st = TALLY_OK;
-    if (e->file && !e->calibrate)
-        return tally_calibration_load(e->file, out, error);
-    if (!e->calibrate)
-        st = cli_calibration_find(out, error);
-    if (st || *out)
+    int wants_line = e->listen || e->connect;
+    if (wants_line && access(path, F_OK) == 0)
+        st = tally_calibration_load(path, c, error);
+    else
+        st = cli_calibration_measure(path, c, error);
+    if (!st && wants_line)
+        st = cli_calibration_line(e, *c, path, &line, error);
+    if (st)
         return st;
-    if (!e->file)
-        st = cli_calibration_path(&path, error);
-    if (!st)
-        st = cli_calibration_measure(e->file ? e->file : path, out, error);
-    free(path);
-    return st;
+    if (e->json) {
+        char *json = tally_calibration_json(*c);
+        if (!json)
+            return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
+        puts(json);
+        free(json);
+    } else if (wants_line) {
+        print_line(&line);
+    }
+    return TALLY_OK;
 }
 
 int cli_estimate_run(char *const *argv)
@@ -251,18 +285,26 @@ int cli_estimate_run(char *const *argv)
     cli_estimate e;
     tally_calibration *c = NULL;
     tally_error error = {0};
+    char *path = NULL;
     tally_status st = cli_estimate_parse(argv, &e, &error);
     if (!st && e.help)
         return cli_show_help(cli_help_estimate);
-    if (!st)
-        st = calibration(&e, &c, &error);
-    if (!st && e.calibrate && e.json) {
-        char *json = tally_calibration_json(c);
-        puts(json ? json : "");
-        free(json);
-    } else if (!st && !e.calibrate) {
-        st = answer(c, &e, &error);
+    if (!st && e.file)
+        path = strdup(e.file);
+    else if (!st)
+        st = cli_calibration_path(&path, &error);
+    if (!st && !path)
+        st = cli_fail(&error, TALLY_ERR_NO_MEMORY, "out of memory");
+    if (!st && e.calibrate) {
+        st = calibrate(&e, path, &c, &error);
+    } else if (!st) {
+        st = e.file ? tally_calibration_load(path, &c, &error) : cli_calibration_find(&c, &error);
+        if (!st && !c)
+            st = cli_calibration_measure(path, &c, &error);
+        if (!st)
+            st = answer(c, &e, &error);
     }
+    free(path);
     tally_calibration_free(c);
     return st ? cli_report(&error) : CLI_EXIT_OK;
 }

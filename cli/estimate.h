@@ -23,6 +23,9 @@ tally_status cli_calibration_path(char **path, tally_error *error) TALLY_MUST_CH
 /* Measures and stores, with a note and progress on standard error. */
 tally_status cli_calibration_measure(const char *path, tally_calibration **out,
                                      tally_error *error) TALLY_MUST_CHECK;
+/* Measures the line to the peer of e and stores it in the calibration at path. */
+tally_status cli_calibration_line(const cli_estimate *e, tally_calibration *c, const char *path,
+                                  tally_line *out, tally_error *error) TALLY_MUST_CHECK;
 /* What the home has; *out is NULL without an error when there is none. */
 tally_status cli_calibration_find(tally_calibration **out, tally_error *error) TALLY_MUST_CHECK;
 

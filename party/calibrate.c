@@ -269,7 +269,7 @@ static void without_count(measured *m, const party_cost *count, double own, doub
 static tally_status measure_work(tally_calibration *c, enum party_work w, tally_error *error)
 {
     party_cost *cost = &c->cost[w];
-    measured few = {0}, own[2] = {{0}};
+    measured few = {.wall = 0}, own[2] = {few, few};
     size_t many = works[w].many;
     tally_status st = least(w, FEW, FEW, &few, error);
     if (!st)

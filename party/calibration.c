@@ -27,6 +27,23 @@ const party_line *party_calibration_line(const tally_calibration *c, const char 
     return NULL;
 }
 
+tally_status tally_calibration_get_line(const tally_calibration *c, const char *peer, tally_line *out,
+                                        tally_error *error)
+{
+    const party_line *l = party_calibration_line(c, peer);
+    if (!l) {
+        party_fail(error, TALLY_ERR_USAGE, "the line to the peer %.80s was not measured", peer);
+        party_hint(error, "measure it on both sides at once: tally estimate --calibrate with --listen or "
+                          "--connect, --identity and --peer");
+        return TALLY_ERR_USAGE;
+    }
+    *out = (tally_line){.sent_bits_per_second = l->sent_bits,
+                        .received_bits_per_second = l->received_bits,
+                        .round_trip_seconds = l->round_trip};
+    snprintf(out->peer, sizeof out->peer, "%s", l->peer);
+    return TALLY_OK;
+}
+
 void party_machine(char processor[128], char backends[256])
 {
     static const char name[] = "model name";

@@ -124,7 +124,8 @@ static void stage(model *m, const char *name, double chunks, const step *steps, 
     if (m->place->same_machine && all / speed_of_machine(m) > t)
         t = all / speed_of_machine(m);
     double delay = delays * m->place->round_trip;
-    m->out->stage[m->out->stages++] = (party_forecast_stage){name, t + delay, delay > t ? PARTY_BY_DELAY : bound};
+    m->out->stage[m->out->stages++] =
+        (party_forecast_stage){name, t + delay, delay > t ? PARTY_BY_DELAY : bound};
 }
 
 #define STAGE(m, name, chunks, delays, ...)                                                                  \
@@ -252,6 +253,8 @@ void party_forecast_run(party_forecast *out, const party_sizes *sizes, const par
     *out = (party_forecast){.stages = 0};
     STAGE(&m, "reading", 1, 0, reading(&m, R));
     STAGE(&m, "reading", 1, 0, reading(&m, S));
+    for (unsigned side = 0; side < 2; side++)
+        out->side[side].reading = out->stage[side].seconds;
     /* Both read at the same time, and the one that is done first waits. */
     party_forecast_stage *both = out->stage;
     if (!place->same_machine || c->processors > 1)
@@ -275,11 +278,10 @@ void party_forecast_run(party_forecast *out, const party_sizes *sizes, const par
             STAGE(&m, "writing", 1, 0,
                   (step){AT, side, 0,
                          2 * c->sync + rows * (c->read_row + c->read_byte * place->row_bytes[side]), 0});
+            out->side[side].writing = out->stage[out->stages - 1].seconds;
             out->side[side].disk = (uint64_t)(rows * place->row_bytes[side]);
         }
-    out->reading = out->stage[0].seconds;
     out->seconds = take_stages(out, 0, out->stages);
-    out->writing = out->seconds - out->reading - out->matching;
     out->low = 0.85 * out->seconds;
     out->high = 1.2 * out->seconds + 0.05;
     for (unsigned side = 0; side < 2; side++) {

@@ -37,9 +37,10 @@ typedef struct party_forecast_stage {
 typedef struct party_forecast {
     party_forecast_stage stage[PARTY_STAGES_MAX];
     size_t stages;
-    double reading, matching, writing; /* as the phases of a summary; connecting counts as matching */
-    double seconds, low, high;         /* from start to end */
+    double matching;           /* as a phase of a summary, connecting with it */
+    double seconds, low, high; /* from start to end */
     struct {
+        double reading, writing; /* seconds */
         double cpu;
         uint64_t peak;           /* bytes of memory */
         uint64_t sent, protocol; /* bytes sent: on the transport, and those of the protocol alone */
@@ -50,8 +51,9 @@ typedef struct party_forecast {
 void party_forecast_run(party_forecast *out, const party_sizes *sizes, const party_place *place,
                         const tally_calibration *c);
 
-/* As `tally estimate --json` has a row, and a summary what was predicted. NULL when memory is short. */
-json_t *party_forecast_json(const party_forecast *f);
+/* As `tally estimate --json` has a row for a side, and a summary what was predicted. NULL when memory is
+ * short. */
+json_t *party_forecast_json(const party_forecast *f, unsigned own);
 
 /* The work of a protocol, and the quantity its costs are linear in: for the receiver's items (0) or the
  * sender's (1); of a sum the values' encryption alone. */

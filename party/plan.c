@@ -40,8 +40,9 @@ static tally_status check(const tally_plan *p, tally_error *error)
         return usage(error, "vole is for semi-honest matches");
     if (p->scheme != TALLY_SCHEME_AUTO && p->function != TALLY_SUM)
         return usage(error, "a scheme is for a sum");
-    if (!below(p->bits_per_second, 1e15) || !below(p->round_trip_seconds, 3600) ||
-        !below(p->row_bytes, 1e6) || p->threads > 256 || p->peer_threads > 256)
+    if (!below(p->bits_per_second, 1e15) || !below(p->received_bits_per_second, 1e15) ||
+        !below(p->round_trip_seconds, 3600) || !below(p->row_bytes, 1e6) || p->threads > 256 ||
+        p->peer_threads > 256)
         return usage(error, "a figure of the plan is out of bounds");
     return TALLY_OK;
 }
@@ -67,10 +68,10 @@ static void fill_place(party_place *place, const tally_plan *p)
 {
     unsigned mine = p->role == TALLY_SENDER;
     double row = p->row_bytes > 0 ? p->row_bytes : TALLY_PLAN_ROW_BYTES;
-    *place = (party_place){.same_machine = p->same_machine,
-                           .bits_to = {p->bits_per_second, p->bits_per_second},
-                           .round_trip = p->round_trip_seconds,
-                           .row_bytes = {row, row}};
+    *place = (party_place){
+        .same_machine = p->same_machine, .round_trip = p->round_trip_seconds, .row_bytes = {row, row}};
+    place->bits_to[!mine] = p->bits_per_second;
+    place->bits_to[mine] = p->received_bits_per_second > 0 ? p->received_bits_per_second : p->bits_per_second;
     place->threads[mine] = p->threads ? p->threads : party_pool_threads(0);
     place->threads[!mine] = p->peer_threads ? p->peer_threads : place->threads[mine];
     place->rows[mine] = p->own_items;
@@ -107,11 +108,13 @@ static json_t *stages_json(const party_forecast *f)
     return stages;
 }
 
-json_t *party_forecast_json(const party_forecast *f)
+json_t *party_forecast_json(const party_forecast *f, unsigned own)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:{s:f, s:f, s:f}}", "wall_seconds", seconds_json(f), "receiver",
-                     side_json(f, 0), "sender", side_json(f, 1), "stages", stages_json(f), "seconds",
-                     "reading", f->reading, "matching", f->matching, "writing", f->writing);
+    double reading = f->side[own].reading, writing = f->side[own].writing;
+    return json_pack("{s:o, s:o, s:o, s:o, s:{s:f, s:f, s:f, s:f}}", "wall_seconds", seconds_json(f),
+                     "receiver", side_json(f, 0), "sender", side_json(f, 1), "stages", stages_json(f),
+                     "seconds", "reading", reading, "matching", f->matching, "writing", writing, "total",
+                     reading + f->matching + writing);
 }
 
 /* One row of the answer. */
@@ -135,7 +138,7 @@ static tally_status add(json_t *list, const tally_plan *p, const tally_calibrati
     tally_status st = party_sizes_init(&sizes, terms, error);
     if (!st) {
         party_forecast_run(&forecast, &sizes, &place, c);
-        json_t *row = party_forecast_json(&forecast);
+        json_t *row = party_forecast_json(&forecast, mine);
         json_object_set_new(row, "protocol", json_string(party_protocol_name(protocol)));
         json_object_set_new(row, "scheme",
                             p->function == TALLY_SUM

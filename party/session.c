@@ -183,6 +183,7 @@ static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error
     tally_status st = party_channel_open(&s->channel, &options, error);
     if (st)
         return st;
+    s->on_this_machine = s->channel.owns_raw && party_tcp_is_local(&s->channel.raw);
     if (s->channel.tls) {
         party_pin_text(s->peer_pin, s->channel.peer_fingerprint);
         party_printable(s->peer_subject, sizeof s->peer_subject, s->channel.peer_subject);
@@ -201,7 +202,24 @@ static void close_link(tally_session *s, int graceful)
     party_link_close(s->link, graceful);
     s->link = NULL;
     party_channel_bytes(&s->channel, &s->bytes_sent, &s->bytes_received);
+    if (s->channel.owns_raw)
+        s->round_trip = party_tcp_round_trip_us(&s->channel.raw) * 1e-6;
     party_channel_close(&s->channel);
+}
+
+tally_status party_session_open(tally_session *s, tally_error *error)
+{
+    if (s->ran)
+        return usage(error, "a session runs once; make a new one");
+    if (s->has_listen + s->has_connect != 1 || !s->identity || !knows_peer(s))
+        return usage(error, "to measure a line an identity, an address and a peer's fingerprint are needed");
+    s->ran = 1;
+    return open_link(s, party_now_ms() + (int64_t)s->timeout_s * 1000, error);
+}
+
+void party_session_close(tally_session *s, int graceful)
+{
+    close_link(s, graceful);
 }
 
 /* ---- Failing ---- */

@@ -34,7 +34,8 @@ struct tally_session {
     const tally_transport *transport;
     int transport_tls, transport_tls_server;
     unsigned timeout_s, threads;
-    unsigned vole_k; /* 4 or 6; 0: by the line */
+    const tally_calibration *calibration; /* NULL: nothing is predicted */
+    unsigned vole_k;                      /* 4 or 6; 0: by the line */
     char *output_path;
     int output_overwrite;
     char **columns;
@@ -102,6 +103,8 @@ struct tally_session {
     double seconds[PARTY_PHASES];
     double cpu_began, cpu_seconds[PARTY_PHASES]; /* processor time of the whole process */
     uint64_t bytes_sent, bytes_received;
+    double round_trip; /* of the line, seconds; 0: not known */
+    int on_this_machine;
     char peer_pin[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* empty without TLS */
     tally_error outcome;
     char learned[2048];
@@ -109,6 +112,11 @@ struct tally_session {
 
 /* Replaces a text of the settings by a copy. */
 tally_status party_set_text(char **field, const char *text, tally_error *error) TALLY_MUST_CHECK;
+
+/* The link to the peer without a run, by the settings of the session; closed by party_session_close. For
+ * party/line. */
+tally_status party_session_open(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+void party_session_close(tally_session *s, int graceful);
 
 /* Does this party learn which of its rows match? */
 int party_learns_matches(const tally_session *s);

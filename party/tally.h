@@ -652,6 +652,25 @@ TALLY_API void tally_calibration_free(tally_calibration *calibration);
 TALLY_API int tally_calibration_fits(const tally_calibration *calibration);
 /* Takes the lines over that an older one has. */
 TALLY_API void tally_calibration_keep_lines(tally_calibration *calibration, const tally_calibration *older);
+/* The line to a peer, as tally_session_measure_line found it: rates of the line with what TCP, IP and TLS
+ * add. */
+typedef struct tally_line {
+    char peer[TALLY_FINGERPRINT_TEXT];
+    double sent_bits_per_second, received_bits_per_second, round_trip_seconds;
+} tally_line;
+/* TALLY_ERR_USAGE: the line to this peer was not measured. */
+TALLY_API tally_status tally_calibration_get_line(const tally_calibration *calibration, const char *peer,
+                                                  tally_line *out, tally_error *error) TALLY_MUST_CHECK;
+/*
+ * In place of tally_session_run, on both sides at once: connects and authenticates by the settings of the
+ * session (identity, peer's fingerprint, address, timeout), measures the round trip and how much goes through
+ * each way, 6 s in all and at most 512 MiB each way, and keeps the line in the calibration under the peer's
+ * fingerprint. Nothing of a list is sent. TALLY_ERR_INCOMPATIBLE: the peer does something else.
+ */
+TALLY_API tally_status tally_session_measure_line(tally_session *session, tally_calibration *calibration,
+                                                  tally_line *out, tally_error *error) TALLY_MUST_CHECK;
+/* What the run of this session should take goes into its summary (borrowed). NULL, the default: nothing. */
+TALLY_API void tally_session_set_calibration(tally_session *session, const tally_calibration *calibration);
 /* As the file has it. Release with free(). NULL when memory is short. */
 TALLY_API char *tally_calibration_json(const tally_calibration *calibration);
 
@@ -672,8 +691,9 @@ typedef struct tally_plan {
         int64_t min, max;
     } values[TALLY_PLAN_VALUES]; /* of a sum: range of each value column, below 2^48 */
     size_t value_count;
-    int receiver_has_values; /* 0: the sender has them */
-    double bits_per_second;  /* of the line, each way; 0: no limit */
+    int receiver_has_values;         /* 0: the sender has them */
+    double bits_per_second;          /* of the line towards the peer; 0: no limit */
+    double received_bits_per_second; /* of the other way; 0: the same */
     double round_trip_seconds;
     unsigned threads, peer_threads; /* 0: all processors of this machine; 0: as many as here */
     int same_machine;               /* 1: both parties share the processors of this one */

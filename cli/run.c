@@ -111,7 +111,7 @@ static void say_time(const cli_run *r)
             cli_note("took %.1f s, without waiting for the peer; predicted %.1f s", total - waiting,
                      expected);
         else
-            cli_note("took %.1f s, without waiting for the peer", total - waiting);
+            cli_note("took %.1f s once the other side was there", total - waiting);
     }
     json_decref(all);
     free(text);

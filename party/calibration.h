@@ -58,4 +58,9 @@ const party_line *party_calibration_line(const tally_calibration *c, const char 
 /* The name of the processor and the backends in use, as calibrations keep them. */
 void party_machine(char processor[128], char backends[256]);
 
+#ifdef TALLY_TEST
+/* Test builds only: how long and how much is sent one way when a line is measured (default 3 s, 512 MiB). */
+void party_line_limits(double most_seconds, uint64_t most_bytes);
+#endif
+
 #endif

@@ -19,11 +19,21 @@
 #include <time.h>
 
 #define PINGS 20u
-#define BULK_SECONDS 3.0
-#define BULK_BYTES ((uint64_t)512 << 20) /* at most, one way */
-#define LONGEST_SECONDS 120.0            /* that what the peer sends may take */
-#define ENDS 9u /* bytes of an end and of a rate: longer than a ping, shorter than bulk */
+#define LONGEST_SECONDS 120.0 /* that what the peer sends may take */
+#define ENDS 9u               /* bytes of an end and of a rate: longer than a ping, shorter than bulk */
 #define OVERHEAD ((1 + 22.0 / 16384) * (1 + 12.0 / WIRE_PROBE_MAX) * 1500 / 1448)
+
+/* At most, one way. */
+static double bulk_seconds = 3;
+static uint64_t bulk_bytes = (uint64_t)512 << 20;
+
+#ifdef TALLY_TEST
+void party_line_limits(double most_seconds, uint64_t most_bytes)
+{
+    bulk_seconds = most_seconds;
+    bulk_bytes = most_bytes;
+}
+#endif
 
 static double now(void)
 {
@@ -90,7 +100,7 @@ static tally_status send_bulk(party_link *link, double *rate, tally_error *error
 {
     double began = now();
     tally_status st = TALLY_OK;
-    for (uint64_t sent = 0; !st && sent < BULK_BYTES && now() - began < BULK_SECONDS; sent += WIRE_PROBE_MAX)
+    for (uint64_t sent = 0; !st && sent < bulk_bytes && now() - began < bulk_seconds; sent += WIRE_PROBE_MAX)
         st = send_probe(link, WIRE_PROBE_MAX, 0, error);
     if (!st)
         st = send_probe(link, ENDS, 0, error);
@@ -148,7 +158,7 @@ static tally_status take_bulk(party_link *link, double *rate, tally_error *error
         if (length == ENDS)
             break;
         bytes += length;
-        if (length != WIRE_PROBE_MAX || bytes > BULK_BYTES + WIRE_PROBE_MAX ||
+        if (length != WIRE_PROBE_MAX || bytes > bulk_bytes + WIRE_PROBE_MAX ||
             now() - began > LONGEST_SECONDS)
             return party_fail(error, TALLY_ERR_MALFORMED,
                               "the peer's probes do not end, or have another length");

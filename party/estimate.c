@@ -309,6 +309,17 @@ static double bin_bytes(const psi_vole_sizes *z, unsigned side)
     return matrix + rows + items + 2 * (double)z->bin_bytes;
 }
 
+/* Keys and tables of a sum's scheme, measured: they do not grow with the lists. */
+static double scheme_bytes(const party_sizes *z, unsigned side)
+{
+    int adds = side == z->computing;
+    if (!z->aggregate.sum)
+        return 0;
+    if (z->aggregate.plan.scheme == PSI_AHE_PAILLIER)
+        return adds ? 1.5 * MIB : 5 * MIB;
+    return adds ? 2 * MIB : 1.5 * MIB;
+}
+
 static double matching_bytes(const model *m, unsigned side)
 {
     const party_sizes *z = m->sizes;
@@ -338,8 +349,12 @@ static void memory(model *m)
     for (unsigned side = 0; side < 2; side++) {
         double rows = (double)m->place->rows[side], threads = m->place->threads[side];
         double folding = (88 + 8 * (double)m->place->numbers[side]) * rows + threads * MIB;
-        double waiting = (double)party_sizes_to(m->sizes, side);
-        double matching = matching_bytes(m, side) + (waiting < 2 * MIB ? waiting : 2 * MIB);
+        /* What has come and is not read yet. Values by RLWE come faster than they are added. */
+        double waiting = (double)party_sizes_to(m->sizes, side), most = 2 * MIB;
+        if (m->sizes->aggregate.sum && m->sizes->aggregate.plan.scheme == PSI_AHE_RLWE)
+            most = 4 * MIB;
+        double matching =
+            matching_bytes(m, side) + scheme_bytes(m->sizes, side) + (waiting < most ? waiting : most);
         m->out->side[side].peak = (uint64_t)(m->c->base_bytes + (folding > matching ? folding : matching));
     }
 }

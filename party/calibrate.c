@@ -326,29 +326,30 @@ static tally_status measure_link(tally_calibration *c, const tally_identity *con
     return st;
 }
 
+/* An identity that is on the disk only while it is made. */
+static tally_status make_identity(tally_identity **out, const char *folder, tally_error *error)
+{
+    char dir[4096];
+    int n = snprintf(dir, sizeof dir, "%s/calibrate-XXXXXX", folder);
+    if (n < 0 || (size_t)n >= sizeof dir || !mkdtemp(dir))
+        return party_fail(error, TALLY_ERR_FILE, "no folder can be made in %s: %s", folder, strerror(errno));
+    tally_status st = tally_identity_create(dir, "Calibration", error);
+    if (!st)
+        st = tally_identity_load(dir, out, error);
+    remove_identity(dir);
+    return st;
+}
+
 static tally_status with_identities(tally_calibration *c, const char *folder, tally_error *error)
 {
     tally_identity *identities[2] = {NULL, NULL};
-    char dir[2][4096];
-    tally_status st = TALLY_OK;
-    int made = 0;
-    for (; !st && made < 2; made++) {
-        int n = snprintf(dir[made], sizeof dir[made], "%s/calibrate-XXXXXX", folder);
-        if (n < 0 || (size_t)n >= sizeof dir[made] || !mkdtemp(dir[made])) {
-            st =
-                party_fail(error, TALLY_ERR_FILE, "no folder can be made in %s: %s", folder, strerror(errno));
-            break;
-        }
-        st = tally_identity_create(dir[made], "Calibration", error);
-        if (!st)
-            st = tally_identity_load(dir[made], &identities[made], error);
-    }
+    tally_status st = make_identity(&identities[0], folder, error);
+    if (!st)
+        st = make_identity(&identities[1], folder, error);
     if (!st)
         st = measure_link(c, (const tally_identity *const *)identities, error);
-    for (int i = 0; i < made; i++) {
-        remove_identity(dir[i]);
-        tally_identity_free(identities[i]);
-    }
+    tally_identity_free(identities[0]);
+    tally_identity_free(identities[1]);
     return st;
 }
 

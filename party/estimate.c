@@ -83,7 +83,7 @@ static double on_transport(double payload)
  * Steps side by side, each chunk passing through them in order. While the first chunk is on its way nothing
  * overlaps; from then on the busiest of the two sides and the two directions sets the pace.
  */
-static void stage(model *m, const char *name, double chunks, const step *steps, size_t count, double delays)
+static void stage(model *m, const char *name, double chunks, double delays, const step *steps, size_t count)
 {
     double busy[2] = {0, 0}, line[2] = {0, 0}, first = 0, most = 0, all = 0;
     enum party_bound bound = PARTY_BY_DELAY;
@@ -128,13 +128,16 @@ static void stage(model *m, const char *name, double chunks, const step *steps, 
         (party_forecast_stage){name, t + delay, delay > t ? PARTY_BY_DELAY : bound};
 }
 
-#define STAGE(m, name, chunks, delays, ...)                                                                  \
-    stage(m, name, chunks, (const step[]){__VA_ARGS__}, sizeof((const step[]){__VA_ARGS__}) / sizeof(step),  \
-          delays)
+#define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static step at(unsigned side, double parallel)
 {
     return (step){AT, side, parallel, 0, 0};
+}
+
+static step alone(unsigned side, double serial)
+{
+    return (step){AT, side, 0, serial, 0};
 }
 
 /* The messages of a type. */
@@ -165,13 +168,14 @@ static double peer(const model *m, enum party_work w, unsigned side, unsigned of
 
 static void ecdh(model *m, enum party_work w)
 {
-    const double *n = (const double[]){(double)m->sizes->items[R], (double)m->sizes->items[S]};
     int active = w == PARTY_WORK_ACTIVE;
-    STAGE(m, "the receiver's items", chunks_of(n[R]), 1, at(R, own(m, w, R, R)),
-          to(m, active ? WIRE_OPRF_BLINDED : WIRE_ECDH_RECEIVER, S), at(S, peer(m, w, S, R)),
-          to(m, active ? WIRE_OPRF_EVALUATED : WIRE_ECDH_REPLY, R));
-    STAGE(m, "the sender's items", chunks_of(n[S]), 0.5, at(S, own(m, w, S, S)),
-          to(m, active ? WIRE_OPRF_TAGS : WIRE_ECDH_SENDER, R), at(R, peer(m, w, R, S)));
+    const step receivers[] = {
+        at(R, own(m, w, R, R)), to(m, active ? WIRE_OPRF_BLINDED : WIRE_ECDH_RECEIVER, S),
+        at(S, peer(m, w, S, R)), to(m, active ? WIRE_OPRF_EVALUATED : WIRE_ECDH_REPLY, R)};
+    stage(m, "the receiver's items", chunks_of((double)m->sizes->items[R]), 1, receivers, COUNT(receivers));
+    const step senders[] = {at(S, own(m, w, S, S)), to(m, active ? WIRE_OPRF_TAGS : WIRE_ECDH_SENDER, R),
+                            at(R, peer(m, w, R, S))};
+    stage(m, "the sender's items", chunks_of((double)m->sizes->items[S]), 0.5, senders, COUNT(senders));
 }
 
 /* Base OTs and trees take what a run of few items takes beyond one by ECDH. */
@@ -181,114 +185,56 @@ static double vole_setup(const model *m, enum party_work w, unsigned side)
     return t > 0 ? t : 0;
 }
 
-static void vole(model *m)
+static enum party_work vole_work(const party_sizes *sizes)
 {
-    enum party_work w = m->sizes->k == 6 ? PARTY_WORK_VOLE6 : PARTY_WORK_VOLE4;
-    double bins = m->sizes->vole.bins, group = 2.0 * m->place->threads[R];
-    STAGE(m, "setting up", 1, 1.5, (step){AT, R, 0, vole_setup(m, w, R), 0}, to(m, WIRE_VOLE_OPEN, S),
-          (step){AT, S, 0, vole_setup(m, w, S), 0}, to(m, WIRE_VOLE_CHOICE, R), to(m, WIRE_VOLE_TREES, S));
-    STAGE(m, "the receiver's items", ceil(bins / group), 0.5, at(R, own(m, w, R, R)), to(m, WIRE_VOLE_BIN, S),
-          at(S, peer(m, w, S, R) + own(m, w, S, S)));
-    STAGE(m, "the sender's items", chunks_of((double)m->sizes->items[S] / 8), 0.5, to(m, WIRE_VOLE_TAGS, R),
-          at(R, peer(m, w, R, S)));
+    return sizes->k == 6 ? PARTY_WORK_VOLE6 : PARTY_WORK_VOLE4;
 }
 
-static void aggregate(model *m)
+static void vole(model *m)
+{
+    const enum party_work w = vole_work(m->sizes);
+    double bins = m->sizes->vole.bins, group = 2.0 * m->place->threads[R];
+    const step setup[] = {alone(R, vole_setup(m, w, R)), to(m, WIRE_VOLE_OPEN, S),
+                          alone(S, vole_setup(m, w, S)), to(m, WIRE_VOLE_CHOICE, R),
+                          to(m, WIRE_VOLE_TREES, S)};
+    stage(m, "setting up", 1, 1.5, setup, COUNT(setup));
+    const step receivers[] = {at(R, own(m, w, R, R)), to(m, WIRE_VOLE_BIN, S),
+                              at(S, peer(m, w, S, R) + own(m, w, S, S))};
+    stage(m, "the receiver's items", ceil(bins / group), 0.5, receivers, COUNT(receivers));
+    const step senders[] = {to(m, WIRE_VOLE_TAGS, R), at(R, peer(m, w, R, S))};
+    stage(m, "the sender's items", chunks_of((double)m->sizes->items[S] / 8), 0.5, senders, COUNT(senders));
+}
+
+static void sum(model *m)
 {
     const party_aggregate *a = &m->sizes->aggregate;
     unsigned c = m->sizes->computing, o = !c;
-    enum party_work w = PARTY_WORK_COUNT;
-    const party_cost *cost = &m->c->cost[w];
-    /* Costs are those of sides; dummies count as items. Side 0 of a cost is the computing one. */
-    double masked = (double)a->masked, others = (double)a->others;
-    STAGE(m, "items of the side that computes", chunks_of(masked), 0.5, at(c, cost->own[0] * masked),
-          to(m, WIRE_AGG_MASKED, o), at(o, cost->peer[1] * masked));
-    STAGE(m, "items of the other side", chunks_of(others), 0.5, to(m, WIRE_AGG_TAGS, c),
-          at(o, cost->own[1] * others), to(m, WIRE_AGG_OTHER, c), at(c, cost->peer[0] * others));
-    if (!a->sum)
-        return;
     int paillier = a->plan.scheme == PSI_AHE_PAILLIER;
-    const party_cost *values = &m->c->cost[paillier ? PARTY_WORK_PAILLIER : PARTY_WORK_RLWE];
+    const party_cost *cost = &m->c->cost[paillier ? PARTY_WORK_PAILLIER : PARTY_WORK_RLWE];
     double units = (double)a->plan.units;
     size_t batch = party_batch(WIRE_AGG_VALUES, a->plan.unit_bytes);
-    STAGE(m, "encrypted values", ceil(units / (double)batch), 0.5, to(m, WIRE_AGG_KEY, c),
-          (step){AT, o, values->own[1] * units, values->fixed[1], 0}, to(m, WIRE_AGG_VALUES, c),
-          (step){AT, c, values->peer[0] * units, values->fixed[0], 0});
-    STAGE(m, "sums", 1, 0.5 * (1 + (party_sizes_bytes(m->sizes, WIRE_AGG_FIGURES) != 0)),
-          to(m, WIRE_AGG_SUMS, o), to(m, WIRE_AGG_FIGURES, c));
+    const step values[] = {alone(o, cost->fixed[1]),  to(m, WIRE_AGG_KEY, c),   at(o, cost->own[1] * units),
+                           to(m, WIRE_AGG_VALUES, c), alone(c, cost->fixed[0]), at(c, cost->peer[0] * units)};
+    stage(m, "encrypted values", ceil(units / (double)batch), 0.5, values, COUNT(values));
+    const step sums[] = {to(m, WIRE_AGG_SUMS, o), to(m, WIRE_AGG_FIGURES, c)};
+    stage(m, "sums", 1, party_sizes_bytes(m->sizes, WIRE_AGG_FIGURES) ? 1 : 0.5, sums, COUNT(sums));
 }
 
-/* ---- The run ---- */
-
-static step reading(const model *m, unsigned side)
+/* Costs are those of the side that computes (0) and of the other (1); dummies count as items. */
+static void count_or_sum(model *m)
 {
-    const party_place *p = m->place;
-    double row =
-        m->c->read_row + m->c->read_byte * p->row_bytes[side] + m->c->read_number * (double)p->numbers[side];
-    return at(side, row * (double)p->rows[side]);
-}
-
-/* Rows that come out are taken as a tenth of the shorter list: how many match is not known. */
-static double rows_out(const model *m, unsigned side)
-{
-    const uint64_t *n = m->sizes->items;
-    return m->place->output[side] ? 0.1 * (double)(n[0] < n[1] ? n[0] : n[1]) : 0;
-}
-
-static void memory(model *m);
-
-static double take_stages(const party_forecast *f, size_t from, size_t to_before)
-{
-    double t = 0;
-    for (size_t i = from; i < to_before; i++)
-        t += f->stage[i].seconds;
-    return t;
-}
-
-void party_forecast_run(party_forecast *out, const party_sizes *sizes, const party_place *place,
-                        const tally_calibration *c)
-{
-    model m = {sizes, place, c, out, {0, 0}};
-    int match = sizes->function == TALLY_MATCH;
-    *out = (party_forecast){.stages = 0};
-    STAGE(&m, "reading", 1, 0, reading(&m, R));
-    STAGE(&m, "reading", 1, 0, reading(&m, S));
-    for (unsigned side = 0; side < 2; side++)
-        out->side[side].reading = out->stage[side].seconds;
-    /* Both read at the same time, and the one that is done first waits. */
-    party_forecast_stage *both = out->stage;
-    if (!place->same_machine || c->processors > 1)
-        both[0] = both[0].seconds > both[1].seconds ? both[0] : both[1];
-    else
-        both[0].seconds += both[1].seconds;
-    out->stages = 1;
-    STAGE(&m, "connecting", 1, 3, (step){AT, R, 0, c->start, 0}, at(S, 0));
-    out->side[S].cpu += c->start;
-    if (match && sizes->protocol == TALLY_VOLE)
-        vole(&m);
-    else if (match)
-        ecdh(&m, sizes->active ? PARTY_WORK_ACTIVE : PARTY_WORK_ECDH);
-    else
-        aggregate(&m);
-    STAGE(&m, "receipts and end", 1, 2.5, at(R, 0));
-    out->matching = take_stages(out, 1, out->stages);
-    for (unsigned side = 0; side < 2; side++)
-        if (place->output[side]) {
-            double rows = rows_out(&m, side);
-            STAGE(&m, "writing", 1, 0,
-                  (step){AT, side, 0,
-                         2 * c->sync + rows * (c->read_row + c->read_byte * place->row_bytes[side]), 0});
-            out->side[side].writing = out->stage[out->stages - 1].seconds;
-            out->side[side].disk = (uint64_t)(rows * place->row_bytes[side]);
-        }
-    out->seconds = take_stages(out, 0, out->stages);
-    out->low = 0.85 * out->seconds;
-    out->high = 1.2 * out->seconds + 0.05;
-    for (unsigned side = 0; side < 2; side++) {
-        out->side[side].protocol = party_sizes_to(sizes, !side);
-        out->side[side].sent = (uint64_t)(c->session_bytes + on_transport((double)out->side[side].protocol));
-    }
-    memory(&m);
+    const party_aggregate *a = &m->sizes->aggregate;
+    unsigned c = m->sizes->computing, o = !c;
+    const party_cost *cost = &m->c->cost[PARTY_WORK_COUNT];
+    double masked = (double)a->masked, others = (double)a->others;
+    const step first[] = {at(c, cost->own[0] * masked), to(m, WIRE_AGG_MASKED, o),
+                          at(o, cost->peer[1] * masked)};
+    stage(m, "items of the side that computes", chunks_of(masked), 0.5, first, COUNT(first));
+    const step second[] = {to(m, WIRE_AGG_TAGS, c), at(o, cost->own[1] * others), to(m, WIRE_AGG_OTHER, c),
+                           at(c, cost->peer[0] * others)};
+    stage(m, "items of the other side", chunks_of(others), 0.5, second, COUNT(second));
+    if (a->sum)
+        sum(m);
 }
 
 /* ---- Memory ---- */
@@ -357,4 +303,77 @@ static void memory(model *m)
             matching_bytes(m, side) + scheme_bytes(m->sizes, side) + (waiting < most ? waiting : most);
         m->out->side[side].peak = (uint64_t)(m->c->base_bytes + (folding > matching ? folding : matching));
     }
+}
+
+/* ---- The run ---- */
+
+static step reading(const model *m, unsigned side)
+{
+    const party_place *p = m->place;
+    double row =
+        m->c->read_row + m->c->read_byte * p->row_bytes[side] + m->c->read_number * (double)p->numbers[side];
+    return at(side, row * (double)p->rows[side]);
+}
+
+/* Rows that come out are taken as a tenth of the shorter list: how many match is not known. */
+static double rows_out(const model *m, unsigned side)
+{
+    const uint64_t *n = m->sizes->items;
+    return m->place->output[side] ? 0.1 * (double)(n[0] < n[1] ? n[0] : n[1]) : 0;
+}
+
+static double take_stages(const party_forecast *f, size_t from, size_t to_before)
+{
+    double t = 0;
+    for (size_t i = from; i < to_before; i++)
+        t += f->stage[i].seconds;
+    return t;
+}
+
+void party_forecast_run(party_forecast *out, const party_sizes *sizes, const party_place *place,
+                        const tally_calibration *c)
+{
+    model m = {sizes, place, c, out, {0, 0}};
+    int match = sizes->function == TALLY_MATCH;
+    *out = (party_forecast){.stages = 0};
+    for (unsigned side = 0; side < 2; side++) {
+        const step one[] = {reading(&m, side)};
+        stage(&m, "reading", 1, 0, one, COUNT(one));
+        out->side[side].reading = out->stage[side].seconds;
+    }
+    /* Both read at the same time, and the one that is done first waits. */
+    party_forecast_stage *both = out->stage;
+    if (!place->same_machine || c->processors > 1)
+        both[0] = both[0].seconds > both[1].seconds ? both[0] : both[1];
+    else
+        both[0].seconds += both[1].seconds;
+    out->stages = 1;
+    const step start[] = {alone(R, c->start)};
+    stage(&m, "connecting", 1, 3, start, COUNT(start));
+    out->side[S].cpu += c->start;
+    if (match && sizes->protocol == TALLY_VOLE)
+        vole(&m);
+    else if (match)
+        ecdh(&m, sizes->active ? PARTY_WORK_ACTIVE : PARTY_WORK_ECDH);
+    else
+        count_or_sum(&m);
+    stage(&m, "receipts and end", 1, 2.5, NULL, 0);
+    out->matching = take_stages(out, 1, out->stages);
+    for (unsigned side = 0; side < 2; side++) {
+        if (!place->output[side])
+            continue;
+        double rows = rows_out(&m, side), row = c->read_row + c->read_byte * place->row_bytes[side];
+        const step writing[] = {alone(side, 2 * c->sync + rows * row)};
+        stage(&m, "writing", 1, 0, writing, COUNT(writing));
+        out->side[side].writing = out->stage[out->stages - 1].seconds;
+        out->side[side].disk = (uint64_t)(rows * place->row_bytes[side]);
+    }
+    out->seconds = take_stages(out, 0, out->stages);
+    out->low = 0.85 * out->seconds;
+    out->high = 1.2 * out->seconds + 0.05;
+    for (unsigned side = 0; side < 2; side++) {
+        out->side[side].protocol = party_sizes_to(sizes, !side);
+        out->side[side].sent = (uint64_t)(c->session_bytes + on_transport((double)out->side[side].protocol));
+    }
+    memory(&m);
 }

@@ -37,7 +37,7 @@ typedef struct model {
     const party_place *place;
     const tally_calibration *c;
     party_forecast *out;
-    int warm[2]; /* the line towards a side has carried a flow already */
+    double window[2]; /* TCP's, towards a side: bytes that it has grown to */
 } model;
 
 /* How much faster than one thread a side is on all its own. */
@@ -54,23 +54,19 @@ static double speed_of_machine(const model *m)
     return m->c->processors > 1 ? m->c->speedup : 1;
 }
 
-/* Seconds to send bytes to a side, without the delay: packets add their headers, and a connection that has
- * been silent begins with a small window that doubles with each round trip. */
+/* Seconds to send bytes to a side, without the delay: packets add their headers, and a connection begins with
+ * a small window that doubles with each round trip it is filled in. */
 static double line_seconds(model *m, unsigned side, double bytes)
 {
     double rate = m->place->bits_to[side] / 8 * SEGMENT / PACKET, trip = m->place->round_trip, lost = 0;
-    if (bytes <= 0)
-        return 0;
-    double full = rate > 0 ? bytes / rate : 0;
-    for (double window = FIRST_WINDOW, left = bytes; !m->warm[side] && trip > 0 && left > window;
-         window *= 2) {
-        double sending = rate > 0 ? window / rate : 0;
+    double full = rate > 0 ? bytes / rate : 0, *window = &m->window[side];
+    for (double left = bytes; trip > 0 && left > *window; *window *= 2) {
+        double sending = rate > 0 ? *window / rate : 0;
         if (sending >= trip)
             break;
         lost += trip - sending;
-        left -= window;
+        left -= *window;
     }
-    m->warm[side] = 1;
     return full + lost;
 }
 
@@ -143,9 +139,10 @@ static step to(const model *m, uint8_t type, unsigned side)
     return (step){TO, side, 0, 0, on_transport((double)party_sizes_bytes(m->sizes, type))};
 }
 
+/* Not rounded: a run of one item more than fills a chunk does not overlap all of the first one. */
 static double chunks_of(double items)
 {
-    return ceil(items / PARTY_BATCH);
+    return items / PARTY_BATCH;
 }
 
 /* ---- The protocols ---- */
@@ -187,7 +184,7 @@ static void vole(model *m)
     double bins = m->sizes->vole.bins, group = 2.0 * m->place->threads[R];
     STAGE(m, "setting up", 1, 1.5, (step){AT, R, 0, vole_setup(m, w, R), 0}, to(m, WIRE_VOLE_OPEN, S),
           (step){AT, S, 0, vole_setup(m, w, S), 0}, to(m, WIRE_VOLE_CHOICE, R), to(m, WIRE_VOLE_TREES, S));
-    STAGE(m, "the receiver's items", ceil(bins / group), 0.5, at(R, own(m, w, R, R)), to(m, WIRE_VOLE_BIN, S),
+    STAGE(m, "the receiver's items", bins / group, 0.5, at(R, own(m, w, R, R)), to(m, WIRE_VOLE_BIN, S),
           at(S, peer(m, w, S, R) + own(m, w, S, S)));
     STAGE(m, "the sender's items", chunks_of((double)m->sizes->items[S] / 8), 0.5, to(m, WIRE_VOLE_TAGS, R),
           at(R, peer(m, w, R, S)));
@@ -211,7 +208,7 @@ static void aggregate(model *m)
     const party_cost *values = &m->c->cost[paillier ? PARTY_WORK_PAILLIER : PARTY_WORK_RLWE];
     double units = (double)a->plan.units;
     size_t batch = party_batch(WIRE_AGG_VALUES, a->plan.unit_bytes);
-    STAGE(m, "encrypted values", ceil(units / (double)batch), 0.5, to(m, WIRE_AGG_KEY, c),
+    STAGE(m, "encrypted values", units / (double)batch, 0.5, to(m, WIRE_AGG_KEY, c),
           (step){AT, o, values->own[1] * units, values->fixed[1], 0}, to(m, WIRE_AGG_VALUES, c),
           (step){AT, c, values->peer[0] * units, values->fixed[0], 0});
     STAGE(m, "sums", 1, 0.5 * (1 + (party_sizes_bytes(m->sizes, WIRE_AGG_FIGURES) != 0)),
@@ -248,7 +245,7 @@ static double take_stages(const party_forecast *f, size_t from, size_t to_before
 void party_forecast_run(party_forecast *out, const party_sizes *sizes, const party_place *place,
                         const tally_calibration *c)
 {
-    model m = {sizes, place, c, out, {0, 0}};
+    model m = {sizes, place, c, out, {FIRST_WINDOW, FIRST_WINDOW}};
     int match = sizes->function == TALLY_MATCH;
     *out = (party_forecast){.stages = 0};
     STAGE(&m, "reading", 1, 0, reading(&m, R));
@@ -257,10 +254,10 @@ void party_forecast_run(party_forecast *out, const party_sizes *sizes, const par
         out->side[side].reading = out->stage[side].seconds;
     /* Both read at the same time, and the one that is done first waits. */
     party_forecast_stage *both = out->stage;
-    if (!place->same_machine || c->processors > 1)
-        both[0] = both[0].seconds > both[1].seconds ? both[0] : both[1];
-    else
-        both[0].seconds += both[1].seconds;
+    both[0] = both[0].seconds > both[1].seconds ? both[0] : both[1];
+    double shared = (out->side[R].cpu + out->side[S].cpu) / speed_of_machine(&m);
+    if (place->same_machine && shared > both[0].seconds)
+        both[0].seconds = shared;
     out->stages = 1;
     STAGE(&m, "connecting", 1, 3, (step){AT, R, 0, c->start, 0}, at(S, 0));
     out->side[S].cpu += c->start;

@@ -431,8 +431,9 @@ static tally_status measure_reading(tally_calibration *c, tally_error *error)
     if (st)
         return st;
     c->read_byte = slope(wide, narrow, bytes[1], bytes[0]) / ROWS;
-    c->read_row = narrow / ROWS - c->read_byte * (15 + bytes[0] + 1);
-    c->read_number = (numbers - narrow) / ROWS / columns;
+    /* On a busy machine a difference can come out below zero, which no cost is. */
+    c->read_row = slope(narrow, c->read_byte * (15 + bytes[0] + 1) * ROWS, ROWS, 0);
+    c->read_number = slope(numbers, narrow, columns, 0) / ROWS;
     return TALLY_OK;
 }
 

@@ -58,6 +58,10 @@ const party_line *party_calibration_line(const tally_calibration *c, const char 
 /* The name of the processor and the backends in use, as calibrations keep them. */
 void party_machine(char processor[128], char backends[256]);
 
+/* As tally_calibration_load of a file with this text; name: as the message has it. */
+tally_status party_calibration_parse(const char *name, const char *text, size_t len, tally_calibration **out,
+                                     tally_error *error) TALLY_MUST_CHECK;
+
 #ifdef TALLY_TEST
 /* Test builds only: how long and how much is sent one way when a line is measured (default 3 s, 512 MiB). */
 void party_line_limits(double most_seconds, uint64_t most_bytes);

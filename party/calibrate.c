@@ -153,7 +153,7 @@ typedef struct measured {
     double units[2];        /* that the costs are linear in */
 } measured;
 
-static tally_status take(measured *out, side s[2], enum party_work work, double began, double cpu,
+static tally_status take(measured *out, side s[2], enum party_job work, double began, double cpu,
                          tally_error *error)
 {
     party_sizes sizes;
@@ -173,7 +173,7 @@ static tally_status take(measured *out, side s[2], enum party_work work, double 
 }
 
 /* n[0] rows at the receiver, n[1] others at the sender. */
-static tally_status run_pair(const setup *what, enum party_work work, const size_t n[2], measured *out,
+static tally_status run_pair(const setup *what, enum party_job work, const size_t n[2], measured *out,
                              tally_error *error)
 {
     side s[2] = {{0}};
@@ -232,8 +232,7 @@ static const struct work {
 };
 
 /* The run that took the least of several, side by side: what else the machine does only adds. */
-static tally_status least(enum party_work w, size_t receiver, size_t sender, measured *out,
-                          tally_error *error)
+static tally_status least(enum party_job w, size_t receiver, size_t sender, measured *out, tally_error *error)
 {
     const size_t n[2] = {receiver, sender};
     for (unsigned i = 0; i < works[w].repeats; i++) {
@@ -266,7 +265,7 @@ static void without_count(measured *m, const party_cost *count, double own, doub
 }
 
 /* Three runs give a side's three costs: few against few, many of the receiver's, many of the sender's. */
-static tally_status measure_work(tally_calibration *c, enum party_work w, tally_error *error)
+static tally_status measure_work(tally_calibration *c, enum party_job w, tally_error *error)
 {
     party_cost *cost = &c->cost[w];
     measured few = {.wall = 0}, own[2] = {few, few};
@@ -432,8 +431,9 @@ static tally_status measure_reading(tally_calibration *c, tally_error *error)
     if (st)
         return st;
     c->read_byte = slope(wide, narrow, bytes[1], bytes[0]) / ROWS;
-    c->read_row = narrow / ROWS - c->read_byte * (15 + bytes[0] + 1);
-    c->read_number = (numbers - narrow) / ROWS / columns;
+    /* On a busy machine a difference can come out below zero, which no cost is. */
+    c->read_row = slope(narrow, c->read_byte * (15 + bytes[0] + 1) * ROWS, ROWS, 0);
+    c->read_number = slope(numbers, narrow, columns, 0) / ROWS;
     return TALLY_OK;
 }
 
@@ -527,7 +527,7 @@ tally_status tally_calibration_measure(const char *folder, tally_calibration_pro
     c->processors = party_pool_threads(0);
     party_machine(c->processor, c->backends);
     tally_status st = with_identities(c, folder, error);
-    for (enum party_work w = 0; !st && w < PARTY_WORKS; w++) {
+    for (enum party_job w = 0; !st && w < PARTY_WORKS; w++) {
         if (progress)
             progress(user, ++done, total);
         st = measure_work(c, w, error);

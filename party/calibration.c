@@ -205,6 +205,17 @@ static int read_lines(tally_calibration *c, const json_t *lines)
     return ok;
 }
 
+/* All of it has to fit: a text that was cut is no JSON. */
+static int read_backends(tally_calibration *c, const json_t *backends)
+{
+    char *text = json_is_object(backends) ? json_dumps(backends, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+    int fits = text && strlen(text) < sizeof c->backends;
+    if (fits)
+        memcpy(c->backends, text, strlen(text) + 1);
+    free(text);
+    return fits;
+}
+
 static int read_all(tally_calibration *c, const json_t *all)
 {
     number numbers[NUMBERS_MAX];
@@ -220,11 +231,27 @@ static int read_all(tally_calibration *c, const json_t *all)
     for (size_t i = 0; i < count; i++)
         if (!read_number(json_object_get(all, numbers[i].group), numbers[i].name, numbers[i].at))
             return 0;
-    char *backends = json_dumps(json_object_get(all, "backends"), JSON_COMPACT | JSON_SORT_KEYS);
-    snprintf(c->backends, sizeof c->backends, "%s", backends ? backends : "{}");
-    free(backends);
-    return c->speedup > 0 && read_work(c, json_object_get(all, "work")) &&
-           read_lines(c, json_object_get(all, "lines"));
+    return c->speedup >= 1 && read_backends(c, json_object_get(all, "backends")) &&
+           read_work(c, json_object_get(all, "work")) && read_lines(c, json_object_get(all, "lines"));
+}
+
+tally_status party_calibration_parse(const char *name, const char *text, size_t len, tally_calibration **out,
+                                     tally_error *error)
+{
+    tally_calibration *c = psi_calloc(1, sizeof *c);
+    if (!c)
+        return party_no_memory(error, "a calibration");
+    json_t *all = len < FILE_MAX_BYTES ? json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    int good = all && read_all(c, all);
+    json_decref(all);
+    if (good) {
+        *out = c;
+        return TALLY_OK;
+    }
+    tally_calibration_free(c);
+    party_fail(error, TALLY_ERR_INPUT, "%s is no calibration of this version", name);
+    party_hint(error, "measure this machine again: tally estimate --calibrate");
+    return TALLY_ERR_INPUT;
 }
 
 tally_status tally_calibration_load(const char *path, tally_calibration **out, tally_error *error)
@@ -235,24 +262,12 @@ tally_status tally_calibration_load(const char *path, tally_calibration **out, t
         party_hint(error, "measure this machine: tally estimate --calibrate");
         return TALLY_ERR_FILE;
     }
-    tally_calibration *c = psi_calloc(1, sizeof *c);
     char *text = malloc(FILE_MAX_BYTES);
     size_t len = text ? fread(text, 1, FILE_MAX_BYTES, f) : 0;
-    json_t *all = c && len < FILE_MAX_BYTES ? json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL) : NULL;
-    tally_status st = TALLY_OK;
-    if (!c || !text)
-        st = party_no_memory(error, "a calibration");
-    else if (!all || !read_all(c, all)) {
-        st = party_fail(error, TALLY_ERR_INPUT, "%s is no calibration of this version", path);
-        party_hint(error, "measure this machine again: tally estimate --calibrate");
-    }
-    json_decref(all);
+    tally_status st =
+        text ? party_calibration_parse(path, text, len, out, error) : party_no_memory(error, "a calibration");
     free(text);
     fclose(f);
-    if (st)
-        tally_calibration_free(c);
-    else
-        *out = c;
     return st;
 }
 

@@ -10,7 +10,7 @@
 
 /* What a side does of a protocol is linear in its own items and in the peer's. Side 0 is the receiver, or the
  * side that adds up; side 1 the sender, or the other. */
-enum party_work {
+enum party_job {
     PARTY_WORK_ECDH,
     PARTY_WORK_ACTIVE, /* ecdh in the malicious form */
     PARTY_WORK_VOLE4,  /* per slot of a bin where the receiver's items count */
@@ -57,6 +57,10 @@ struct tally_calibration {
 const party_line *party_calibration_line(const tally_calibration *c, const char *peer);
 /* The name of the processor and the backends in use, as calibrations keep them. */
 void party_machine(char processor[128], char backends[256]);
+
+/* As tally_calibration_load of a file with this text; name: as the message has it. */
+tally_status party_calibration_parse(const char *name, const char *text, size_t len, tally_calibration **out,
+                                     tally_error *error) TALLY_MUST_CHECK;
 
 #ifdef TALLY_TEST
 /* Test builds only: how long and how much is sent one way when a line is measured (default 3 s, 512 MiB). */

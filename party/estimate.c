@@ -12,7 +12,7 @@
 #define PACKET 1500.0
 #define FIRST_WINDOW (10 * SEGMENT) /* TCP's first flight (RFC 6928) */
 
-double party_work_units(enum party_work work, const party_sizes *sizes, unsigned side)
+double party_work_units(enum party_job work, const party_sizes *sizes, unsigned side)
 {
     if ((work == PARTY_WORK_VOLE4 || work == PARTY_WORK_VOLE6) && side == 0)
         return (double)sizes->vole.bins * sizes->vole.slots;
@@ -37,7 +37,7 @@ typedef struct model {
     const party_place *place;
     const tally_calibration *c;
     party_forecast *out;
-    int warm[2]; /* the line towards a side has carried a flow already */
+    double window[2]; /* TCP's, towards a side: bytes that it has grown to */
 } model;
 
 /* How much faster than one thread a side is on all its own. */
@@ -54,23 +54,19 @@ static double speed_of_machine(const model *m)
     return m->c->processors > 1 ? m->c->speedup : 1;
 }
 
-/* Seconds to send bytes to a side, without the delay: packets add their headers, and a connection that has
- * been silent begins with a small window that doubles with each round trip. */
+/* Seconds to send bytes to a side, without the delay: packets add their headers, and a connection begins with
+ * a small window that doubles with each round trip it is filled in. */
 static double line_seconds(model *m, unsigned side, double bytes)
 {
     double rate = m->place->bits_to[side] / 8 * SEGMENT / PACKET, trip = m->place->round_trip, lost = 0;
-    if (bytes <= 0)
-        return 0;
-    double full = rate > 0 ? bytes / rate : 0;
-    for (double window = FIRST_WINDOW, left = bytes; !m->warm[side] && trip > 0 && left > window;
-         window *= 2) {
-        double sending = rate > 0 ? window / rate : 0;
+    double full = rate > 0 ? bytes / rate : 0, *window = &m->window[side];
+    for (double left = bytes; trip > 0 && left > *window; *window *= 2) {
+        double sending = rate > 0 ? *window / rate : 0;
         if (sending >= trip)
             break;
         lost += trip - sending;
-        left -= window;
+        left -= *window;
     }
-    m->warm[side] = 1;
     return full + lost;
 }
 
@@ -146,9 +142,10 @@ static step to(const model *m, uint8_t type, unsigned side)
     return (step){TO, side, 0, 0, on_transport((double)party_sizes_bytes(m->sizes, type))};
 }
 
+/* Not rounded: a run of one item more than fills a chunk does not overlap all of the first one. */
 static double chunks_of(double items)
 {
-    return ceil(items / PARTY_BATCH);
+    return items / PARTY_BATCH;
 }
 
 /* ---- The protocols ---- */
@@ -156,17 +153,17 @@ static double chunks_of(double items)
 enum { R = PARTY_AT_RECEIVER, S = PARTY_AT_SENDER };
 
 /* What a side does for its own items, or the peer's. */
-static double own(const model *m, enum party_work w, unsigned side, unsigned of)
+static double own(const model *m, enum party_job w, unsigned side, unsigned of)
 {
     return m->c->cost[w].own[side] * party_work_units(w, m->sizes, of);
 }
 
-static double peer(const model *m, enum party_work w, unsigned side, unsigned of)
+static double peer(const model *m, enum party_job w, unsigned side, unsigned of)
 {
     return m->c->cost[w].peer[side] * party_work_units(w, m->sizes, of);
 }
 
-static void ecdh(model *m, enum party_work w)
+static void ecdh(model *m, enum party_job w)
 {
     int active = w == PARTY_WORK_ACTIVE;
     const step receivers[] = {
@@ -179,20 +176,20 @@ static void ecdh(model *m, enum party_work w)
 }
 
 /* Base OTs and trees take what a run of few items takes beyond one by ECDH. */
-static double vole_setup(const model *m, enum party_work w, unsigned side)
+static double vole_setup(const model *m, enum party_job w, unsigned side)
 {
     double t = m->c->cost[w].fixed[side] - m->c->cost[PARTY_WORK_ECDH].fixed[side];
     return t > 0 ? t : 0;
 }
 
-static enum party_work vole_work(const party_sizes *sizes)
+static enum party_job vole_work(const party_sizes *sizes)
 {
     return sizes->k == 6 ? PARTY_WORK_VOLE6 : PARTY_WORK_VOLE4;
 }
 
 static void vole(model *m)
 {
-    const enum party_work w = vole_work(m->sizes);
+    const enum party_job w = vole_work(m->sizes);
     double bins = m->sizes->vole.bins, group = 2.0 * m->place->threads[R];
     const step setup[] = {alone(R, vole_setup(m, w, R)), to(m, WIRE_VOLE_OPEN, S),
                           alone(S, vole_setup(m, w, S)), to(m, WIRE_VOLE_CHOICE, R),
@@ -200,7 +197,7 @@ static void vole(model *m)
     stage(m, "setting up", 1, 1.5, setup, COUNT(setup));
     const step receivers[] = {at(R, own(m, w, R, R)), to(m, WIRE_VOLE_BIN, S),
                               at(S, peer(m, w, S, R) + own(m, w, S, S))};
-    stage(m, "the receiver's items", ceil(bins / group), 0.5, receivers, COUNT(receivers));
+    stage(m, "the receiver's items", bins / group, 0.5, receivers, COUNT(receivers));
     const step senders[] = {to(m, WIRE_VOLE_TAGS, R), at(R, peer(m, w, R, S))};
     stage(m, "the sender's items", chunks_of((double)m->sizes->items[S] / 8), 0.5, senders, COUNT(senders));
 }
@@ -215,7 +212,7 @@ static void sum(model *m)
     size_t batch = party_batch(WIRE_AGG_VALUES, a->plan.unit_bytes);
     const step values[] = {alone(o, cost->fixed[1]),  to(m, WIRE_AGG_KEY, c),   at(o, cost->own[1] * units),
                            to(m, WIRE_AGG_VALUES, c), alone(c, cost->fixed[0]), at(c, cost->peer[0] * units)};
-    stage(m, "encrypted values", ceil(units / (double)batch), 0.5, values, COUNT(values));
+    stage(m, "encrypted values", units / (double)batch, 0.5, values, COUNT(values));
     const step sums[] = {to(m, WIRE_AGG_SUMS, o), to(m, WIRE_AGG_FIGURES, c)};
     stage(m, "sums", 1, party_sizes_bytes(m->sizes, WIRE_AGG_FIGURES) ? 1 : 0.5, sums, COUNT(sums));
 }
@@ -333,7 +330,7 @@ static double take_stages(const party_forecast *f, size_t from, size_t to_before
 void party_forecast_run(party_forecast *out, const party_sizes *sizes, const party_place *place,
                         const tally_calibration *c)
 {
-    model m = {sizes, place, c, out, {0, 0}};
+    model m = {sizes, place, c, out, {FIRST_WINDOW, FIRST_WINDOW}};
     int match = sizes->function == TALLY_MATCH;
     *out = (party_forecast){.stages = 0};
     for (unsigned side = 0; side < 2; side++) {
@@ -343,10 +340,10 @@ void party_forecast_run(party_forecast *out, const party_sizes *sizes, const par
     }
     /* Both read at the same time, and the one that is done first waits. */
     party_forecast_stage *both = out->stage;
-    if (!place->same_machine || c->processors > 1)
-        both[0] = both[0].seconds > both[1].seconds ? both[0] : both[1];
-    else
-        both[0].seconds += both[1].seconds;
+    both[0] = both[0].seconds > both[1].seconds ? both[0] : both[1];
+    double shared = (out->side[R].cpu + out->side[S].cpu) / speed_of_machine(&m);
+    if (place->same_machine && shared > both[0].seconds)
+        both[0].seconds = shared;
     out->stages = 1;
     const step start[] = {alone(R, c->start)};
     stage(&m, "connecting", 1, 3, start, COUNT(start));

@@ -57,6 +57,6 @@ json_t *party_forecast_json(const party_forecast *f, unsigned own);
 
 /* The work of a protocol, and the quantity its costs are linear in: for the receiver's items (0) or the
  * sender's (1); of a sum the values' encryption alone. */
-double party_work_units(enum party_work work, const party_sizes *sizes, unsigned side);
+double party_work_units(enum party_job work, const party_sizes *sizes, unsigned side);
 
 #endif

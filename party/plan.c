@@ -28,6 +28,10 @@ static tally_status check(const tally_plan *p, tally_error *error)
         return usage(error, "the plan has no role: receiver or sender");
     if (p->function != TALLY_MATCH && p->function != TALLY_COUNT && p->function != TALLY_SUM)
         return usage(error, "the plan's function is neither match nor count nor sum");
+    if (p->reveal && (p->reveal < TALLY_REVEAL_RECEIVER || p->reveal > TALLY_REVEAL_BOTH))
+        return usage(error, "the result can be revealed to the receiver, the sender or both");
+    if (p->function == TALLY_MATCH && p->reveal == TALLY_REVEAL_SENDER)
+        return usage(error, "the result of a match can be revealed to the receiver or to both");
     if (p->value_count > TALLY_PLAN_VALUES || (p->function == TALLY_SUM) != (p->value_count > 0))
         return usage(error, "a sum has 1 to 16 values, another function none");
     for (size_t i = 0; i < p->value_count; i++)

@@ -85,6 +85,7 @@ static tally_status add_aggregate(party_sizes *s, const wire_terms terms[2], tal
         }
         add_all(s, at, &state);
     }
+    s->aggregate.owner = s->aggregate.adder = NULL; /* the caller's terms, which end before this does */
     return TALLY_OK;
 }
 

@@ -31,7 +31,7 @@ typedef struct party_sizes {
     uint64_t items[2];
     /* derived */
     unsigned computing;        /* count and sum: the side that adds up */
-    party_aggregate aggregate; /* count and sum, as that side sees it */
+    party_aggregate aggregate; /* count and sum, as that side sees it; without the terms */
     psi_vole_sizes vole;
     size_t tag; /* bytes of a tag */
     party_sent sent[PARTY_SENT_MAX];

@@ -7,17 +7,17 @@ A chart that would be empty is not made. Markers with class `data` are the point
 from collections import namedtuple
 
 from results import LIMITS, PHASES, SIDES, crossings, deviations, expected, figure, grouped, moved, peak, ratios, rows, series, setup, wall, within
-from svg import Canvas, Linear, Log, count_words, figures, ratio_words, seconds, size_words, ticks
+from svg import Canvas, Linear, Log, count_words, cut, figures, ratio_words, seconds, size_words, ticks
 
 Chart = namedtuple("Chart", "name canvas caption")
 Section = namedtuple("Section", "title text charts")
-SHAPES = {"ecdh": "circle", "vole": "square", "paillier": "triangle", "plain": "cross", "other": "diamond"}
+SHAPES = {"ecdh": "circle", "vole": "square", "rlwe": "diamond", "paillier": "triangle", "plain": "cross", "other": "bar"}
 METRICS = {"wall": "wall time", "bytes": "bytes", "memory": "peak memory"}
 
 
 def kind(s):
     """The class that gives a series its colour and marker."""
-    return "paillier" if s.scheme == "paillier" else s.protocol if s.protocol in SHAPES else "other"
+    return next((word for word in (s.scheme, s.protocol) if word in SHAPES), "other")
 
 
 def look(s):
@@ -27,14 +27,14 @@ def look(s):
 def name(s):
     if s.protocol == "plain":
         return "insecure"
-    return s.protocol + (f" with {s.scheme}" if s.scheme else "") + (f", {s.security}" if s.security != "semi-honest" else "")
+    return cut(s.protocol + (f" with {s.scheme}" if s.scheme else "") + (f", {s.security}" if s.security != "semi-honest" else ""), 36)
 
 
 def link_words(results, link):
     said = (results.get("links") or {}).get(link) if isinstance(results.get("links"), dict) else None
     rate, trip = figure(said, "bits_per_second"), figure(said, "round_trip_seconds")
     if not rate:
-        return link
+        return cut(link, 36)
     for unit, word in ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"), (1, "bit/s")):
         if rate >= unit:
             break
@@ -42,7 +42,7 @@ def link_words(results, link):
 
 
 def function_words(s):
-    return s.function + (f" of {s.columns} column{'s' * (s.columns > 1)}" if s.columns else "")
+    return cut(s.function, 36) + (f" of {s.columns} column{'s' * (s.columns > 1)}" if s.columns else "")
 
 
 def machine_words(s):
@@ -52,8 +52,8 @@ def machine_words(s):
     return each + (" shared" if s.placement == "shared" else " each" if n == m else "") + threads
 
 
-def setup_words(results, s, link=True):
-    return ", ".join([function_words(s)] + [link_words(results, s.link)] * link + [machine_words(s)] + ([] if s.shape == "equal" else [s.shape]))
+def detail(s, *more):
+    return ", ".join([machine_words(s)] + ([] if s.shape == "equal" else [s.shape]) + [m for m in more if m])
 
 
 def axis_words(s):
@@ -86,7 +86,7 @@ def panels(points):
     return {s: g for s, g in grouped(points, setup).items() if len({rows(p) for p in g}) > 1 or any(id(p) not in scaled for p in g)}
 
 
-def against_size(title, points, get, axis, words, caption, legend=name, band=False):
+def against_size(title, s, points, get, axis, words, legend=None, band=False):
     """Medians with whiskers by series, the prediction dashed (with its range); None where there is nothing to draw."""
     lines = grouped([p for p in points if get(p["median"])], series)
     drawn = [p for group in lines.values() for p in group]
@@ -97,23 +97,23 @@ def against_size(title, points, get, axis, words, caption, legend=name, band=Fal
         said = expected(p.get("predicted"))
         values += [get(p["median"]), get(p.get("min")), get(p.get("max")), get(said)]
         values += [figure(p, "predicted", "wall_seconds", end) for end in ("low", "high")] if band else []
-    entries = [(*look(s), legend(s) if legend is name else legend(s, group)) for s, group in lines.items()]
-    c = Canvas(title, entries)
+    entries = [(*look(who), name(who) + (legend(group) if legend else "")) for who, group in lines.items()]
+    c = Canvas(title, detail(s), entries)
     x = Log([rows(p) for p in drawn], c.left, c.right)
     y = Log([v for v in values if v], c.bottom, c.top)
-    c.rows_axis(x, [rows(p) for p in drawn], caption)
+    c.rows_axis(x, [rows(p) for p in drawn], axis_words(s))
     c.y_axis(y, ticks(y, axis), words)
-    for s, group in lines.items():
-        colour, shape = look(s)
+    for who, group in lines.items():
+        colour, shape = look(who)
         if band:
             ends = [[(x(rows(p)), y(v)) for p in group if (v := figure(p, "predicted", "wall_seconds", end))] for end in ("low", "high")]
-            c.path(ends[0] + ends[1][::-1], f"{kind(s)} band")
-        c.path([(x(rows(p)), y(v)) for p in group if (v := get(expected(p.get("predicted"))))], f"{kind(s)} prediction")
-        c.path([(x(rows(p)), y(get(p["median"]))) for p in group], f"{kind(s)} line")
+            c.path(ends[0] + ends[1][::-1], f"{kind(who)} band")
+        c.path([(x(rows(p)), y(v)) for p in group if (v := get(expected(p.get("predicted"))))], f"{kind(who)} prediction")
+        c.path([(x(rows(p)), y(get(p["median"]))) for p in group], f"{kind(who)} line")
         for p in group:
             low, high = get(p.get("min")), get(p.get("max"))
             if low and high and high > low:
-                c.path([(x(rows(p)), y(low)), (x(rows(p)), y(high))], f"{kind(s)} whisker")
+                c.path([(x(rows(p)), y(low)), (x(rows(p)), y(high))], f"{kind(who)} whisker")
             c.marker(x(rows(p)), y(get(p["median"])), colour, shape)
     return c
 
@@ -136,7 +136,7 @@ def time_caption(points):
 
 def time_charts(results, points):
     for s, group in panels(points).items():
-        c = against_size(f"Time: {setup_words(results, s)}", group, wall, "time", lambda v: seconds(v, 1), axis_words(s), band=True)
+        c = against_size(f"Time: {function_words(s)}, {link_words(results, s.link)}", s, group, wall, "time", lambda v: seconds(v, 1), band=True)
         if c:
             yield Chart(file_name("time", *s[:4], *s.processors, *s.threads, s.shape), c, time_caption(group))
 
@@ -153,8 +153,8 @@ def size_charts(results, points, what, get):
         if any(get(p["median"]) for p in group) and len(group) > len(best.get(key, (None, ()))[1]):
             best[key] = s, group
     for s, group in best.values():
-        c = against_size(f"{what}: {setup_words(results, s)}", group, get, "bytes", lambda v: size_words(v, 1), axis_words(s),
-                         legend=lambda s, g: f"{name(s)}: {per_row(get, g[-1])} a row")
+        c = against_size(f"{what}: {function_words(s)}, {link_words(results, s.link)}", s, group, get, "bytes", lambda v: size_words(v, 1),
+                         legend=lambda g: f": {per_row(get, g[-1])} a row")
         size, at = by_size(group, get)
         words = "; ".join(f"{name(series(p))} {size_words(get(p['median']))}, {per_row(get, p)} a row" for p in at)
         yield Chart(file_name(what, *s[:3], s.shape), c, f"At {count_words(size)} rows: {words}.")
@@ -174,14 +174,14 @@ def crossover_charts(results, points):
             found = crossings(curve)
             faster = "vole" if curve[0][1] < 1 else "ecdh"
             short = ", ".join("≈ " + count_words(n) for n, _ in found) or f"{faster} faster"
-            entries.append((f"link{at % 4}", list(SHAPES.values())[at % 5], f"{link}: {short}"))
+            entries.append((f"link{at % 4}", list(SHAPES.values())[at % 5], f"{cut(link, 12)}: {short}"))
             where = f"Over {link_words(results, link)}, "
             if found:
                 said.append(where + " and ".join(f"{'vole' if way == 'below' else 'ecdh'} is the faster from about {count_words(n)} rows on" for n, way in found) + ".")
             else:
                 said.append(where + f"{faster} is the faster at every size measured ({count_words(curve[0][0])} to {count_words(curve[-1][0])} rows); they do not cross.")
             drawn.append((curve, found))
-        c = Canvas(f"Time of vole by time of ecdh: {setup_words(results, s, False)}, {security}" + (f", {scheme}" if scheme else ""), entries)
+        c = Canvas(f"Time of vole by time of ecdh: {function_words(s)}", detail(s, security, scheme), entries)
         x = Log([n for curve, _ in drawn for n, _ in curve], c.left, c.right)
         y = Log([r for curve, _ in drawn for _, r in curve] + [0.9, 1.1], c.bottom, c.top)
         c.rows_axis(x, [n for curve, _ in drawn for n, _ in curve], axis_words(s))
@@ -208,7 +208,7 @@ def phase_charts(results, points):
         largest = next(g for g in grouped(group, setup).values() if rows(g[-1]) == rows(group[-1]))
         s, size = setup(largest[0]), rows(group[-1])
         bars = [(p, side) for p in largest if rows(p) == size for side in SIDES if sum(phases(p, side))]
-        c = Canvas(f"Processor time by phase: {setup_words(results, s)}, {count_words(size)} rows", [(phase, "bar", phase) for phase in PHASES],
+        c = Canvas(f"Processor time: {function_words(s)}, {count_words(size)} rows", detail(s, link_words(results, s.link)), [(phase, "bar", phase) for phase in PHASES],
                    plot=32 * len(bars), left=16, under=38)
         longest = max(sum(phases(*bar)) for bar in bars)
         x = Linear(0, longest * 1.02, c.left, c.right)
@@ -221,9 +221,12 @@ def phase_charts(results, points):
                 if value:
                     c.rect(x(begin), y + 14, x(begin + value) - x(begin), 12, f"{phase} bar")
                 begin += value
-        most = {f"{side}, {name(series(p))}": max(zip(phases(p, side), PHASES)) + (sum(phases(p, side)),) for p, side in bars}
-        words = "; ".join(f"{who}: {share / total * 100:.0f} % {phase}" for who, (share, phase, total) in most.items())
-        yield Chart(file_name("phases", function, columns, shape), c, f"Where most of the processor time goes: {words}.")
+        most = {}
+        for bar in bars:
+            value, phase = max(zip(phases(*bar), PHASES))
+            most.setdefault(phase, []).append(value / sum(phases(*bar)) * 100)
+        words = "; ".join(f"{phase} in {len(shares)} of {len(bars)} bars ({min(shares):.0f} to {max(shares):.0f} %)" for phase, shares in most.items())
+        yield Chart(file_name("phases", function, columns, shape), c, f"The largest part is {words}.")
 
 
 def scaling_charts(results, points):
@@ -232,8 +235,7 @@ def scaling_charts(results, points):
     for (s, who, size), group in scaling_groups(points).items():
         panels_of.setdefault((s, size), []).append((who, sorted(group, key=workers)))
     for (s, size), lines in panels_of.items():
-        where = f"{function_words(s)}, {link_words(results, s.link)}, {count_words(size)} rows"
-        c = Canvas(f"Speed-up by processors: {where}", [(*look(who), name(who)) for who, _ in lines])
+        c = Canvas(f"Speed-up: {function_words(s)}, {link_words(results, s.link)}", f"{count_words(size)} rows", [(*look(who), name(who)) for who, _ in lines], under=38)
         most = max(workers(group[-1]) for _, group in lines)
         gains = [(who, [(workers(p), *(wall(g[0]["median"]) / (wall(p.get(end)) or wall(p["median"])) for end in ("median", "max", "min"))) for p in g])
                  for who, g in lines]
@@ -260,7 +262,7 @@ def prediction_charts(results, points):
             continue
         who = list(dict.fromkeys(series(p) for p, _ in found))
         links = list(dict.fromkeys(p["link"] for p, _ in found))
-        c = Canvas(f"Measured by predicted: {METRICS[metric]}", [(*look(s), name(s)) for s in who])
+        c = Canvas(f"Measured by predicted: {METRICS[metric]}", legend=[(*look(s), name(s)) for s in who])
         far = max([1 + 2 * limit] + [max(r, 1 / r) for _, r in found])
         x, y = Log([rows(p) for p, _ in found], c.left, c.right, 1.5), Log([1 / far, far], c.bottom, c.top, 1 + limit / 4)
         marks = [v for v in (1 - limit, 1, 1 + limit) if y.low < v < y.high]
@@ -278,7 +280,7 @@ def prediction_charts(results, points):
         good = sum(within(metric, r) for _, r in found)
         worst = max((r for _, r in found), key=lambda r: abs(r - 1))
         yield Chart(file_name("prediction", metric), c, f"{good} of {len(found)} within {limit * 100:.0f} % of the prediction (the dashed lines); "
-                    f"the farthest is {ratio_words(worst)}.")
+                    f"the farthest: {ratio_words(worst)}.")
 
 
 def charts(results):
@@ -286,9 +288,9 @@ def charts(results):
     said = any(expected(p.get("predicted")) for p in points)
     dashed = " Dashed: what tally estimate predicted, with its range." if said else ""
     sections = (
-        ("Time", "From the start of the first party to the end of the last, median of the runs; the vertical bar runs from the fastest to the slowest." + dashed,
+        ("Time", "From the start of the second party to the end of the last, median of the runs; the vertical bar runs from the fastest to the slowest." + dashed,
          time_charts(results, points)),
-        ("Which protocol is faster", "Below the dashed line vole is the faster, above it ecdh. A ring marks where they cross.", crossover_charts(results, points)),
+        ("Which protocol is faster", "Below the dashed line vole is the faster, above it ecdh. A ring on it marks where they cross, between two sizes measured.", crossover_charts(results, points)),
         ("Bytes", "Sent in both directions together.", size_charts(results, points, "Bytes", moved)),
         ("Memory", "The most that the process held at once, of the side that needed more.", size_charts(results, points, "Peak memory", peak)),
         ("Processor time", "Of each side at the largest size. Waiting lasts until the other side is there and has proved who it is.", phase_charts(results, points)),

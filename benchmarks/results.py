@@ -88,12 +88,17 @@ def wall(run):
     return figure(run, "wall_seconds")
 
 
+def carried(run, side):
+    """Bytes that the transport of one side sent and received."""
+    sent, received = figure(run, side, "sent_bytes"), figure(run, side, "received_bytes")
+    return sent + received if sent and received else None
+
+
 def moved(run):
     """Bytes of both directions as the receiver's transport counted them, else as the sender's or the link did."""
     for side in SIDES:
-        sent, received = figure(run, side, "sent_bytes"), figure(run, side, "received_bytes")
-        if sent and received:
-            return sent + received
+        if carried(run, side):
+            return carried(run, side)
     there, back = figure(run, "wire_bytes", "to_sender"), figure(run, "wire_bytes", "to_receiver")
     return (there or 0) + (back or 0) or None
 
@@ -109,16 +114,15 @@ def expected(predicted):
 
 
 def deviations(point):
-    """Measured by predicted of what has both: {"wall": 1.07, "bytes": 1.001, "memory": 0.98}. Memory is of the worse side."""
+    """Measured by predicted of what has both: {"wall": 1.07, "bytes": 1.001, "memory": 0.98}; of the worse side."""
     said, found = expected(point.get("predicted")), {}
-    for name, get in (("wall", wall), ("bytes", moved)):
-        measured, predicted = get(point["median"]), get(said)
-        if measured and predicted:
-            found[name] = measured / predicted
-    memory = [figure(point["median"], side, "peak_bytes") / figure(said, side, "peak_bytes") for side in SIDES
-              if figure(point["median"], side, "peak_bytes") and figure(said, side, "peak_bytes")]
-    if memory:
-        found["memory"] = max(memory, key=lambda ratio: abs(ratio - 1))
+    measured = point["median"]
+    if wall(measured) and wall(said):
+        found["wall"] = wall(measured) / wall(said)
+    for name, get in (("bytes", carried), ("memory", lambda run, side: figure(run, side, "peak_bytes"))):
+        sides = [get(measured, side) / get(said, side) for side in SIDES if get(measured, side) and get(said, side)]
+        if sides:
+            found[name] = max(sides, key=lambda ratio: abs(ratio - 1))
     return found
 
 

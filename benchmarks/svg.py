@@ -14,7 +14,7 @@ MARGIN = 8
 CHARACTER = 0.6  # width of a character by font size, on the large side
 COLOURS = {  # of Okabe and Ito, told apart by colour-blind readers; class: on white, on black
     "ecdh": ("#0072b2", "#56b4e9"), "vole": ("#c24e00", "#f0954a"), "paillier": ("#8a3f6d", "#dd94bb"),
-    "plain": ("#5f5f5f", "#b5b5b5"), "other": ("#7a6a00", "#e6d94a"),
+    "rlwe": ("#007a5a", "#2fc79a"), "plain": ("#5f5f5f", "#b5b5b5"), "other": ("#7a6a00", "#e6d94a"),
     "link0": ("#007a5a", "#2fc79a"), "link1": ("#8a3f6d", "#dd94bb"), "link2": ("#0072b2", "#56b4e9"), "link3": ("#8a6a00", "#e6c04a"),
     "reading": ("#7cc4ee", "#7cc4ee"), "waiting": ("#c9c9c9", "#8a8a8a"), "matching": ("#0072b2", "#2b83c4"), "writing": ("#007a5a", "#1fa37c"),
 }
@@ -37,8 +37,8 @@ def css(dark):
 
 
 def escape(words):
-    """Text for XML and HTML; characters that neither allows become a question mark."""
-    return html.escape(re.sub("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", str(words)))
+    """Text for XML and HTML; characters that neither allows, and those that turn the direction, become a question mark."""
+    return html.escape(re.sub("[^\t\n\r\x20-\x7e\xa0-\u2029\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", str(words)))
 
 
 def cut(words, length):
@@ -58,11 +58,16 @@ def in_units(value, units, digits):
     for size, name in units:
         if value >= size * 0.9995:
             break
-    return f"{figures(value / size, digits)} {name}"
+    return f"{figures(value / size, digits)}\xa0{name}"
 
 
 def seconds(value, digits=3):
-    return in_units(value, ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"), (1e-3, "ms"), (1e-6, "µs")), digits)
+    """0.0123 is 12.3 ms, 79 is 1 min 19 s."""
+    for size, name, part, small in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+        if value >= size * 0.9995:
+            whole, rest = divmod(round(value / part), size // part)
+            return f"{whole}\xa0{name}" + (f"\xa0{rest}\xa0{small}" if rest else "")
+    return in_units(value, ((1, "s"), (1e-3, "ms"), (1e-6, "µs")), digits)
 
 
 def size_words(value, digits=3):
@@ -71,7 +76,7 @@ def size_words(value, digits=3):
 
 def count_words(value):
     """16384 is 16 thousand, 4096 is 4.1 thousand, 1048576 is 1 million."""
-    for size, name in ((1e9, " billion"), (1e6, " million"), (1e3, " thousand"), (1, "")):
+    for size, name in ((1e9, "\xa0billion"), (1e6, "\xa0million"), (1e3, "\xa0thousand"), (1, "")):
         if value >= size * 0.9995:
             break
     value /= size
@@ -143,18 +148,21 @@ def size_ticks(scale, sizes, room=70):
 
 
 class Canvas:
-    """One chart. Title and legend come first and decide where the plot begins: self.left, right, top, bottom."""
+    """One chart. Title, a line of detail and legend come first and decide where the plot begins: self.left, right, top, bottom."""
 
-    def __init__(self, title, legend=(), plot=190, left=56, under=50):
+    def __init__(self, title, detail="", legend=(), plot=190, left=56, under=50):
         self.title, self.parts, y = title, [], 18
         line = ""
-        for word in cut(title, 130).split():
+        for word in cut(title, 130).split(" "):
             word = cut(word, 44)
             if len(line) + len(word) > 46:
                 self.text(MARGIN, y, line, "title")
                 line, y = "", y + 16
             line += (" " if line else "") + word
         self.text(MARGIN, y, line, "title")
+        if detail:
+            y += 15
+            self.text(MARGIN, y, cut(detail, 58))
         x = MARGIN
         y += 18 if legend else 0
         for names, shape, words in legend:
@@ -170,6 +178,9 @@ class Canvas:
         self.height = self.bottom + under
 
     def text(self, x, y, words, names="", anchor="start"):
+        if anchor == "middle":  # not over the edge
+            half = len(str(words)) * 10.5 * CHARACTER / 2
+            x = min(max(x, half), WIDTH - half)
         self.parts.append(f'<text x="{x:.1f}" y="{y:.1f}" class="{names}" text-anchor="{anchor}">{escape(words)}</text>')
 
     def power(self, x, y, exponent):

@@ -38,7 +38,7 @@ def link_words(results, link):
     for unit, word in ((1e9, "Gbit/s"), (1e6, "Mbit/s"), (1e3, "kbit/s"), (1, "bit/s")):
         if rate >= unit:
             break
-    return f"{figures(rate / unit)} {word}" + (f", {seconds(trip)}" if trip else "")
+    return f"{figures(rate / unit)}\xa0{word}" + (f", {seconds(trip)}" if trip else "")
 
 
 def function_words(s):
@@ -198,6 +198,11 @@ def crossover_charts(results, points):
         yield Chart(file_name("crossover", s.function, s.columns, s.placement, *s.processors, security, scheme, s.shape), c, " ".join(said))
 
 
+def percents(shares):
+    low, high = f"{min(shares):.0f}", f"{max(shares):.0f}"
+    return f"{low} %" if low == high else f"{low} to {high} %"
+
+
 def phase_charts(results, points):
     """Processor time of both sides by phase, at the largest size of each function."""
     def phases(p, side):
@@ -225,7 +230,7 @@ def phase_charts(results, points):
         for bar in bars:
             value, phase = max(zip(phases(*bar), PHASES))
             most.setdefault(phase, []).append(value / sum(phases(*bar)) * 100)
-        words = "; ".join(f"{phase} in {len(shares)} of {len(bars)} bars ({min(shares):.0f} to {max(shares):.0f} %)" for phase, shares in most.items())
+        words = "; ".join(f"{phase} in {len(shares)} of {len(bars)} bars ({percents(shares)})" for phase, shares in most.items())
         yield Chart(file_name("phases", function, columns, shape), c, f"The largest part is {words}.")
 
 
@@ -242,7 +247,7 @@ def scaling_charts(results, points):
         top = max([most] + [v for _, g in gains for point in g for v in point[1:]])
         x, y = Linear(0.8, most + 0.2, c.left, c.right), Linear(0, top * 1.05, c.bottom, c.top)
         marks = sorted({n for _, g in gains for n, *_ in g})
-        c.x_axis(x, [n for n in marks if n == most or x(most) - x(n) >= 14], str, "processors that both parties share")
+        c.x_axis(x, [n for n in marks if n == most or x(most) - x(n) >= 14], str, "processors or threads, both parties on the same")
         c.y_axis(y, range(0, int(top) + 1, max(1, int(top) // 6)), lambda v: f"× {v}")
         c.path([(x(1), y(1)), (x(most), y(most))], "limit")
         for who, g in gains:

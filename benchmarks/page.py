@@ -29,8 +29,8 @@ figure{margin:0;max-width:460px;break-inside:avoid}figure svg{display:block;widt
 th,td{padding:.25rem .7rem .25rem 0;text-align:left;border-bottom:1px solid var(--rule);white-space:nowrap;vertical-align:top}.n{text-align:right}
 .over{color:var(--bad);font-weight:600}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:color-mix(in srgb,var(--rule) 40%,transparent);padding:.7rem;border-radius:4px;font-size:.85rem}
 @media (max-width:500px){dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
-@media print{body{font-size:10pt;max-width:none;padding:0}.charts{grid-template-columns:repeat(2,1fr)}h2,h3,thead{break-after:avoid}tr{break-inside:avoid}
-.wide{overflow:visible}table{font-size:6.5pt}th,td{white-space:normal;padding-right:.35rem}}
+@media print{@page{margin:14mm}html{font-size:10pt}figcaption{font-size:8pt}body{font-size:10pt;max-width:none;padding:0}.charts{grid-template-columns:repeat(2,1fr)}h2,h3,thead{break-after:avoid}tr{break-inside:avoid}
+.wide{overflow:visible}table{font-size:6.5pt;line-height:1.25;width:100%}th,td{white-space:normal;padding-right:.35rem}}
 """
 # Printed on white whatever the screen has.
 PRINT = ":root{--paper:#fff;--ink:#1b1b1d;--pale:#59595f;--rule:#dcdce0;--bad:#b3261e}"
@@ -59,7 +59,7 @@ def machine(results):
 
 
 def summary(results):
-    """The main findings as sentences."""
+    """The main findings as sentences: the fastest way through the largest match over each link, and the predictions."""
     points, said = results["points"], []
     private = [p for p in points if p["function"] == "match" and p["protocol"] != "plain" and wall(p["median"])]
     largest = max(map(rows, private), default=0)
@@ -67,9 +67,9 @@ def summary(results):
         at = [p for p in private if rows(p) == largest and p["link"] == link]
         best = min(at, key=lambda p: wall(p["median"]))
         plain = next((wall(p["median"]) for p in points if p["protocol"] == "plain" and wall(p["median"]) and setup(p) == setup(best) and rows(p) == largest), None)
-        beside = f"; the insecure exchange takes {seconds(plain)}, so privacy costs {figures(wall(best['median']) / plain, 2)} times the time" if plain else ""
-        said.append(f"The largest match measured, {count_words(best['receiver_rows'])} rows against {count_words(best['sender_rows'])}, takes {seconds(wall(best['median']))} over "
-                    f"{charts.link_words(results, link)} ({charts.name(series(best))}){beside}.")
+        beside = f", {figures(wall(best['median']) / plain, 2)} times the {seconds(plain)} of the insecure exchange" if plain else ""
+        said.append(f"Largest match over {charts.link_words(results, link)}: {count_words(best['receiver_rows'])} rows against {count_words(best['sender_rows'])} "
+                    f"in {seconds(wall(best['median']))} with {charts.name(series(best))}{beside}.")
     held = [f"{charts.METRICS[name]} {good} of {total} within {LIMITS[name] * 100:.0f} %" for name, (good, total) in limits(points).items()]
     said.append(f"Predictions that held: {', '.join(held)}." if held else "There are no predictions to compare with.")
     return said
@@ -90,24 +90,28 @@ def maybe(words, value):
     return words(value) if value else "–"
 
 
+def spaced(value):
+    return f"{value:,}".replace(",", "\xa0")
+
+
 def both(words, run, key):
     return " / ".join(maybe(words, figure(run, side, key)) for side in SIDES)
 
 
 def who(p):
     s = setup(p)
-    return [charts.function_words(s), charts.name(series(p)), p["link"], f"{p['receiver_rows']:,} / {p['sender_rows']:,}".replace(",", " ")]
+    return [charts.function_words(s), charts.name(series(p)), p["link"], f"{spaced(p['receiver_rows'])} / {spaced(p['sender_rows'])}"]
 
 
 IDENTITY = [("Function", False), ("Protocol", False), ("Link", False), ("Rows", True)]
 
 
 def points_table(points):
-    head = IDENTITY + [("Overlap", True), ("Processors", False), ("Runs", True), ("Wall time", True), ("fastest to slowest", True), ("Processor time", True), ("Peak memory", True), ("Bytes", True)]
+    head = IDENTITY + [("Overlap", True), ("Processors", False), ("Runs", True), ("Wall time", True), ("Fastest to slowest", True), ("Processor time", True), ("Peak memory", True), ("Bytes", True)]
     lines = []
     for p in points:
         run, low, high = p["median"], wall(p.get("min")), wall(p.get("max"))
-        lines.append(who(p) + [maybe(lambda v: f"{v:,}".replace(",", " "), figure(p, "overlap")), charts.machine_words(setup(p)), str(len(p["runs"])) if isinstance(p.get("runs"), list) else "–",
+        lines.append(who(p) + [maybe(spaced, figure(p, "overlap")), charts.machine_words(setup(p)), str(len(p["runs"])) if isinstance(p.get("runs"), list) else "–",
                                maybe(seconds, wall(run)), f"{seconds(low)} to {seconds(high)}" if low and high else "–", both(seconds, run, "cpu_seconds"),
                                both(size_words, run, "peak_bytes"), maybe(size_words, moved(run))])
     return table(head, lines)
@@ -134,8 +138,8 @@ def page(results):
     if results["points"]:
         out += ["<h2>Every point</h2>", '<p class="pale">Medians of the runs, each figure on its own. Two figures: receiver / sender.</p>', points_table(results["points"])]
     if isinstance(results.get("command"), str):
-        seed = f" The lists come from seed {escape(results['seed'])}." if results.get("seed") is not None else ""
-        out += ["<h2>To repeat it</h2>", f"<p>In a checkout of the commit named above, as root (it makes network namespaces):{seed}</p><pre>{escape(results['command'])}</pre>"]
+        seed = f"The lists come from seed {escape(results['seed'])}. " if results.get("seed") is not None else ""
+        out += ["<h2>To repeat it</h2>", f"<p>{seed}In a checkout of the commit named above, as root (it makes network namespaces):</p><pre>{escape(results['command'])}</pre>"]
     return "\n".join(out) + "\n</body></html>\n"
 
 

@@ -25,8 +25,10 @@ def load(path):
     try:
         with open(path, encoding="utf-8") as f:
             results = json.load(f, parse_constant=lambda name: None)
-    except (OSError, ValueError, RecursionError) as e:
-        raise Failed(f"{path}: cannot be read as JSON: {e}; give the results.json that benchmarks/run wrote") from None
+    except OSError as e:
+        raise Failed(f"{path}: cannot be read: {e.strerror}; give the results.json that benchmarks/run wrote") from None
+    except (ValueError, RecursionError) as e:
+        raise Failed(f"{path}: is not JSON: {e}; give the results.json that benchmarks/run wrote") from None
     if not isinstance(results, dict) or results.get("schema") != SCHEMA:
         raise Failed(f"{path}: the schema is not {SCHEMA}; give the results.json that benchmarks/run wrote")
     if not isinstance(results.get("points"), list):
@@ -66,7 +68,7 @@ def rows(point):
 
 def setup(point):
     small, large = sorted((point["receiver_rows"], point["sender_rows"]))
-    shape = "equal" if large < 1.1 * small else f"{'receiver' if point['receiver_rows'] == small else 'sender'} 1 row for {large / small:.0f}"
+    shape = "equal" if large < 1.1 * small else f"{'sender' if point['sender_rows'] == large else 'receiver'}'s list {large / small:.3g} times the other"
     return Setup(point["function"], int(figure(point, "columns") or 0), point["link"], str(point.get("placement") or "apart"),
                  pair(point, "processors"), pair(point, "threads"), shape)
 

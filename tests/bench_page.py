@@ -212,7 +212,7 @@ def test_command():
         def run(*arguments):
             return subprocess.run([sys.executable, os.path.join(BENCHMARKS, "page.py"), source, *arguments], capture_output=True, text=True)
 
-        for content, said in ((None, "results.json: cannot be read"), ("{", "cannot be read as JSON"), ("[]", "schema is not"), ('{"schema": "tally-bench-1"}', 'no list "points"'),
+        for content, said in ((None, "results.json: cannot be read"), ("{", "is not JSON"), ("[]", "schema is not"), ('{"schema": "tally-bench-1"}', 'no list "points"'),
                               ('{"schema": "tally-bench-1", "points": [{"function": 1}]}', 'point 1: "function"')):
             if content is not None:
                 with open(source, "w") as f:

@@ -86,6 +86,7 @@ help:
 	  'make check-long   soak and scale tests' \
 	  'make bench        the protocol alone and two parties on this machine; N rows' \
 	  'make bench-compare  against the plain exchange of hashes' \
+	  'make bench-page   charts and tables of RESULTS=results/results.json, one HTML page' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
 	  'make dist         source archive in dist/'
 
@@ -166,6 +167,7 @@ check-run:
 	@tests/step.sh without $(MAKE) --no-print-directory without; :
 	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
+	@tests/step.sh bench-page python3 tests/bench_page.py; :
 	@tests/total.sh $(RESULTS)
 
 unit: $(TESTS)
@@ -308,6 +310,11 @@ RUNS ?= 5
 .PHONY: bench-compare
 bench-compare: all $(B)/benchmarks/lists $(B)/benchmarks/plain
 	@python3 benchmarks/compare.py $(B) $(N) $(N) $$(($(N) / 10)) $(RUNS) $(OPTIONS)
+
+# The page of a run of the benchmarks, beside its results: make bench-page RESULTS=results/results.json
+.PHONY: bench-page
+bench-page:
+	@python3 benchmarks/page.py "$(if $(filter command,$(origin RESULTS)),$(RESULTS),results/results.json)"
 
 # ---- Installing -------------------------------------------------------------------------------------------------
 

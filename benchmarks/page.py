@@ -13,7 +13,7 @@ import sys
 
 sys.dont_write_bytecode = True
 import charts  # noqa: E402
-from results import LIMITS, SIDES, Failed, deviations, figure, limits, load, moved, rows, series, setup, under, wall, within, worst_first  # noqa: E402
+from results import LIMITS, SIDES, Failed, figure, limits, load, moved, rows, series, setup, under, wall, within, worst_first  # noqa: E402
 from svg import count_words, css, escape, figures, ratio_words, seconds, size_words  # noqa: E402
 
 STYLE = """
@@ -40,20 +40,24 @@ little and sends more. <b>Insecure</b> is the plain exchange of hashes that many
 <b>paillier</b> are the two encryptions under which a sum is formed. Each side is a process of its own; the <b>receiver</b> gets the result.</p>"""
 
 
+SHAPING = {"netem": "by the kernel (netem)", "tun": "by a virtual network device (tun)", "relay": "by a relay between the two"}
+
+
 def machine(results):
     """What the heading says: [(term, description)], of what is known."""
     m = results.get("machine")
     memory, processors = figure(m, "memory_bytes"), figure(m, "processors")
     backends = under(results, "tally", "backends")
     commit = results.get("commit")
-    shaping = {"netem": "by the kernel (netem)", "tun": "by a virtual network device (tun)", "relay": "by a relay between the two"}.get(str(under(m, "shaping")), under(m, "shaping"))
+    shaping = SHAPING.get(str(under(m, "shaping")), under(m, "shaping"))
     links = results.get("links") if isinstance(results.get("links"), dict) else {}
     told = "; ".join(f"{link}: {charts.link_words(results, link)} there and back" for link in links)
     return [(term, said) for term, said in (
         ("Started", results.get("started")),
         ("Machine", ", ".join(str(v) for v in (under(m, "processor"), processors and f"{processors} processors", memory and size_words(memory) + " of memory",
                                                under(m, "kernel") and f"kernel {under(m, 'kernel')}") if v)),
-        ("Tally", ", ".join(str(v) for v in (under(results, "tally", "tally"), commit and f"commit {commit}", results.get("modified") is True and "with changes not committed") if v)),
+        ("Tally", ", ".join(str(v) for v in (under(results, "tally", "tally"), commit and f"commit {commit}",
+                                             results.get("modified") is True and "with changes not committed") if v)),
         ("Backends", ", ".join(f"{k} {v}" for k, v in backends.items()) if isinstance(backends, dict) else None),
         ("Links", told + (f"; slowed down {shaping}" if shaping and told else ""))) if said]
 
@@ -107,19 +111,22 @@ IDENTITY = [("Function", False), ("Protocol", False), ("Link", False), ("Rows", 
 
 
 def points_table(points):
-    head = IDENTITY + [("Overlap", True), ("Processors", False), ("Runs", True), ("Wall time", True), ("Fastest to slowest", True), ("Processor time", True), ("Peak memory", True), ("Bytes", True)]
+    head = IDENTITY + [("Overlap", True), ("Processors", False)] + [
+        (title, True) for title in ("Runs", "Wall time", "Fastest to slowest", "Processor time", "Peak memory", "Bytes")]
     lines = []
     for p in points:
         run, low, high = p["median"], wall(p.get("min")), wall(p.get("max"))
-        lines.append(who(p) + [maybe(spaced, figure(p, "overlap")), charts.machine_words(setup(p)), str(len(p["runs"])) if isinstance(p.get("runs"), list) else "–",
-                               maybe(seconds, wall(run)), f"{seconds(low)} to {seconds(high)}" if low and high else "–", both(seconds, run, "cpu_seconds"),
-                               both(size_words, run, "peak_bytes"), maybe(size_words, moved(run))])
+        runs = str(len(p["runs"])) if isinstance(p.get("runs"), list) else "–"
+        lines.append(who(p) + [maybe(spaced, figure(p, "overlap")), charts.machine_words(setup(p)), runs, maybe(seconds, wall(run)),
+                               f"{seconds(low)} to {seconds(high)}" if low and high else "–",
+                               both(seconds, run, "cpu_seconds"), both(size_words, run, "peak_bytes"), maybe(size_words, moved(run))])
     return table(head, lines)
 
 
 def predictions_table(found):
     head = IDENTITY + [("Processors", False)] + [(charts.METRICS[m].capitalize(), True) for m in LIMITS]
-    return table(head, [who(p) + [charts.machine_words(setup(p))] + [(ratio_words(d[m]), "" if within(m, d[m]) else "over") if m in d else "–" for m in LIMITS] for p, d in found])
+    return table(head, [who(p) + [charts.machine_words(setup(p))] + [
+        (ratio_words(d[m]), "" if within(m, d[m]) else "over") if m in d else "–" for m in LIMITS] for p, d in found])
 
 
 def page(results):
@@ -134,9 +141,12 @@ def page(results):
         out.append("</div>")
     found = worst_first(results["points"])
     if found:
-        out += ["<h2>Every prediction, the worst first</h2>", '<p class="pale">How much more (+) or less (−) than predicted; what is outside its limit is red and bold.</p>', predictions_table(found)]
+        out += ["<h2>Every prediction, the worst first</h2>",
+                '<p class="pale">How much more (+) or less (−) than predicted; what is outside its limit is red and bold.</p>',
+                predictions_table(found)]
     if results["points"]:
-        out += ["<h2>Every point</h2>", '<p class="pale">Medians of the runs, each figure on its own. Two figures: receiver / sender.</p>', points_table(results["points"])]
+        out += ["<h2>Every point</h2>",
+                '<p class="pale">Medians of the runs, each figure on its own. Two figures: receiver / sender.</p>', points_table(results["points"])]
     if isinstance(results.get("command"), str):
         seed = f"The lists come from seed {escape(results['seed'])}. " if results.get("seed") is not None else ""
         out += ["<h2>To repeat it</h2>", f"<p>{seed}In a checkout of the commit named above, as root (it makes network namespaces):</p><pre>{escape(results['command'])}</pre>"]

@@ -19,14 +19,14 @@ from svg import count_words, css, escape, figures, ratio_words, seconds, size_wo
 STYLE = """
 :root{color-scheme:light dark;--paper:#fff;--ink:#1b1b1d;--pale:#59595f;--rule:#dcdce0;--bad:#b3261e}
 @media (prefers-color-scheme:dark){:root{--paper:#17181b;--ink:#ececee;--pale:#b0b0b6;--rule:#3a3b40;--bad:#ff9b93}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:1.2rem 1rem 3rem;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+*{box-sizing:border-box}body{margin:0 auto;max-width:1260px;padding:1.2rem 1rem 3rem;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0 .8rem}h2{font-size:1.2rem;margin:2.4rem 0 .3rem;border-top:1px solid var(--rule);padding-top:1rem}
 p{max-width:46rem;margin:.4rem 0}.pale,figcaption{color:var(--pale)}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:1rem 0;font-size:.92rem}
 dt{color:var(--pale)}dd{margin:0;overflow-wrap:anywhere}ul{padding-left:1.2rem;max-width:46rem}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr));gap:1.6rem 1.2rem;margin:1rem 0}
 figure{margin:0;max-width:460px;break-inside:avoid}figure svg{display:block;width:100%;height:auto}figcaption{font-size:.86rem;line-height:1.4;padding:.2rem .5rem}
-.wide{overflow-x:auto;margin:1rem 0}table{border-collapse:collapse;font-size:.82rem;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .7rem .25rem 0;text-align:left;border-bottom:1px solid var(--rule);white-space:nowrap;vertical-align:top}.n{text-align:right}
+.wide{overflow-x:auto;margin:1rem 0}table{border-collapse:collapse;font-size:.78rem;font-variant-numeric:tabular-nums}
+th,td{padding:.25rem .55rem .25rem 0;text-align:left;border-bottom:1px solid var(--rule);white-space:nowrap;vertical-align:top}.n{text-align:right}
 .over{color:var(--bad);font-weight:600}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:color-mix(in srgb,var(--rule) 40%,transparent);padding:.7rem;border-radius:4px;font-size:.85rem}
 @media (max-width:500px){dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
 @media print{@page{margin:14mm}html{font-size:10pt}figcaption{font-size:8pt}body{font-size:10pt;max-width:none;padding:0}.charts{grid-template-columns:repeat(2,1fr)}h2,h3,thead{break-after:avoid}tr{break-inside:avoid}
@@ -117,7 +117,7 @@ def points_table(points):
     for p in points:
         run, low, high = p["median"], wall(p.get("min")), wall(p.get("max"))
         runs = str(len(p["runs"])) if isinstance(p.get("runs"), list) else "–"
-        lines.append(who(p) + [maybe(spaced, figure(p, "overlap")), charts.machine_words(setup(p)), runs, maybe(seconds, wall(run)),
+        lines.append(who(p) + [maybe(spaced, figure(p, "overlap")), charts.machine_words(setup(p)).replace(" processors", "").replace(" processor", ""), runs, maybe(seconds, wall(run)),
                                f"{seconds(low)} to {seconds(high)}" if low and high else "–",
                                both(seconds, run, "cpu_seconds"), both(size_words, run, "peak_bytes"), maybe(size_words, moved(run))])
     return table(head, lines)

@@ -119,7 +119,7 @@ def against_size(title, s, points, get, axis, words, legend=None, band=False):
 
 
 def by_size(points, get):
-    """Of the points at the largest size that more than one series has (else the largest): by the figure, smallest first."""
+    """Of the points at the largest size that was measured more than once (else the largest): by the figure, smallest first."""
     found = grouped([p for p in points if get(p["median"])], rows)
     shared = [n for n, g in found.items() if len(g) > 1]
     size = max(shared or found)
@@ -150,8 +150,9 @@ def size_charts(results, points, what, get):
     best = {}
     for s, group in panels(points).items():
         key = (s.function, s.columns, s.shape)
-        if any(get(p["median"]) for p in group) and len(group) > len(best.get(key, (None, ()))[1]):
-            best[key] = s, group
+        able = [p for p in group if get(p["median"])]
+        if len(able) > len(best.get(key, (None, ()))[1]):
+            best[key] = s, able
     for s, group in best.values():
         c = against_size(f"{what}: {function_words(s)}, {link_words(results, s.link)}", s, group, get, "bytes", lambda v: size_words(v, 1),
                          legend=lambda g: f": {per_row(get, g[-1])} a row")
@@ -200,7 +201,7 @@ def crossover_charts(results, points):
 
 def percents(shares):
     low, high = f"{min(shares):.0f}", f"{max(shares):.0f}"
-    return f"{low} %" if low == high else f"{low} to {high} %"
+    return f"{low}\xa0%" if low == high else f"{low} to {high}\xa0%"
 
 
 def phase_charts(results, points):
@@ -296,7 +297,8 @@ def charts(results):
         ("Time", "From the start of the second party to the end of the last, median of the runs; the vertical bar runs from the fastest to the slowest." + dashed,
          time_charts(results, points)),
         ("Which protocol is faster", "Below the dashed line vole is the faster, above it ecdh. A ring on it marks where they cross, between two sizes measured.", crossover_charts(results, points)),
-        ("Bytes", "Sent in both directions together.", size_charts(results, points, "Bytes", moved)),
+        ("Bytes", "In both directions, TLS included; where no side counted them, as the link did, with IP headers.",
+         size_charts(results, points, "Bytes", moved)),
         ("Memory", "The most that the process held at once, of the side that needed more.", size_charts(results, points, "Peak memory", peak)),
         ("Processor time", "Of each side at the largest size. Waiting lasts until the other side is there and has proved who it is.", phase_charts(results, points)),
         ("Scaling", "The same run on more processors.", scaling_charts(results, points)),

@@ -13,20 +13,20 @@ import sys
 
 sys.dont_write_bytecode = True
 import charts  # noqa: E402
-from results import LIMITS, SIDES, Failed, deviations, figure, limits, load, moved, rows, series, setup, under, wall, within, worst_first  # noqa: E402
+from results import LIMITS, SIDES, Failed, figure, limits, load, moved, rows, series, setup, under, wall, within, worst_first  # noqa: E402
 from svg import count_words, css, escape, figures, ratio_words, seconds, size_words  # noqa: E402
 
 STYLE = """
 :root{color-scheme:light dark;--paper:#fff;--ink:#1b1b1d;--pale:#59595f;--rule:#dcdce0;--bad:#b3261e}
 @media (prefers-color-scheme:dark){:root{--paper:#17181b;--ink:#ececee;--pale:#b0b0b6;--rule:#3a3b40;--bad:#ff9b93}}
-*{box-sizing:border-box}body{margin:0 auto;max-width:1180px;padding:1.2rem 1rem 3rem;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
+*{box-sizing:border-box}body{margin:0 auto;max-width:1260px;padding:1.2rem 1rem 3rem;background:var(--paper);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 h1{font-size:1.6rem;line-height:1.25;margin:.2rem 0 .8rem}h2{font-size:1.2rem;margin:2.4rem 0 .3rem;border-top:1px solid var(--rule);padding-top:1rem}
 p{max-width:46rem;margin:.4rem 0}.pale,figcaption{color:var(--pale)}dl{display:grid;grid-template-columns:max-content 1fr;gap:.1rem 1rem;margin:1rem 0;font-size:.92rem}
 dt{color:var(--pale)}dd{margin:0;overflow-wrap:anywhere}ul{padding-left:1.2rem;max-width:46rem}
 .charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(340px,100%),1fr));gap:1.6rem 1.2rem;margin:1rem 0}
 figure{margin:0;max-width:460px;break-inside:avoid}figure svg{display:block;width:100%;height:auto}figcaption{font-size:.86rem;line-height:1.4;padding:.2rem .5rem}
-.wide{overflow-x:auto;margin:1rem 0}table{border-collapse:collapse;font-size:.82rem;font-variant-numeric:tabular-nums}
-th,td{padding:.25rem .7rem .25rem 0;text-align:left;border-bottom:1px solid var(--rule);white-space:nowrap;vertical-align:top}.n{text-align:right}
+.wide{overflow-x:auto;margin:1rem 0}table{border-collapse:collapse;font-size:.78rem;font-variant-numeric:tabular-nums}
+th,td{padding:.25rem .55rem .25rem 0;text-align:left;border-bottom:1px solid var(--rule);white-space:nowrap;vertical-align:top}.n{text-align:right}
 .over{color:var(--bad);font-weight:600}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:color-mix(in srgb,var(--rule) 40%,transparent);padding:.7rem;border-radius:4px;font-size:.85rem}
 @media (max-width:500px){dl{grid-template-columns:1fr}dt{margin-top:.3rem}}
 @media print{@page{margin:14mm}html{font-size:10pt}figcaption{font-size:8pt}body{font-size:10pt;max-width:none;padding:0}.charts{grid-template-columns:repeat(2,1fr)}h2,h3,thead{break-after:avoid}tr{break-inside:avoid}
@@ -40,20 +40,24 @@ little and sends more. <b>Insecure</b> is the plain exchange of hashes that many
 <b>paillier</b> are the two encryptions under which a sum is formed. Each side is a process of its own; the <b>receiver</b> gets the result.</p>"""
 
 
+SHAPING = {"netem": "by the kernel (netem)", "tun": "by a virtual network device (tun)", "relay": "by a relay between the two"}
+
+
 def machine(results):
     """What the heading says: [(term, description)], of what is known."""
     m = results.get("machine")
     memory, processors = figure(m, "memory_bytes"), figure(m, "processors")
     backends = under(results, "tally", "backends")
     commit = results.get("commit")
-    shaping = {"netem": "by the kernel (netem)", "tun": "by a virtual network device (tun)", "relay": "by a relay between the two"}.get(str(under(m, "shaping")), under(m, "shaping"))
+    shaping = SHAPING.get(str(under(m, "shaping")), under(m, "shaping"))
     links = results.get("links") if isinstance(results.get("links"), dict) else {}
     told = "; ".join(f"{link}: {charts.link_words(results, link)} there and back" for link in links)
     return [(term, said) for term, said in (
         ("Started", results.get("started")),
         ("Machine", ", ".join(str(v) for v in (under(m, "processor"), processors and f"{processors} processors", memory and size_words(memory) + " of memory",
                                                under(m, "kernel") and f"kernel {under(m, 'kernel')}") if v)),
-        ("Tally", ", ".join(str(v) for v in (under(results, "tally", "tally"), commit and f"commit {commit}", results.get("modified") is True and "with changes not committed") if v)),
+        ("Tally", ", ".join(str(v) for v in (under(results, "tally", "tally"), commit and f"commit {commit}",
+                                             results.get("modified") is True and "with changes not committed") if v)),
         ("Backends", ", ".join(f"{k} {v}" for k, v in backends.items()) if isinstance(backends, dict) else None),
         ("Links", told + (f"; slowed down {shaping}" if shaping and told else ""))) if said]
 
@@ -107,19 +111,22 @@ IDENTITY = [("Function", False), ("Protocol", False), ("Link", False), ("Rows", 
 
 
 def points_table(points):
-    head = IDENTITY + [("Overlap", True), ("Processors", False), ("Runs", True), ("Wall time", True), ("Fastest to slowest", True), ("Processor time", True), ("Peak memory", True), ("Bytes", True)]
+    head = IDENTITY + [("Overlap", True), ("Processors", False)] + [
+        (title, True) for title in ("Runs", "Wall time", "Fastest to slowest", "Processor time", "Peak memory", "Bytes")]
     lines = []
     for p in points:
         run, low, high = p["median"], wall(p.get("min")), wall(p.get("max"))
-        lines.append(who(p) + [maybe(spaced, figure(p, "overlap")), charts.machine_words(setup(p)), str(len(p["runs"])) if isinstance(p.get("runs"), list) else "–",
-                               maybe(seconds, wall(run)), f"{seconds(low)} to {seconds(high)}" if low and high else "–", both(seconds, run, "cpu_seconds"),
-                               both(size_words, run, "peak_bytes"), maybe(size_words, moved(run))])
+        runs = str(len(p["runs"])) if isinstance(p.get("runs"), list) else "–"
+        lines.append(who(p) + [maybe(spaced, figure(p, "overlap")), charts.machine_words(setup(p)).replace(" processors", "").replace(" processor", ""), runs, maybe(seconds, wall(run)),
+                               f"{seconds(low)} to {seconds(high)}" if low and high else "–",
+                               both(seconds, run, "cpu_seconds"), both(size_words, run, "peak_bytes"), maybe(size_words, moved(run))])
     return table(head, lines)
 
 
 def predictions_table(found):
     head = IDENTITY + [("Processors", False)] + [(charts.METRICS[m].capitalize(), True) for m in LIMITS]
-    return table(head, [who(p) + [charts.machine_words(setup(p))] + [(ratio_words(d[m]), "" if within(m, d[m]) else "over") if m in d else "–" for m in LIMITS] for p, d in found])
+    return table(head, [who(p) + [charts.machine_words(setup(p))] + [
+        (ratio_words(d[m]), "" if within(m, d[m]) else "over") if m in d else "–" for m in LIMITS] for p, d in found])
 
 
 def page(results):
@@ -134,9 +141,12 @@ def page(results):
         out.append("</div>")
     found = worst_first(results["points"])
     if found:
-        out += ["<h2>Every prediction, the worst first</h2>", '<p class="pale">How much more (+) or less (−) than predicted; what is outside its limit is red and bold.</p>', predictions_table(found)]
+        out += ["<h2>Every prediction, the worst first</h2>",
+                '<p class="pale">How much more (+) or less (−) than predicted; what is outside its limit is red and bold.</p>',
+                predictions_table(found)]
     if results["points"]:
-        out += ["<h2>Every point</h2>", '<p class="pale">Medians of the runs, each figure on its own. Two figures: receiver / sender.</p>', points_table(results["points"])]
+        out += ["<h2>Every point</h2>",
+                '<p class="pale">Medians of the runs, each figure on its own. Two figures: receiver / sender.</p>', points_table(results["points"])]
     if isinstance(results.get("command"), str):
         seed = f"The lists come from seed {escape(results['seed'])}. " if results.get("seed") is not None else ""
         out += ["<h2>To repeat it</h2>", f"<p>{seed}In a checkout of the commit named above, as root (it makes network namespaces):</p><pre>{escape(results['command'])}</pre>"]

@@ -220,7 +220,7 @@ class Canvas:
     def rows_axis(self, scale, sizes, caption):
         """Sizes of lists: the power of two where it is one, and in words."""
         marks = size_ticks(scale, sizes)
-        self.x_axis(scale, marks, lambda v: count_words(v), caption)
+        self.x_axis(scale, marks, count_words, caption)
         for v in marks:
             if v & (v - 1) == 0:
                 self.power(scale(v), self.bottom + 29, v.bit_length() - 1)

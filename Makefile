@@ -87,6 +87,7 @@ help:
 	  'make bench        sizes, links, functions and protocols, every result checked; charts in results/' \
 	  'make bench-protocol  subspace VOLE alone, in memory; N rows' \
 	  'make bench-compare  against the plain exchange of hashes' \
+	  'make bench-page   charts and tables of RESULTS=results/results.json, one HTML page' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
 	  'make dist         source archive in dist/'
 
@@ -168,6 +169,7 @@ check-run:
 	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/step.sh bench-harness $(MAKE) --no-print-directory bench-harness; :
+	@tests/step.sh bench-page python3 tests/bench_page.py; :
 	@tests/total.sh $(RESULTS)
 
 unit: $(TESTS)
@@ -325,6 +327,11 @@ RUNS ?= 5
 .PHONY: bench-compare
 bench-compare: all $(B)/benchmarks/lists $(B)/benchmarks/plain
 	@python3 benchmarks/compare.py $(B) $(N) $(N) $$(($(N) / 10)) $(RUNS) $(OPTIONS)
+
+# The page of a run of the benchmarks, beside its results: make bench-page RESULTS=results/results.json
+.PHONY: bench-page
+bench-page:
+	@python3 benchmarks/page.py "$(if $(filter command,$(origin RESULTS)),$(RESULTS),results/results.json)"
 
 # ---- Installing -------------------------------------------------------------------------------------------------
 

@@ -11,29 +11,31 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char help_main[] = "usage: tally COMMAND [OPTIONS]\n"
-                                "\n"
-                                "Two organisations find out which entries their lists have in common, and\n"
-                                "nothing else. Each runs one command; no list leaves its house.\n"
-                                "\n"
-                                "commands:\n"
-                                "  identity new NAME    make a key and a certificate for your organisation\n"
-                                "  identity show NAME   show its fingerprint, to be given to the other side\n"
-                                "  agreement ...        write, check, sign and compare an agreement\n"
-                                "  match                match your list with the other side's\n"
-                                "  count                count the identifiers on both lists\n"
-                                "  sum                  add up values over the identifiers on both lists\n"
-                                "  ledger ...           what was run: list, show, report, verify, prove\n"
-                                "  version              show versions\n"
-                                "  help [COMMAND]       show this text, or the help of a command\n"
-                                "\n"
-                                "Also: tally help exit-status, tally COMMAND --help, man tally.\n"
-                                "\n"
-                                "example:\n"
-                                "  tally identity new bank-id --organisation \"Example Bank\"\n"
-                                "  tally match --role receiver --connect agency.example:7440 \\\n"
-                                "      --identity bank-id --peer sha256:... \\\n"
-                                "      --input bank.csv --key id_card:cn-resident-id --output overlap.csv\n";
+static const char help_main[] =
+    "usage: tally COMMAND [OPTIONS]\n"
+    "\n"
+    "Two organisations find out which entries their lists have in common, and\n"
+    "nothing else. Each runs one command; no list leaves its house.\n"
+    "\n"
+    "commands:\n"
+    "  identity new NAME    make a key and a certificate for your organisation\n"
+    "  identity show NAME   show its fingerprint, to be given to the other side\n"
+    "  agreement ...        write, check, sign and compare an agreement\n"
+    "  match                match your list with the other side's\n"
+    "  count                count the identifiers on both lists\n"
+    "  sum                  add up values over the identifiers on both lists\n"
+    "  ledger ...           what was run: list, show, report, verify, prove\n"
+    "  estimate             how long a run will take, how many bytes, how much memory\n"
+    "  version              show versions\n"
+    "  help [COMMAND]       show this text, or the help of a command\n"
+    "\n"
+    "Also: tally help exit-status, tally COMMAND --help, man tally.\n"
+    "\n"
+    "example:\n"
+    "  tally identity new bank-id --organisation \"Example Bank\"\n"
+    "  tally match --role receiver --connect agency.example:7440 \\\n"
+    "      --identity bank-id --peer sha256:... \\\n"
+    "      --input bank.csv --key id_card:cn-resident-id --output overlap.csv\n";
 
 static const char help_exit[] =
     "exit status of every tally command:\n"
@@ -64,10 +66,15 @@ typedef struct command {
 static int run_help(char *const *argv);
 
 static const command commands[] = {
-    {"identity", cli_help_identity, cli_identity}, {"agreement", cli_help_agreement, cli_agreement},
-    {"ledger", cli_help_ledger, cli_ledger},       {"match", cli_help_match, cli_match},
-    {"count", cli_help_count, cli_count},          {"sum", cli_help_sum, cli_sum},
-    {"version", cli_help_version, cli_version},    {"help", help_main, run_help},
+    {"identity", cli_help_identity, cli_identity},
+    {"agreement", cli_help_agreement, cli_agreement},
+    {"ledger", cli_help_ledger, cli_ledger},
+    {"match", cli_help_match, cli_match},
+    {"estimate", cli_help_estimate, cli_estimate_run},
+    {"count", cli_help_count, cli_count},
+    {"sum", cli_help_sum, cli_sum},
+    {"version", cli_help_version, cli_version},
+    {"help", help_main, run_help},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The run of match, count and sum: what is looked at before, signals, what is said about the end. */
 #include "cli/run.h"
+
 #include "cli/commands.h"
+#include "cli/estimate.h"
 #include "cli/file.h"
 #include "cli/home.h"
 #include "cli/message.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <jansson.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,6 +47,10 @@ static tally_status prepare(cli_run *r, tally_error *error)
     cli_places_free(&places);
     if (st)
         return st;
+    tally_error useless;
+    if (cli_calibration_find(&r->calibration, &useless))
+        cli_note("nothing is predicted of this run: %s", useless.message);
+    tally_session_set_calibration(r->session, r->calibration);
     cli_warn_expiry(r->identity_name, tally_identity_not_after(r->identity));
     cli_progress_init(&r->progress, cli_run_given(r, CLI_QUIET) ? 0 : 1 + verbose, r->timeout_s);
     tally_session_set_timeout(r->session, r->timeout_s);
@@ -93,6 +100,23 @@ static void bytes_text(char out[32], uint64_t bytes)
         snprintf(out, 32, "%.1f kB", (double)bytes / 1e3);
 }
 
+/* What was predicted of this run, beside what it took once the peer was there. */
+static void say_time(const cli_run *r)
+{
+    char *text = tally_session_summary_json(r->session);
+    json_t *all = text ? json_loads(text, 0, NULL) : NULL, *predicted = json_object_get(all, "predicted");
+    double total, waiting, expected;
+    if (json_unpack(all, "{s:{s:F, s:F}}", "seconds", "total", &total, "waiting", &waiting) == 0) {
+        if (json_unpack(predicted, "{s:{s:F}}", "seconds", "total", &expected) == 0)
+            cli_note("took %.1f s, without waiting for the peer; predicted %.1f s", total - waiting,
+                     expected);
+        else
+            cli_note("took %.1f s once the other side was there", total - waiting);
+    }
+    json_decref(all);
+    free(text);
+}
+
 static void say_result(const cli_run *r)
 {
     tally_result result;
@@ -108,6 +132,7 @@ static void say_result(const cli_run *r)
     bytes_text(sent, result.bytes_sent);
     bytes_text(received, result.bytes_received);
     cli_note("sent %s, received %s", sent, received);
+    say_time(r);
     if (*learned)
         cli_note("%c%s", tolower((unsigned char)*learned), learned + 1);
     if (r->agreement)
@@ -224,5 +249,6 @@ int cli_run_main(const cli_command *command, char *const *argv)
     tally_identity_free(r.identity);
     tally_agreement_free(r.agreement);
     tally_ledger_free(r.ledger);
+    tally_calibration_free(r.calibration);
     return tally_exit_status(st);
 }

@@ -73,7 +73,8 @@ typedef struct cli_run {
     tally_session *session;
     tally_input *input;
     tally_identity *identity;
-    tally_agreement *agreement; /* NULL: none */
+    tally_agreement *agreement;     /* NULL: none */
+    tally_calibration *calibration; /* NULL: this machine was not measured */
     tally_ledger *ledger;
     cli_progress progress;
     int sender, both; /* from --role and --reveal-to */

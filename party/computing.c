@@ -162,7 +162,7 @@ static tally_status count_groups(computing *c, tally_error *error)
 static tally_status match(computing *c, tally_error *error)
 {
     const party_aggregate *a = c->a;
-    party_source masked = {WIRE_AGG_MASKED, 32, a->masked, PARTY_BATCH, make_masked};
+    party_source masked = {WIRE_AGG_MASKED, 32, a->masked, make_masked};
     /* a*H(x) out, batch after batch; tags of b*(a*H(x)) back, each batch in the order of its tags. */
     tally_status st = party_exchange(c->run, &masked, WIRE_AGG_TAGS, take_tags, c, error);
     if (st)
@@ -294,8 +294,7 @@ static tally_status send_sums(computing *c, const psi_wide *noise, tally_error *
             return party_fail(error, st, "finishing the sums failed");
         sent += units;
     }
-    party_source sums = {WIRE_AGG_SUMS, p->sum_bytes, sent, party_batch(PARTY_BATCH, p->sum_bytes),
-                         make_sums};
+    party_source sums = {WIRE_AGG_SUMS, p->sum_bytes, sent, make_sums};
     return party_exchange(c->run, &sums, 0, NULL, c, error);
 }
 

@@ -175,27 +175,37 @@ const char *party_protocol_name(enum tally_protocol protocol)
 /* Below this many identifiers on both sides, 128 base OTs cost more than a few group operations an item. */
 #define ECDH_BELOW 512u
 
+enum tally_protocol party_choose(enum tally_protocol asked, enum tally_function function, int active,
+                                 uint64_t own, uint64_t peer, const char **why)
+{
+    *why = "as asked for";
+    if (function != TALLY_MATCH) {
+        *why = "counts and sums use it";
+        return TALLY_ECDH;
+    }
+    if (asked != TALLY_AUTO)
+        return asked;
+    if (active) {
+        *why = "the malicious model needs it";
+        return TALLY_ECDH;
+    }
+    if (own < ECDH_BELOW && peer < ECDH_BELOW) {
+        *why = "both lists are small";
+        return TALLY_ECDH;
+    }
+    *why = "the fastest for lists of this size in the semi-honest model";
+    return TALLY_VOLE;
+}
+
 /* What both sides compute alike from both terms and both sizes. */
 static void choose_protocol(tally_session *s, uint64_t own)
 {
-    const char *mine = s->terms.protocol, *theirs = s->peer_hello.terms.protocol;
+    const char *mine = s->terms.protocol, *theirs = s->peer_hello.terms.protocol, *why;
     const char *asked = strcmp(mine, "auto") != 0 ? mine : theirs;
-    const char *why = "as asked for";
-    if (s->function != TALLY_MATCH) {
-        s->chosen = TALLY_ECDH;
-        why = "counts and sums use it";
-    } else if (strcmp(asked, "auto") != 0) {
-        s->chosen = strcmp(asked, "vole") == 0 ? TALLY_VOLE : TALLY_ECDH;
-    } else if (s->security == TALLY_MALICIOUS) {
-        s->chosen = TALLY_ECDH;
-        why = "the malicious model needs it";
-    } else if (own < ECDH_BELOW && s->peer_items < ECDH_BELOW) {
-        s->chosen = TALLY_ECDH;
-        why = "both lists are small";
-    } else {
-        s->chosen = TALLY_VOLE;
-        why = "the fastest for lists of this size in the semi-honest model";
-    }
+    enum tally_protocol named = strcmp(asked, "vole") == 0   ? TALLY_VOLE
+                                : strcmp(asked, "ecdh") == 0 ? TALLY_ECDH
+                                                             : TALLY_AUTO;
+    s->chosen = party_choose(named, s->function, s->security == TALLY_MALICIOUS, own, s->peer_items, &why);
     party_log(s, 1, "protocol %s: %s", party_protocol_name(s->chosen), why);
 }
 

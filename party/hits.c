@@ -159,7 +159,7 @@ tally_status party_hits_tell(party_hits *h, tally_error *error)
         h->list[kept++] = h->list[i];
     }
     h->count = kept;
-    party_source bitmap = {WIRE_MATCHED, 1, (h->run->peer + 7) / 8, WIRE_BULK_MAX, make_bitmap};
+    party_source bitmap = {WIRE_MATCHED, 1, (h->run->peer + 7) / 8, make_bitmap};
     return party_exchange(h->run, &bitmap, 0, NULL, h, error);
 }
 

@@ -539,6 +539,11 @@ const party_row *party_input_rows(const tally_input *input, size_t *count)
     return input->rows;
 }
 
+uint64_t party_input_bytes(const tally_input *input)
+{
+    return input->fd >= 0 ? (uint64_t)input->seen.st_size : 0;
+}
+
 void party_input_name(const tally_input *input, char *out, size_t size)
 {
     if (!input->path)

@@ -106,6 +106,8 @@ tally_status party_input_take_all(tally_input *input, const party_taken *t, uint
                                   tally_error *error) TALLY_MUST_CHECK;
 /* Drops rows, statistics and the open file; settings stay. */
 void party_input_reset(tally_input *input);
+/* Bytes of the file; 0 for rows from memory. */
+uint64_t party_input_bytes(const tally_input *input);
 /* The file's name as messages show it. */
 void party_input_name(const tally_input *input, char *out, size_t size);
 /* 1 if path leads to the input file. */

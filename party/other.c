@@ -153,8 +153,8 @@ static tally_status make_own(void *user, size_t first, size_t n, uint8_t *payloa
 static tally_status answer(other *o, tally_error *error)
 {
     const party_aggregate *a = o->a;
-    party_source tags = {WIRE_AGG_TAGS, o->width, a->masked, WIRE_BULK_MAX / o->width, make_tags};
-    party_source own = {WIRE_AGG_OTHER, 32, a->others, PARTY_BATCH, make_own};
+    party_source tags = {WIRE_AGG_TAGS, o->width, a->masked, make_tags};
+    party_source own = {WIRE_AGG_OTHER, 32, a->others, make_own};
     /* All of a*H(x) in before any tag of b*(a*H(x)) goes out: their order must not follow the peer's. */
     tally_status st = party_exchange(o->run, NULL, WIRE_AGG_MASKED, take_masked, o, error);
     if (!st)
@@ -211,8 +211,7 @@ static tally_status send_values(other *o, tally_error *error)
     psi_free(key);
     if (st)
         return st;
-    party_source values = {WIRE_AGG_VALUES, p->unit_bytes, p->units, party_batch(PARTY_BATCH, p->unit_bytes),
-                           make_values};
+    party_source values = {WIRE_AGG_VALUES, p->unit_bytes, p->units, make_values};
     return party_exchange(o->run, &values, 0, NULL, o, error);
 }
 
@@ -264,8 +263,7 @@ static tally_status make_figures(void *user, size_t first, size_t n, uint8_t *pa
 
 static tally_status send_figures(other *o, uint8_t type, tally_error *error)
 {
-    party_source figures = {type, PSI_AHE_PLAIN, party_aggregate_groups(o->a) * o->shown, PARTY_BATCH,
-                            make_figures};
+    party_source figures = {type, PSI_AHE_PLAIN, party_aggregate_groups(o->a) * o->shown, make_figures};
     return party_exchange(o->run, &figures, 0, NULL, o, error);
 }
 

@@ -59,7 +59,7 @@ static tally_status take_masked(void *user, size_t first, size_t n, const party_
 static tally_status semi_honest(receiver *r, tally_error *error)
 {
     party_run *run = r->run;
-    party_source masked = {WIRE_ECDH_RECEIVER, 32, run->own, PARTY_BATCH, make_masked};
+    party_source masked = {WIRE_ECDH_RECEIVER, 32, run->own, make_masked};
     tally_status st = party_masking_key(&r->key, error);
     if (st)
         return st;
@@ -168,7 +168,7 @@ static tally_status make_confirm(void *user, size_t first, size_t n, uint8_t *pa
 static tally_status malicious(receiver *r, tally_error *error)
 {
     party_run *run = r->run;
-    party_source blinded = {WIRE_OPRF_BLINDED, 32, run->own, PARTY_BATCH, make_blinded};
+    party_source blinded = {WIRE_OPRF_BLINDED, 32, run->own, make_blinded};
     r->blinds = psi_secret_calloc(run->own, sizeof *r->blinds);
     r->blinded = psi_calloc(run->own, sizeof *r->blinded);
     r->confirm = psi_secret_calloc(run->own, sizeof *r->confirm);
@@ -200,7 +200,7 @@ static tally_status malicious(receiver *r, tally_error *error)
         return st;
     if (run->both) {
         st = party_hits_tell(r->run->hits, error);
-        party_source confirm = {WIRE_CONFIRM, 16, run->hits->count, PARTY_BATCH, make_confirm};
+        party_source confirm = {WIRE_CONFIRM, 16, run->hits->count, make_confirm};
         if (!st)
             st = party_exchange(run, &confirm, 0, NULL, r, error);
     }

@@ -32,11 +32,21 @@ static tally_status take_one(party_run *run, party_take take, void *user, tally_
     return st;
 }
 
+size_t party_batch(uint8_t type, size_t stride)
+{
+    size_t fit = stride < WIRE_BULK_MAX ? WIRE_BULK_MAX / stride : 1, most = PARTY_BATCH;
+    if (type == WIRE_VOLE_TAGS)
+        most = 8 * PARTY_BATCH; /* small, and looked up at once */
+    else if (type == WIRE_AGG_TAGS || type == WIRE_MATCHED)
+        most = fit;
+    return most < fit ? most : fit;
+}
+
 static tally_status send_one(party_run *run, const party_source *source, size_t *sent, void *user,
                              tally_error *error)
 {
     size_t left = source->total - *sent;
-    size_t n = left < source->batch ? left : source->batch;
+    size_t most = party_batch(source->type, source->stride), n = left < most ? left : most;
     uint8_t *payload = party_link_buffer(n * source->stride);
     if (!payload)
         return party_no_memory(error, "a batch to send");
@@ -53,7 +63,7 @@ tally_status party_exchange(party_run *run, const party_source *source, uint8_t 
                             void *user, tally_error *error)
 {
     size_t sent = 0;
-    PSI_CHECK(!source || source->batch * source->stride <= WIRE_BULK_MAX);
+    PSI_CHECK(!source || source->stride <= WIRE_BULK_MAX);
     for (;;) {
         unsigned wish = 0, ready = 0;
         if (source && sent < source->total)

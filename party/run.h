@@ -54,7 +54,6 @@ typedef struct party_source {
     uint8_t type;
     size_t stride; /* bytes of an entry, at least 1 */
     size_t total;  /* entries in all */
-    size_t batch;  /* entries in a frame */
     party_make make;
 } party_source;
 
@@ -90,11 +89,9 @@ static inline size_t party_sealed_bytes(const party_run *run)
     return run->form ? run->form->sealed : 0;
 }
 
-/* Entries in a frame: at most `most`, and at most as many as fit. */
-static inline size_t party_batch(size_t most, size_t stride)
-{
-    return most * stride <= WIRE_BULK_MAX ? most : WIRE_BULK_MAX / stride;
-}
+/* Entries of `stride` bytes that go into one frame of a type: what a sender puts there, not what a peer may.
+ */
+size_t party_batch(uint8_t type, size_t stride);
 
 /* Makes room for n entries of `size` bytes in a list of *room, zeroed beyond what it held; doubles, so that
  * memory follows what has come and not what was declared. 0: no memory, the list stays. */

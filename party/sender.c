@@ -56,7 +56,7 @@ static tally_status make_masked(void *user, size_t first, size_t n, uint8_t *pay
 
 static tally_status semi_honest(sender *s, tally_error *error)
 {
-    party_source masked = {WIRE_ECDH_SENDER, 32, s->run->own, PARTY_BATCH, make_masked};
+    party_source masked = {WIRE_ECDH_SENDER, 32, s->run->own, make_masked};
     tally_status st = party_masking_key(&s->key, error);
     if (st)
         return st;
@@ -166,9 +166,9 @@ static tally_status make_public_key(void *user, size_t first, size_t n, uint8_t 
 static tally_status malicious(sender *s, tally_error *error)
 {
     party_run *run = s->run;
-    party_source key = {WIRE_OPRF_KEY, 32, 1, 1, make_public_key};
+    party_source key = {WIRE_OPRF_KEY, 32, 1, make_public_key};
     size_t stride = PSI_MALICIOUS_TAG + party_sealed_bytes(run);
-    party_source tags = {WIRE_OPRF_TAGS, stride, run->own, party_batch(PARTY_BATCH, stride), make_tags};
+    party_source tags = {WIRE_OPRF_TAGS, stride, run->own, make_tags};
     if (run->both) {
         s->confirm = psi_secret_calloc(run->own, sizeof *s->confirm);
         if (!s->confirm)

@@ -10,6 +10,7 @@
 #include "party/hits.h"
 #include "party/input.h"
 #include "party/settle.h"
+#include "party/usage.h"
 #include "psi/mem.h"
 #include "psi/rng.h"
 #include "psi/tagsize.h"
@@ -33,8 +34,11 @@ static const char *const phase_names[PARTY_PHASES] = {"reading", "waiting", "mat
 static void end_phase(tally_session *s)
 {
     int64_t now = party_now_ms();
+    double cpu = party_cpu_seconds();
     s->seconds[s->phase] += (double)(now - s->phase_began) / 1000;
+    s->cpu_seconds[s->phase] += cpu - s->cpu_began;
     s->phase_began = now;
+    s->cpu_began = cpu;
 }
 
 static void tell_progress(void *user, uint64_t done, uint64_t total)
@@ -179,6 +183,7 @@ static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error
     tally_status st = party_channel_open(&s->channel, &options, error);
     if (st)
         return st;
+    s->on_this_machine = s->channel.owns_raw && party_tcp_is_local(&s->channel.raw);
     if (s->channel.tls) {
         party_pin_text(s->peer_pin, s->channel.peer_fingerprint);
         party_printable(s->peer_subject, sizeof s->peer_subject, s->channel.peer_subject);
@@ -197,7 +202,24 @@ static void close_link(tally_session *s, int graceful)
     party_link_close(s->link, graceful);
     s->link = NULL;
     party_channel_bytes(&s->channel, &s->bytes_sent, &s->bytes_received);
+    if (s->channel.owns_raw)
+        s->round_trip = party_tcp_round_trip_us(&s->channel.raw) * 1e-6;
     party_channel_close(&s->channel);
+}
+
+tally_status party_session_open(tally_session *s, tally_error *error)
+{
+    if (s->ran)
+        return usage(error, "a session runs once; make a new one");
+    if (s->has_listen + s->has_connect != 1 || !s->identity || !knows_peer(s))
+        return usage(error, "to measure a line an identity, an address and a peer's fingerprint are needed");
+    s->ran = 1;
+    return open_link(s, party_now_ms() + (int64_t)s->timeout_s * 1000, error);
+}
+
+void party_session_close(tally_session *s, int graceful)
+{
+    close_link(s, graceful);
 }
 
 /* ---- Failing ---- */
@@ -272,9 +294,16 @@ static tally_status tell_caller(tally_session *s, tally_error *error)
  * Gbit/s. The line's speed is not known beforehand; a round trip above 2 ms is taken for a line beyond the
  * own network.
  */
+unsigned party_vole_k(double round_trip)
+{
+    return round_trip > 0.002 ? 6 : 4;
+}
+
 static unsigned vole_k(const tally_session *s)
 {
-    return s->channel.owns_raw && party_tcp_round_trip_us(&s->channel.raw) > 2000 ? 6 : 4;
+    if (s->vole_k)
+        return s->vole_k;
+    return party_vole_k(s->channel.owns_raw ? party_tcp_round_trip_us(&s->channel.raw) * 1e-6 : 0);
 }
 
 static party_run *new_run(tally_session *s, const party_state *state)
@@ -504,6 +533,7 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
         return st;
     s->ran = 1;
     s->phase_began = party_now_ms();
+    s->cpu_began = party_cpu_seconds();
     if (st)
         notify_peer(s, st);
     else

@@ -34,6 +34,8 @@ struct tally_session {
     const tally_transport *transport;
     int transport_tls, transport_tls_server;
     unsigned timeout_s, threads;
+    const tally_calibration *calibration; /* NULL: nothing is predicted */
+    unsigned vole_k;                      /* 4 or 6; 0: by the line */
     char *output_path;
     int output_overwrite;
     char **columns;
@@ -99,7 +101,10 @@ struct tally_session {
     enum party_phase phase;
     int64_t phase_began, progress_told;
     double seconds[PARTY_PHASES];
+    double cpu_began, cpu_seconds[PARTY_PHASES]; /* processor time of the whole process */
     uint64_t bytes_sent, bytes_received;
+    double round_trip; /* of the line, seconds; 0: not known */
+    int on_this_machine;
     char peer_pin[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* empty without TLS */
     tally_error outcome;
     char learned[2048];
@@ -107,6 +112,11 @@ struct tally_session {
 
 /* Replaces a text of the settings by a copy. */
 tally_status party_set_text(char **field, const char *text, tally_error *error) TALLY_MUST_CHECK;
+
+/* The link to the peer without a run, by the settings of the session; closed by party_session_close. For
+ * party/line. */
+tally_status party_session_open(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+void party_session_close(tally_session *s, int graceful);
 
 /* Does this party learn which of its rows match? */
 int party_learns_matches(const tally_session *s);
@@ -118,8 +128,18 @@ tally_status party_greet(tally_session *s, party_state *state, tally_error *erro
 /* The terms of the run from the settings and the loaded input. TALLY_ERR_USAGE: more figures than one run
  * has. */
 tally_status party_terms_fill(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+/* Of these the words that every run has. */
+void party_terms_words(wire_terms *t, enum tally_function function, enum tally_security security,
+                       enum tally_reveal reveal, enum tally_scheme scheme);
 /* Settings that do not go together: TALLY_ERR_USAGE. */
 tally_status party_terms_check(const tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+
+/* What `auto` comes to, which both sides find alike; *why: a fixed phrase. */
+enum tally_protocol party_choose(enum tally_protocol asked, enum tally_function function, int active,
+                                 uint64_t own, uint64_t peer, const char **why);
+
+/* Bits of Delta in a column of VOLE for a line of this round trip, seconds. */
+unsigned party_vole_k(double round_trip);
 
 /* "auto", "ecdh" or "vole": as in the terms. */
 const char *party_protocol_name(enum tally_protocol protocol);

@@ -156,6 +156,11 @@ tally_status tally_session_set_connect(tally_session *s, const char *address, ta
     return st;
 }
 
+void tally_session_set_calibration(tally_session *s, const tally_calibration *calibration)
+{
+    s->calibration = calibration;
+}
+
 void tally_session_set_transport(tally_session *s, const tally_transport *transport, int tls, int tls_server)
 {
     s->transport = transport;

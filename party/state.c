@@ -187,6 +187,40 @@ static uint64_t total(const party_state *s)
     return 1;
 }
 
+static uint64_t unit_bytes(const party_state *s)
+{
+    switch (s->step->unit) {
+    case EVALUATED:
+        return POINT; /* and proofs */
+    case TAG:
+        return s->tag_width;
+    case BIN:
+        return s->bin_bytes;
+    case ENTRY:
+        return s->tag_width + s->sealed;
+    case OPRF_ENTRY:
+        return PSI_MALICIOUS_TAG + s->sealed;
+    case VALUE:
+        return s->agg.value_bytes;
+    case SUM:
+        return s->agg.sum_bytes;
+    default:
+        return (uint64_t)s->step->unit;
+    }
+}
+
+int party_state_message(const party_state *s, size_t i, party_message *out)
+{
+    party_state at = *s;
+    for (; i && at.step->type; i--)
+        at.step++;
+    if (!at.step->type)
+        return 0;
+    int counted = at.step->unit != WHOLE;
+    *out = (party_message){at.step->type, total(&at), counted ? unit_bytes(&at) : 0};
+    return 1;
+}
+
 uint8_t party_state_expects(party_state *s)
 {
     while (s->step->type && s->taken == total(s)) {
@@ -205,26 +239,6 @@ uint64_t party_evaluated_items(uint32_t length)
     if (rest <= 64 || (rest - 64) % 32 != 0)
         return 0;
     return full * PARTY_PROOF_ITEMS + (rest - 64) / 32;
-}
-
-static uint64_t unit_bytes(const party_state *s)
-{
-    switch (s->step->unit) {
-    case TAG:
-        return s->tag_width;
-    case BIN:
-        return s->bin_bytes;
-    case ENTRY:
-        return s->tag_width + s->sealed;
-    case OPRF_ENTRY:
-        return PSI_MALICIOUS_TAG + s->sealed;
-    case VALUE:
-        return s->agg.value_bytes;
-    case SUM:
-        return s->agg.sum_bytes;
-    default:
-        return (uint64_t)s->step->unit;
-    }
 }
 
 tally_status party_state_take(party_state *s, const party_frame *frame, uint64_t *first, uint64_t *units,

@@ -59,6 +59,18 @@ void party_state_bins(party_state *s, size_t bin_bytes, size_t bins);
 /* The sender's number of set bits, known after WIRE_MATCHED. */
 void party_state_confirmed(party_state *s, uint64_t count);
 
+/* One step of a run beforehand: what comes, without the headers of its frames. */
+typedef struct party_message {
+    uint8_t type;
+    uint64_t units, unit_bytes; /* unit_bytes 0: one frame, of a length of its own */
+} party_message;
+
+/*
+ * Message i of those still to come to this side, of a run whose sizes are all known: 0 when there are no more
+ * than i. Steps with nothing to come have 0 units. For party/estimate.
+ */
+int party_state_message(const party_state *s, size_t i, party_message *out);
+
 /* Type of the frames expected now; steps with nothing to come are passed over. 0 after the last. */
 uint8_t party_state_expects(party_state *s);
 /*

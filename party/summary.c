@@ -4,9 +4,11 @@
 #include "party/summary.h"
 #include "party/agreement.h"
 #include "party/entry.h"
+#include "party/estimate.h"
 #include "party/figures.h"
 #include "party/input.h"
 #include "party/pad.h"
+#include "party/usage.h"
 #include "psi/expand.h"
 #include "psi/gf128.h"
 #include "psi/group.h"
@@ -42,16 +44,23 @@ static json_t *versions(void)
         psi_sha256_lanes()->name, "shares", psi_gf128_lanes()->name, "polynomials", psi_rlwe_ring()->name);
 }
 
-static char *dump(json_t *j)
+char *party_json_text(json_t *j)
 {
     char *text = j ? json_dumps(j, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) : NULL;
     json_decref(j);
     return text;
 }
 
+json_t *party_backends_json(void)
+{
+    json_t *all = versions(), *backends = json_incref(json_object_get(all, "backends"));
+    json_decref(all);
+    return backends;
+}
+
 char *tally_version_json(void)
 {
-    return dump(versions());
+    return party_json_text(versions());
 }
 
 const char *tally_status_name(tally_status status)
@@ -313,11 +322,68 @@ json_t *party_terms_json(const tally_session *s)
     return terms;
 }
 
+/* Seconds by phase. */
+static json_t *phases_json(const double *t)
+{
+    return json_pack("{s:f, s:f, s:f, s:f, s:f}", "reading", t[PARTY_READING], "waiting", t[PARTY_WAITING],
+                     "matching", t[PARTY_MATCHING], "writing", t[PARTY_WRITING], "total",
+                     t[PARTY_READING] + t[PARTY_WAITING] + t[PARTY_MATCHING] + t[PARTY_WRITING]);
+}
+
+/* How much of the own line is read, and what is known of the line. */
+static void fill_place(party_place *place, const tally_session *s, const party_line **line)
+{
+    unsigned own = s->role == TALLY_SENDER ? PARTY_AT_SENDER : PARTY_AT_RECEIVER;
+    tally_input_stats stats;
+    tally_input_get_stats(s->input, &stats);
+    const wire_terms *terms[2] = {own ? &s->peer_hello.terms : &s->terms,
+                                  own ? &s->terms : &s->peer_hello.terms};
+    *place = (party_place){.same_machine = s->on_this_machine, .round_trip = s->round_trip};
+    *line = party_calibration_line(s->calibration, s->peer_pin);
+    if (*line) {
+        place->bits_to[!own] = (*line)->sent_bits;
+        place->bits_to[own] = (*line)->received_bits;
+        place->round_trip = (*line)->round_trip;
+    }
+    for (unsigned side = 0; side < 2; side++) {
+        place->threads[side] = party_pool_threads(s->threads);
+        place->rows[side] = side == own ? stats.rows : s->peer_items;
+        place->row_bytes[side] = stats.rows ? (double)party_input_bytes(s->input) / (double)stats.rows : 0;
+        place->numbers[side] = terms[side]->value_count;
+    }
+    place->output[own] = s->output_path != NULL;
+}
+
+/* What this run should have taken, as far as it was known when it began; null without a calibration, and
+ * before hello 2. */
+static json_t *predicted_json(const tally_session *s)
+{
+    party_sizes sizes;
+    party_place place;
+    party_forecast forecast;
+    const party_line *line;
+    if (!s->calibration || !s->chosen)
+        return json_null();
+    tally_status st = party_sizes_of(&sizes, s, NULL);
+    if (!st) {
+        fill_place(&place, s, &line);
+        party_forecast_run(&forecast, &sizes, &place, s->calibration);
+    }
+    party_sizes_free(&sizes);
+    if (st)
+        return json_null();
+    json_t *all = party_forecast_json(&forecast, s->role == TALLY_SENDER);
+    json_object_set_new(all, "line",
+                        json_string(line                 ? "measured"
+                                    : s->on_this_machine ? "this machine"
+                                                         : "not measured"));
+    return all;
+}
+
 char *tally_session_summary_json(const tally_session *s)
 {
     tally_result r;
     tally_session_get_result(s, &r);
-    const double *t = s->seconds;
     json_t *result = party_figures_json(s);
     if (s->ran && s->outcome.status == TALLY_OK && r.learns_matches)
         result =
@@ -328,17 +394,17 @@ char *tally_session_summary_json(const tally_session *s)
     if (s->agreement)
         agreement = json_pack("{s:s, s:s}", "digest", tally_agreement_digest(s->agreement), "name",
                               party_agreed_text(s->agreement, AGREED_NAME, 0));
-    return dump(json_pack(
-        "{s:o, s:{s:I, s:b}, s:{s:s, s:i, s:s, s:s}, s:o, s:o, s:{s:I, s:s, s:s, s:s}, s:o, s:{s:I, s:I}, "
-        "s:{s:f, "
-        "s:f, s:f, s:f, s:f}, s:s, s:o}",
+    return party_json_text(json_pack(
+        "{s:o, s:{s:I, s:b}, s:{s:s, s:i, s:s, s:s}, s:o, s:o, s:{s:I, s:s, s:s, s:s}, s:o, "
+        "s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:I, s:o, s:s, s:o}",
         "agreement", agreement, "ledger", "run", (json_int_t)s->run_number, "receipt", *s->receipt.text != 0,
         "outcome", "status", tally_status_name(s->outcome.status), "exit_status",
         tally_exit_status(s->outcome.status), "message", s->outcome.message, "hint", s->outcome.hint, "terms",
         party_terms_json(s), "input", input_json(s), "peer", "items", (json_int_t)r.peer_items, "fingerprint",
         s->peer_pin, "subject", s->peer_subject, "software", s->peer_hello.software, "result", result,
-        "bytes", "sent", (json_int_t)r.bytes_sent, "received", (json_int_t)r.bytes_received, "seconds",
-        "reading", t[PARTY_READING], "waiting", t[PARTY_WAITING], "matching", t[PARTY_MATCHING], "writing",
-        t[PARTY_WRITING], "total", t[PARTY_READING] + t[PARTY_WAITING] + t[PARTY_MATCHING] + t[PARTY_WRITING],
-        "learned", s->learned, "versions", versions()));
+        "bytes", "sent", (json_int_t)r.bytes_sent, "received", (json_int_t)r.bytes_received, "protocol_sent",
+        (json_int_t)s->traffic.sent[PARTY_PROTOCOL], "protocol_received",
+        (json_int_t)s->traffic.received[PARTY_PROTOCOL], "seconds", phases_json(s->seconds), "cpu_seconds",
+        phases_json(s->cpu_seconds), "peak_memory_bytes", (json_int_t)party_peak_bytes(), "predicted",
+        predicted_json(s), "learned", s->learned, "versions", versions()));
 }

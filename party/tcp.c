@@ -148,6 +148,23 @@ uint32_t party_tcp_round_trip_us(const tally_transport *transport)
     return getsockopt(t->fd, IPPROTO_TCP, TCP_INFO, &info, &len) ? 0 : info.tcpi_min_rtt;
 }
 
+int party_tcp_is_local(const tally_transport *transport)
+{
+    const struct tcp *t = transport->user;
+    struct sockaddr_storage a = {0}, b = {0};
+    socklen_t a_len = sizeof a, b_len = sizeof b;
+    if (getsockname(t->fd, (struct sockaddr *)&a, &a_len) ||
+        getpeername(t->fd, (struct sockaddr *)&b, &b_len))
+        return 0;
+    if (a.ss_family == AF_INET6 && b.ss_family == AF_INET6)
+        return memcmp(&((struct sockaddr_in6 *)&a)->sin6_addr, &((struct sockaddr_in6 *)&b)->sin6_addr,
+                      sizeof(struct in6_addr)) == 0;
+    uint32_t near = ntohl(((struct sockaddr_in *)&a)->sin_addr.s_addr),
+             far = ntohl(((struct sockaddr_in *)&b)->sin_addr.s_addr);
+    return a.ss_family == AF_INET && b.ss_family == AF_INET &&
+           (near == far || (near >> 24 == 127 && far >> 24 == 127));
+}
+
 void party_tcp_free(tally_transport *transport)
 {
     struct tcp *t = transport->user;

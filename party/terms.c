@@ -357,17 +357,25 @@ static tally_status check_figures(const wire_terms *t, tally_error *error)
     return TALLY_ERR_USAGE;
 }
 
+void party_terms_words(wire_terms *t, enum tally_function function, enum tally_security security,
+                       enum tally_reveal reveal, enum tally_scheme scheme)
+{
+    snprintf(t->function, sizeof t->function, "%s", function_names[function]);
+    snprintf(t->security, sizeof t->security, "%s",
+             security == TALLY_MALICIOUS ? "malicious" : "semi-honest");
+    snprintf(t->reveal, sizeof t->reveal, "%s", reveal_names[reveal]);
+    if (function == TALLY_SUM)
+        snprintf(t->scheme, sizeof t->scheme, "%s", scheme_names[scheme]);
+}
+
 tally_status party_terms_fill(tally_session *s, tally_error *error)
 {
     wire_terms *t = &s->terms;
     int receiver = s->role == TALLY_RECEIVER;
     *t = (wire_terms){.min_overlap = s->min_overlap, .epsilon_micro = s->epsilon_micro};
-    snprintf(t->function, sizeof t->function, "%s", function_names[s->function]);
+    party_terms_words(t, s->function, s->security, s->reveal, s->scheme);
     snprintf(t->role, sizeof t->role, "%s", receiver ? "receiver" : "sender");
     snprintf(t->protocol, sizeof t->protocol, "%s", party_protocol_name(s->protocol));
-    snprintf(t->security, sizeof t->security, "%s",
-             s->security == TALLY_MALICIOUS ? "malicious" : "semi-honest");
-    snprintf(t->reveal, sizeof t->reveal, "%s", reveal_names[s->reveal]);
     t->key_count = party_input_keys(s->input);
     for (size_t k = 0; k < t->key_count; k++)
         snprintf(t->keys[k], sizeof t->keys[k], "%s", party_input_key_profile(s->input, k));
@@ -377,8 +385,6 @@ tally_status party_terms_fill(tally_session *s, tally_error *error)
         t->rows_per_person = s->rows_per_person ? s->rows_per_person : 1;
     if (s->function == TALLY_MATCH)
         return TALLY_OK;
-    if (s->function == TALLY_SUM)
-        snprintf(t->scheme, sizeof t->scheme, "%s", scheme_names[s->scheme]);
     fill_numbers(t, s);
     if (s->epsilon_micro) {
         int receiver_computes = party_aggregate_receiver_computes(t->function, t->reveal, t->min_overlap,

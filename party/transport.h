@@ -47,6 +47,8 @@ void party_tcp_linger(tally_transport *t, int timeout_ms, const party_cancel *ca
  * unknown.
  */
 uint32_t party_tcp_round_trip_us(const tally_transport *transport);
+/* 1 if both ends of the socket have the same address, or loopback ones. */
+int party_tcp_is_local(const tally_transport *transport);
 void party_tcp_free(tally_transport *t);
 /* The other end's numeric address, "127.0.0.1:5050" or "[::1]:5050". */
 void party_tcp_peer_text(int fd, char *out, size_t size);

@@ -70,10 +70,10 @@ static tally_status take_choice(void *user, size_t first, size_t n, const party_
     receiver *r = user;
     const psi_vole_sizes *z = &r->bins.sizes;
     (void)first, (void)n;
-    if (frame->length != 64 + PSI_OT_BASE * psi_vole_ots(z) / 8)
+    if (frame->length != psi_vole_choice_bytes(z))
         return party_fail(error, TALLY_ERR_MALFORMED, "the peer's OT extension has %u bytes, not %zu",
-                          frame->length, 64 + PSI_OT_BASE * psi_vole_ots(z) / 8);
-    size_t length = psi_vole_levels(z) * sizeof(psi_ggm_level);
+                          frame->length, psi_vole_choice_bytes(z));
+    size_t length = psi_vole_trees_bytes(z);
     uint8_t *corrections = party_link_buffer(length);
     if (!corrections)
         return party_no_memory(error, "the tree corrections");
@@ -179,7 +179,7 @@ static tally_status make_room(receiver *r, tally_error *error)
 static tally_status receive(receiver *r, tally_error *error)
 {
     party_run *run = r->run;
-    party_source open = {WIRE_VOLE_OPEN, 1 + sizeof r->open.pairs, 1, 1, make_open};
+    party_source open = {WIRE_VOLE_OPEN, PSI_VOLE_OPEN, 1, make_open};
     tally_status st = psi_ot_open(&r->open, &run->sid);
     if (st)
         return party_fail(error, st, "the base OTs could not be opened");

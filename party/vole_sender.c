@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define TAGS_IN_FRAME 32768u
-
 typedef struct sender {
     party_run *run;
     party_bins bins;
@@ -37,7 +35,7 @@ static tally_status answer(sender *s, const psi_point *pairs, tally_error *error
 {
     const psi_vole_sizes *z = &s->bins.sizes;
     const psi_sid *sid = &s->run->sid;
-    size_t ots = psi_vole_ots(z), length = 64 + PSI_OT_BASE * ots / 8;
+    size_t ots = psi_vole_ots(z), length = psi_vole_choice_bytes(z);
     psi_point point;
     uint8_t *payload = party_link_buffer(length);
     s->strings = psi_secret_calloc(ots, sizeof *s->strings);
@@ -67,13 +65,14 @@ static tally_status take_open(void *user, size_t first, size_t n, const party_fr
 {
     sender *s = user;
     (void)first, (void)n;
-    if (frame->length != 1 + 2 * PSI_OT_BASE * sizeof(psi_point))
+    if (frame->length != PSI_VOLE_OPEN)
         return party_fail(error, TALLY_ERR_MALFORMED, "the peer's base OTs have %u bytes, not %zu",
-                          frame->length, 1 + 2 * PSI_OT_BASE * sizeof(psi_point));
+                          frame->length, PSI_VOLE_OPEN);
     unsigned k = frame->payload[0];
     if (k != 4 && k != 6)
         return party_fail(error, TALLY_ERR_MALFORMED,
                           "the peer asks for %u bits a column; this version knows 4 and 6", k);
+    s->run->vole_k = k;
     tally_status st = party_bins_shape(&s->bins, s->run, k, error);
     if (st)
         return st;
@@ -87,9 +86,9 @@ static tally_status take_trees(void *user, size_t first, size_t n, const party_f
     sender *s = user;
     const psi_vole_sizes *z = &s->bins.sizes;
     (void)first, (void)n;
-    if (frame->length != psi_vole_levels(z) * sizeof(psi_ggm_level))
+    if (frame->length != psi_vole_trees_bytes(z))
         return party_fail(error, TALLY_ERR_MALFORMED, "the peer's tree corrections have %u bytes, not %zu",
-                          frame->length, psi_vole_levels(z) * sizeof(psi_ggm_level));
+                          frame->length, psi_vole_trees_bytes(z));
     psi_block *keys = psi_secret_calloc((size_t)z->columns << z->k, sizeof *keys);
     if (!keys)
         return party_no_memory(error, "the trees");
@@ -251,7 +250,7 @@ static tally_status send(sender *s, party_matched *matched, tally_error *error)
         st = receive_bins(s, error);
     if (st)
         return st;
-    party_source tags = {WIRE_VOLE_TAGS, s->entry, run->own, party_batch(TAGS_IN_FRAME, s->entry), make_tags};
+    party_source tags = {WIRE_VOLE_TAGS, s->entry, run->own, make_tags};
     st = party_exchange(run, &tags, 0, NULL, s, error);
     return st || !run->both ? st : hear_receiver(s, matched, error);
 }

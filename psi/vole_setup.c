@@ -16,6 +16,16 @@ size_t psi_vole_ots(const psi_vole_sizes *sizes)
     return (psi_vole_levels(sizes) + 7) / 8 * 8;
 }
 
+size_t psi_vole_choice_bytes(const psi_vole_sizes *sizes)
+{
+    return 64 + PSI_OT_BASE * psi_vole_ots(sizes) / 8;
+}
+
+size_t psi_vole_trees_bytes(const psi_vole_sizes *sizes)
+{
+    return psi_vole_levels(sizes) * sizeof(psi_ggm_level);
+}
+
 tally_status psi_vole_grow(const psi_vole_sizes *sizes, const psi_block (*strings)[2], psi_block *keys,
                            psi_ggm_level *corrections)
 {

@@ -16,6 +16,12 @@ size_t psi_vole_ots(const psi_vole_sizes *sizes);
 /* Corrections of all columns: 32 bytes for each level. */
 size_t psi_vole_levels(const psi_vole_sizes *sizes);
 
+/* Bytes of the three messages of the setup: k and the base OTs' points; point, nonce and the OT extension's
+ * columns; the corrections. */
+#define PSI_VOLE_OPEN (1 + 2 * PSI_OT_BASE * sizeof(psi_point))
+size_t psi_vole_choice_bytes(const psi_vole_sizes *sizes);
+size_t psi_vole_trees_bytes(const psi_vole_sizes *sizes);
+
 /* Receiver: grows every tree from fresh roots. keys: columns * 2^k (secret); corrections: psi_vole_levels
  * entries (sent). */
 tally_status psi_vole_grow(const psi_vole_sizes *sizes, const psi_block (*strings)[2], psi_block *keys,

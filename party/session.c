@@ -10,6 +10,7 @@
 #include "party/hits.h"
 #include "party/input.h"
 #include "party/settle.h"
+#include "party/usage.h"
 #include "psi/mem.h"
 #include "psi/rng.h"
 #include "psi/tagsize.h"
@@ -33,8 +34,11 @@ static const char *const phase_names[PARTY_PHASES] = {"reading", "waiting", "mat
 static void end_phase(tally_session *s)
 {
     int64_t now = party_now_ms();
+    double cpu = party_cpu_seconds();
     s->seconds[s->phase] += (double)(now - s->phase_began) / 1000;
+    s->cpu_seconds[s->phase] += cpu - s->cpu_began;
     s->phase_began = now;
+    s->cpu_began = cpu;
 }
 
 static void tell_progress(void *user, uint64_t done, uint64_t total)
@@ -504,6 +508,7 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
         return st;
     s->ran = 1;
     s->phase_began = party_now_ms();
+    s->cpu_began = party_cpu_seconds();
     if (st)
         notify_peer(s, st);
     else

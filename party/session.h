@@ -99,6 +99,7 @@ struct tally_session {
     enum party_phase phase;
     int64_t phase_began, progress_told;
     double seconds[PARTY_PHASES];
+    double cpu_began, cpu_seconds[PARTY_PHASES]; /* processor time of the whole process */
     uint64_t bytes_sent, bytes_received;
     char peer_pin[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* empty without TLS */
     tally_error outcome;

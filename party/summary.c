@@ -7,6 +7,7 @@
 #include "party/figures.h"
 #include "party/input.h"
 #include "party/pad.h"
+#include "party/usage.h"
 #include "psi/expand.h"
 #include "psi/gf128.h"
 #include "psi/group.h"
@@ -313,11 +314,18 @@ json_t *party_terms_json(const tally_session *s)
     return terms;
 }
 
+/* Seconds by phase. */
+static json_t *phases_json(const double *t)
+{
+    return json_pack("{s:f, s:f, s:f, s:f, s:f}", "reading", t[PARTY_READING], "waiting", t[PARTY_WAITING],
+                     "matching", t[PARTY_MATCHING], "writing", t[PARTY_WRITING], "total",
+                     t[PARTY_READING] + t[PARTY_WAITING] + t[PARTY_MATCHING] + t[PARTY_WRITING]);
+}
+
 char *tally_session_summary_json(const tally_session *s)
 {
     tally_result r;
     tally_session_get_result(s, &r);
-    const double *t = s->seconds;
     json_t *result = party_figures_json(s);
     if (s->ran && s->outcome.status == TALLY_OK && r.learns_matches)
         result =
@@ -329,16 +337,16 @@ char *tally_session_summary_json(const tally_session *s)
         agreement = json_pack("{s:s, s:s}", "digest", tally_agreement_digest(s->agreement), "name",
                               party_agreed_text(s->agreement, AGREED_NAME, 0));
     return dump(json_pack(
-        "{s:o, s:{s:I, s:b}, s:{s:s, s:i, s:s, s:s}, s:o, s:o, s:{s:I, s:s, s:s, s:s}, s:o, s:{s:I, s:I}, "
-        "s:{s:f, "
-        "s:f, s:f, s:f, s:f}, s:s, s:o}",
+        "{s:o, s:{s:I, s:b}, s:{s:s, s:i, s:s, s:s}, s:o, s:o, s:{s:I, s:s, s:s, s:s}, s:o, "
+        "s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:I, s:s, s:o}",
         "agreement", agreement, "ledger", "run", (json_int_t)s->run_number, "receipt", *s->receipt.text != 0,
         "outcome", "status", tally_status_name(s->outcome.status), "exit_status",
         tally_exit_status(s->outcome.status), "message", s->outcome.message, "hint", s->outcome.hint, "terms",
         party_terms_json(s), "input", input_json(s), "peer", "items", (json_int_t)r.peer_items, "fingerprint",
         s->peer_pin, "subject", s->peer_subject, "software", s->peer_hello.software, "result", result,
-        "bytes", "sent", (json_int_t)r.bytes_sent, "received", (json_int_t)r.bytes_received, "seconds",
-        "reading", t[PARTY_READING], "waiting", t[PARTY_WAITING], "matching", t[PARTY_MATCHING], "writing",
-        t[PARTY_WRITING], "total", t[PARTY_READING] + t[PARTY_WAITING] + t[PARTY_MATCHING] + t[PARTY_WRITING],
-        "learned", s->learned, "versions", versions()));
+        "bytes", "sent", (json_int_t)r.bytes_sent, "received", (json_int_t)r.bytes_received, "protocol_sent",
+        (json_int_t)s->traffic.sent[PARTY_PROTOCOL], "protocol_received",
+        (json_int_t)s->traffic.received[PARTY_PROTOCOL], "seconds", phases_json(s->seconds), "cpu_seconds",
+        phases_json(s->cpu_seconds), "peak_memory_bytes", (json_int_t)party_peak_bytes(), "learned",
+        s->learned, "versions", versions()));
 }

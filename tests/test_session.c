@@ -167,6 +167,11 @@ static void test_summary(void)
     CU_ASSERT_EQUAL(number(r, "outcome", "exit_status"), 0);
     CU_ASSERT_EQUAL(number(r, "bytes", "sent"), number(s, "bytes", "received"));
     CU_ASSERT(number(r, "bytes", "sent") > 0);
+    /* 4 blinded items in one frame; a key, 4 answers with a proof, 3 tags */
+    CU_ASSERT_EQUAL(number(r, "bytes", "protocol_sent"), 12 + 4 * 32);
+    CU_ASSERT_EQUAL(number(s, "bytes", "protocol_sent"), 12 + 32 + 12 + 4 * 32 + 64 + 12 + 3 * 16);
+    CU_ASSERT_EQUAL(number(r, "bytes", "protocol_received"), number(s, "bytes", "protocol_sent"));
+    CU_ASSERT(json_integer_value(json_object_get(r, "peak_memory_bytes")) > 1 << 20);
     CU_ASSERT(json_is_null(json_object_get(s, "result")));
     const json_t *terms = json_object_get(r, "terms");
     CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(terms, "security")), "malicious");
@@ -175,6 +180,10 @@ static void test_summary(void)
     const json_t *seconds = json_object_get(r, "seconds");
     CU_ASSERT(json_real_value(json_object_get(seconds, "total")) >=
               json_real_value(json_object_get(seconds, "matching")));
+    const json_t *cpu = json_object_get(r, "cpu_seconds");
+    CU_ASSERT(json_real_value(json_object_get(cpu, "matching")) > 0);
+    CU_ASSERT(json_real_value(json_object_get(cpu, "total")) >=
+              json_real_value(json_object_get(cpu, "matching")));
     CU_ASSERT_FALSE(p.side[PAIR_RECEIVER].leaked || p.side[PAIR_SENDER].leaked);
     json_decref(r);
     json_decref(s);

@@ -85,6 +85,8 @@ help:
 	  'make fuzz         every fuzz target for SECONDS_PER_FUZZER ($(SECONDS_PER_FUZZER)) seconds' \
 	  'make check-long   soak and scale tests' \
 	  'make bench        the protocol alone and two parties on this machine; N rows' \
+	  'make bench-smoke  bytes and instruction counts against stored figures; part of make check' \
+	  'make bench-counts  stores the instruction counts of this build' \
 	  'make bench-compare  against the plain exchange of hashes' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
 	  'make dist         source archive in dist/'
@@ -166,6 +168,7 @@ check-run:
 	@tests/step.sh without $(MAKE) --no-print-directory without; :
 	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
+	@tests/step.sh bench-smoke $(MAKE) --no-print-directory bench-smoke; :
 	@tests/total.sh $(RESULTS)
 
 unit: $(TESTS)
@@ -280,6 +283,11 @@ $(B)/benchmarks/ahe: benchmarks/ahe.c $(B)/libtally.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lpthread
 
+# What callgrind counts: VARIANT=plain only, which has the door to the seed of the random generator.
+$(B)/benchmarks/counted: $(B)/benchmarks/counted.o $(B)/libtally.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm -lpthread
+
 # Every kernel and backend, beside OpenSSL and libsodium.
 $(B)/benchmarks/kernels: $(B)/benchmarks/kernels.o $(B)/benchmarks/kernel_rows.o $(B)/libtally.a
 	$(call say,LINK,$@)
@@ -297,6 +305,18 @@ bench: all $(B)/benchmarks/lists $(B)/benchmarks/protocol
 	@$(B)/benchmarks/protocol 6 $(N) $(N) $$(($(N) / 10)) 1
 	@$(B)/benchmarks/protocol 4 $(N) $(N) $$(($(N) / 10)) 2
 	@benchmarks/match.sh $(B) $(N)
+
+# Regressions without a clock: bytes and answers of small runs, instructions of the kernels. bench-counts stores the latter.
+COUNTED := build/plain$(if $(findstring clang,$(CC)),-clang)/benchmarks/counted
+COUNTS = python3 benchmarks/counts.py --cc "$(CC)" --flags "$(CFLAGS)" $(COUNTED)
+.PHONY: bench-smoke bench-counts counted
+counted:
+	@$(MAKE) -s --no-print-directory VARIANT=plain $(COUNTED)
+bench-smoke: all counted
+	@tests/step.sh bench-smoke-bytes python3 benchmarks/smoke.py $(B)/tally; bytes=$$?; \
+	tests/step.sh bench-smoke-counts $(COUNTS) && exit $$bytes
+bench-counts: counted
+	@$(COUNTS) --store
 
 # OPTIONS="--json --only scalar_mul,openssl_x25519"
 .PHONY: bench-kernels

@@ -308,7 +308,7 @@ bench: all $(B)/benchmarks/lists $(B)/benchmarks/protocol
 
 # Regressions without a clock: bytes and answers of small runs, instructions of the kernels. bench-counts stores the latter.
 COUNTED := build/plain$(if $(findstring clang,$(CC)),-clang)/benchmarks/counted
-COUNTS = python3 benchmarks/counts.py --cc "$(CC)" --flags "$(CFLAGS)" $(COUNTED)
+COUNTS = python3 benchmarks/counts.py --cc="$(CC)" --flags="$(CFLAGS)" $(COUNTED)
 .PHONY: bench-smoke bench-counts counted
 counted:
 	@$(MAKE) -s --no-print-directory VARIANT=plain $(COUNTED)

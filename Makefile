@@ -86,6 +86,8 @@ help:
 	  'make check-long   soak and scale tests' \
 	  'make bench        sizes, links, functions and protocols, every result checked; charts in results/' \
 	  'make bench-protocol  subspace VOLE alone, in memory; N rows' \
+	  'make bench-smoke  bytes and instruction counts against stored figures; part of make check' \
+	  'make bench-counts  stores the instruction counts of this build' \
 	  'make bench-compare  against the plain exchange of hashes' \
 	  'make bench-page   charts and tables of RESULTS=results/results.json, one HTML page' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
@@ -170,6 +172,7 @@ check-run:
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/step.sh bench-harness $(MAKE) --no-print-directory bench-harness; :
 	@tests/step.sh bench-page python3 tests/bench_page.py; :
+	@tests/step.sh bench-smoke $(MAKE) --no-print-directory bench-smoke; :
 	@tests/total.sh $(RESULTS)
 
 unit: $(TESTS)
@@ -289,6 +292,11 @@ $(B)/benchmarks/ahe: benchmarks/ahe.c $(B)/libtally.a
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D) && $(COMPILE) $(LDFLAGS) -o $@ $< $(B)/libtally.a $(PKG_LIBS) -lpthread
 
+# What callgrind counts: VARIANT=plain only, which has the door to the seed of the random generator.
+$(B)/benchmarks/counted: $(B)/benchmarks/counted.o $(B)/libtally.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lm -lpthread
+
 # Every kernel and backend, beside OpenSSL and libsodium.
 $(B)/benchmarks/kernels: $(B)/benchmarks/kernels.o $(B)/benchmarks/kernel_rows.o $(B)/libtally.a
 	$(call say,LINK,$@)
@@ -316,6 +324,18 @@ bench-protocol: $(B)/benchmarks/protocol
 	@$(B)/benchmarks/protocol 4 $(N) $(N) $$(($(N) / 10)) 1
 	@$(B)/benchmarks/protocol 6 $(N) $(N) $$(($(N) / 10)) 1
 	@$(B)/benchmarks/protocol 4 $(N) $(N) $$(($(N) / 10)) 2
+
+# Regressions without a clock: bytes and answers of small runs, instructions of the kernels. bench-counts stores the latter.
+COUNTED := build/plain$(if $(findstring clang,$(CC)),-clang)/benchmarks/counted
+COUNTS = python3 benchmarks/counts.py --cc="$(CC)" --flags="$(CFLAGS)" $(COUNTED)
+.PHONY: bench-smoke bench-counts counted
+counted:
+	@$(MAKE) -s --no-print-directory VARIANT=plain $(COUNTED)
+bench-smoke: all counted
+	@tests/step.sh bench-smoke-bytes python3 benchmarks/smoke.py $(B)/tally; bytes=$$?; \
+	tests/step.sh bench-smoke-counts $(COUNTS) && exit $$bytes
+bench-counts: counted
+	@$(COUNTS) --store
 
 # OPTIONS="--json --only scalar_mul,openssl_x25519"
 .PHONY: bench-kernels

@@ -397,7 +397,7 @@ static double larger(double a, double b)
 }
 
 /* Only what a run computes, and 0.5 s to start. */
-static tally_calibration hand_machine(enum party_work w)
+static tally_calibration hand_machine(enum party_job w)
 {
     tally_calibration c = {.processors = 1, .speedup = 1, .start = 0.5};
     c.cost[w] = (party_cost){.own = {100e-6, 50e-6}, .peer = {80e-6, 40e-6}};

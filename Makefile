@@ -264,6 +264,8 @@ check-long: deps
 	@TALLY_LONG=1000 build/plain/tests/test_psi_vole many powers
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_curve
 	@TALLY_LONG=1000000 build/plain/tests/test_psi_curve
+	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_calibration
+	@TALLY_LONG=1 build/plain/tests/test_calibration measure
 	@$(MAKE) --no-print-directory ct-levels
 	@tests/step.sh emulated $(MAKE) --no-print-directory emulated; :
 	@tests/arm64.sh

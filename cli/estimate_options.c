@@ -97,7 +97,7 @@ static tally_status parse_link(const char *text, tally_plan *plan, tally_error *
         ok = *p++ == ',' && unit_number(&p, &trip);
         trip *= take_unit(&p, "ms") ? 1e-3 : take_unit(&p, "us") ? 1e-6 : take_unit(&p, "s") ? 1 : (ok = 0);
     }
-    if (!ok || *p || trip > 60) {
+    if (!ok || *p || rate * scale > 1e15 || trip > 60) {
         cli_fail(error, TALLY_ERR_USAGE, "--link: \"%s\" is not a rate and a round trip", text);
         cli_hint(error, "write --link 100mbit,30ms: kbit, mbit or gbit a second each way, then the time of a "
                         "round trip, as ping shows it, in us, ms or s");

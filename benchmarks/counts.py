@@ -76,7 +76,10 @@ def count(program, backend):
                               env={**ENVIRONMENT, "TALLY_BACKEND": backend}, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"counts: {program} under callgrind ended with {done.returncode}: {done.stderr[-600:].strip()}")
-        return done.stdout.strip(), inclusive(out)
+        (level, number), figures = done.stdout.split(), inclusive(out)
+        if len(figures) != int(number):
+            raise SystemExit(f"counts: callgrind shows {len(figures)} of the {number} kernels of {program}: {', '.join(figures)}")
+        return level, figures
 
 
 def count_all(program):

@@ -240,7 +240,7 @@ class Harness:
     def kill_parties(self):
         while self.running:
             _, process = self.running.popitem()
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)  # with what it has started: its session is its own
             process.wait()
 
     def run(self, point):

@@ -31,9 +31,9 @@ import shaping  # noqa: E402
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100-2015
 TESTS = []
 
-# In place of tally: runs it, then breaks what it gave. {} are the real command and what is broken.
+# In place of tally: runs it, then breaks what it gave. The two braces are for the real command and for what is broken.
 WRAPPER = """#!/usr/bin/env python3
-import json, subprocess, sys
+import json, os, subprocess, sys
 REAL, HOW = {!r}, {!r}
 arguments = sys.argv[1:]
 if arguments[0] not in ("match", "count", "sum"):
@@ -42,14 +42,14 @@ after = lambda option: arguments[arguments.index(option) + 1]
 receiver = after("--role") == "receiver"
 if HOW == "fail" and not receiver:
     sys.exit(5)
-done = subprocess.run([REAL, *arguments], stdout=subprocess.PIPE)
+done = subprocess.run([REAL, *arguments], env=os.environ | {{"WRAPPER": __file__}}, stdout=subprocess.PIPE)
 text = done.stdout
 if receiver and HOW in ("missing", "tampered", "swapped", "absent"):
     rows = open(after("--output"), "rb").read().splitlines(True)
     if HOW == "missing": del rows[-1]
     if HOW == "tampered": rows[3] = rows[3].replace(b",", b";", 1)
     if HOW == "swapped": rows[2], rows[3] = rows[3], rows[2]
-    if HOW == "absent": import os; os.unlink(after("--output"))
+    if HOW == "absent": os.unlink(after("--output"))
     else: open(after("--output"), "wb").write(b"".join(rows))
 if receiver and HOW in ("count", "sum", "garbage"):
     answer = json.loads(text)
@@ -255,6 +255,20 @@ def relay_carries_runs(build):
         assert done.returncode == 0, done.stderr
 
 
+def left_running(program):
+    """Processes with the program in their command line or, of the tally that it runs, in the environment."""
+    left = []
+    for entry in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{entry}/cmdline", "rb") as a, open(f"/proc/{entry}/environ", "rb") as b:
+                seen = a.read() + b.read()
+        except OSError:  # it ended just now, or is another user's
+            continue
+        if program.encode() in seen and int(entry) != os.getpid():
+            left.append(entry)
+    return left
+
+
 @test
 def wrong_results_are_noticed(build):
     """What the wrapper breaks, in which function, and what the message must say."""
@@ -274,6 +288,7 @@ def wrong_results_are_noticed(build):
             assert words in done.stderr, f"{how}: {done.stderr}"
             assert not re.search(r"\d{15}", done.stderr), f"{how}: an identifier in the message"
             assert os.path.exists(out + "/results/failed/receiver.log"), f"{how}: no logs kept"
+            assert not left_running(wrapper), f"{how}: a party is left"
 
 
 @test

@@ -248,15 +248,16 @@ class Harness:
         for name in ("output.csv", *(side + end for side in SIDES for end in (".json", ".time", ".out", ".log"))):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(self.path(name))
-        wire = None
-        receiver_in, sender_in, listen_at, connect_at = self.network.start(point.link)
         try:
+            receiver_in, sender_in, listen_at, connect_at = self.network.start(point.link)
             self.start("sender", point, sender_in, listen_at)
             self.start("receiver", point, receiver_in, connect_at)
             self.wait()
-        finally:
+        except BaseException:
             self.kill_parties()
-            wire = self.network.stop(point.link)
+            self.network.abandon()
+            raise
+        wire = self.network.stop(point.link)
         times = {side: read_json(self.path(side + ".time"), f"time of the {side}") for side in SIDES}
         self.check(point)
         wall = max(t["ended"] for t in times.values()) - max(t["began"] for t in times.values())

@@ -127,16 +127,23 @@ class Shaping:
             status, self.process = self.process.returncode, None
             if status:
                 raise LinkFailed(f"the link ended with status {status}")
-            if self.kind == "tun": # a relay sees no packets
+            if self.kind == "tun":  # a relay sees no packets
                 counted = json.loads(text)
                 wire = {"to_sender": counted["to_2"], "to_receiver": counted["to_1"]}
         return wire
 
-    def close(self):
-        """Ends what is still there; may be called at any time."""
+    def abandon(self):
+        """Takes down the link of a run that failed, whatever its state."""
         if self.process:
             self.process.kill()
             self.process.communicate()
             self.process = None
+        if self.kind == "netem":
+            for namespace in self.namespaces:
+                subprocess.run(["ip", "-n", namespace, "link", "del", "link"], capture_output=True)
+
+    def close(self):
+        """Ends what is still there; may be called at any time."""
+        self.abandon()
         while self.namespaces:
             subprocess.run(["ip", "netns", "del", self.namespaces.pop()], capture_output=True)

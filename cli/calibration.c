@@ -41,7 +41,7 @@ tally_status cli_calibration_measure(const char *path, tally_calibration **out, 
     char *slash = strrchr(folder, '/');
     if (slash)
         *slash = 0;
-    cli_note("measuring this machine, about 20 seconds on an idle one");
+    cli_note("measuring this machine, about 30 seconds on an idle one");
     tally_status st = tally_calibration_measure(slash ? folder : ".", show_progress, &redraw, out, error);
     if (!st && access(path, F_OK) == 0 && tally_calibration_load(path, &older, &ignored) == TALLY_OK)
         tally_calibration_keep_lines(*out, older);

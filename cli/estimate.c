@@ -22,7 +22,7 @@ const char cli_help_estimate[] =
     "\n"
     "Says before a run how long it will take, how many bytes it will send and how\n"
     "much memory it needs, for every protocol. The figures are of this machine,\n"
-    "which is measured once (--calibrate, about 20 seconds; done by itself the first\n"
+    "which is measured once (--calibrate, about 30 seconds; done by itself the first\n"
     "time) and kept in the home. With --listen on one side and --connect on the\n"
     "other it measures the line to the peer instead; nothing of a list is sent.\n"
     "\n"

@@ -41,9 +41,9 @@ static double seconds(clockid_t clock)
 typedef struct setup {
     enum tally_function function;
     enum tally_protocol protocol;
-    enum tally_security security;
-    enum tally_scheme scheme;
+    int active;
     unsigned k;
+    unsigned columns;                        /* of a sum, up to COLUMNS_MAX */
     const tally_identity *const *identities; /* two: with TLS over a TCP connection; NULL: neither */
 } setup;
 
@@ -69,31 +69,22 @@ static void *run_side(void *user)
     return NULL;
 }
 
-#define COLUMNS 2u /* of a sum */
-
-static tally_status make_input(side *s, int values, size_t rows, size_t first, tally_error *error)
+static tally_status make_input(side *s, size_t rows, size_t first, tally_error *error)
 {
     tally_status st = tally_input_new(&s->input, error);
     if (!st)
         st = tally_input_add_key(s->input, "id", "exact", error);
-    for (unsigned c = 0; !st && values && c < COLUMNS; c++) {
-        char name[] = {(char)('a' + c), 0};
-        st = tally_input_add_value(s->input, name, 0, 1000000000, 0, error);
-    }
     for (size_t i = 0; !st && i < rows; i++) {
         char id[24];
-        int64_t numbers[COLUMNS] = {(int64_t)i, 7};
         tally_text key = {id, (size_t)snprintf(id, sizeof id, "%018zu", first + i)};
-        st = values ? tally_input_add_row_numbers(s->input, &key, 1, numbers, COLUMNS, error)
-                    : tally_input_add_row(s->input, &key, 1, error);
+        st = tally_input_add_row(s->input, &key, 1, error);
     }
     return st ? st : tally_input_load(s->input, error);
 }
 
 static tally_status make_side(side *s, const setup *what, int sender, size_t rows, tally_error *error)
 {
-    int values = sender && what->function == TALLY_SUM;
-    tally_status st = make_input(s, values, rows, sender ? (size_t)1 << 40 : 0, error);
+    tally_status st = make_input(s, rows, sender ? (size_t)1 << 40 : 0, error);
     if (!st)
         st = tally_session_new(&s->session, error);
     if (st)
@@ -103,8 +94,7 @@ static tally_status make_side(side *s, const setup *what, int sender, size_t row
     tally_session_set_input(x, s->input);
     tally_session_set_function(x, what->function);
     tally_session_set_protocol(x, what->protocol);
-    tally_session_set_security(x, what->security);
-    tally_session_set_scheme(x, what->scheme);
+    tally_session_set_security(x, what->active ? TALLY_MALICIOUS : TALLY_SEMI_HONEST);
     tally_session_set_threads(x, 1);
     x->vole_k = what->k;
     tally_session_set_transport(x, &s->io, what->identities != NULL, sender);
@@ -218,35 +208,58 @@ static tally_status run_pair(const setup *what, enum party_job work, const size_
 static const struct work {
     setup what;
     size_t many;
-    unsigned repeats;
-} works[PARTY_WORKS] = {
-    [PARTY_WORK_ECDH] = {{TALLY_MATCH, TALLY_ECDH, TALLY_SEMI_HONEST, TALLY_SCHEME_AUTO, 0, NULL}, 8192, 3},
-    [PARTY_WORK_ACTIVE] = {{TALLY_MATCH, TALLY_ECDH, TALLY_MALICIOUS, TALLY_SCHEME_AUTO, 0, NULL}, 8192, 2},
-    [PARTY_WORK_VOLE4] = {{TALLY_MATCH, TALLY_VOLE, TALLY_SEMI_HONEST, TALLY_SCHEME_AUTO, 4, NULL}, 65536, 5},
-    [PARTY_WORK_VOLE6] = {{TALLY_MATCH, TALLY_VOLE, TALLY_SEMI_HONEST, TALLY_SCHEME_AUTO, 6, NULL}, 65536, 3},
-    [PARTY_WORK_COUNT] = {{TALLY_COUNT, TALLY_ECDH, TALLY_SEMI_HONEST, TALLY_SCHEME_AUTO, 0, NULL}, 8192, 3},
-    [PARTY_WORK_RLWE] = {{TALLY_SUM, TALLY_ECDH, TALLY_SEMI_HONEST, TALLY_SCHEME_RLWE, 0, NULL}, 16384, 3},
-    [PARTY_WORK_PAILLIER] = {{TALLY_SUM, TALLY_ECDH, TALLY_SEMI_HONEST, TALLY_SCHEME_PAILLIER, 0, NULL},
-                             512,
-                             3},
+} works[PARTY_WORK_RLWE] = {
+    [PARTY_WORK_ECDH] = {{.function = TALLY_MATCH, .protocol = TALLY_ECDH}, 8192},
+    [PARTY_WORK_ACTIVE] = {{.function = TALLY_MATCH, .protocol = TALLY_ECDH, .active = 1}, 8192},
+    [PARTY_WORK_VOLE4] = {{.function = TALLY_MATCH, .protocol = TALLY_VOLE, .k = 4}, 65536},
+    [PARTY_WORK_VOLE6] = {{.function = TALLY_MATCH, .protocol = TALLY_VOLE, .k = 6}, 65536},
+    [PARTY_WORK_COUNT] = {{.function = TALLY_COUNT}, 8192},
 };
 
-/* The run that took the least of several, side by side: what else the machine does only adds. */
-static tally_status least(enum party_job w, size_t receiver, size_t sender, measured *out, tally_error *error)
+/* Three runs give a side's three costs: few against few, many of the receiver's, many of the sender's. */
+enum { FEW_RUN, RECEIVERS_RUN, SENDERS_RUN, RUNS };
+
+#define PASSES 5u /* over everything, so that a slow minute of the machine is in one of them */
+
+typedef struct passes {
+    measured of[PARTY_WORK_RLWE][RUNS][PASSES];
+    struct values {
+        double cpu[4]; /* key, taking it, a unit encrypted, a unit added */
+    } values[2][PASSES];
+} passes;
+
+static tally_status run_work(passes *p, enum party_job w, unsigned pass, tally_error *error)
 {
-    const size_t n[2] = {receiver, sender};
-    for (unsigned i = 0; i < works[w].repeats; i++) {
-        measured m;
-        tally_status st = run_pair(&works[w].what, w, n, &m, error);
-        if (st)
-            return st;
-        if (i == 0)
-            *out = m;
-        for (int s = 0; s < 2; s++)
-            if (m.cpu[s] < out->cpu[s])
-                out->cpu[s] = m.cpu[s];
+    const size_t many = works[w].many, sizes[RUNS][2] = {{FEW, FEW}, {many, FEW}, {FEW, many}};
+    tally_status st = TALLY_OK;
+    for (int run = 0; !st && run < RUNS; run++)
+        st = run_pair(&works[w].what, w, sizes[run], &p->of[w][run][pass], error);
+    return st;
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const double *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static double middle_number(double values[PASSES])
+{
+    qsort(values, PASSES, sizeof *values, by_number);
+    return values[PASSES / 2];
+}
+
+/* The run in the middle, side by side. */
+static measured middle(const measured runs[PASSES])
+{
+    measured m = runs[0];
+    for (int s = 0; s < 2; s++) {
+        double cpu[PASSES];
+        for (size_t i = 0; i < PASSES; i++)
+            cpu[i] = runs[i].cpu[s];
+        m.cpu[s] = middle_number(cpu);
     }
-    return TALLY_OK;
+    return m;
 }
 
 static double slope(double at, double at_few, double n, double few)
@@ -254,41 +267,116 @@ static double slope(double at, double at_few, double n, double few)
     return n > few && at > at_few ? (at - at_few) / (n - few) : 0;
 }
 
-/* What a count of these sizes takes a side: the part of a sum that is measured already. */
-static void without_count(measured *m, const party_cost *count, double own, double peer)
-{
-    const double n[2] = {own, peer};
-    for (int s = 0; s < 2; s++) {
-        m->cpu[s] -= count->fixed[s] + count->own[s] * n[s] + count->peer[s] * n[!s];
-        m->cpu[s] = m->cpu[s] > 0 ? m->cpu[s] : 0;
-    }
-}
-
-/* Three runs give a side's three costs: few against few, many of the receiver's, many of the sender's. */
-static tally_status measure_work(tally_calibration *c, enum party_job w, tally_error *error)
+static void solve(tally_calibration *c, const passes *p, enum party_job w)
 {
     party_cost *cost = &c->cost[w];
-    measured few = {.wall = 0}, own[2] = {few, few};
-    size_t many = works[w].many;
-    tally_status st = least(w, FEW, FEW, &few, error);
-    if (!st)
-        st = least(w, many, FEW, &own[0], error);
-    if (!st)
-        st = least(w, FEW, many, &own[1], error);
-    if (st)
-        return st;
-    if (works[w].what.function == TALLY_SUM) {
-        without_count(&few, &c->cost[PARTY_WORK_COUNT], FEW, FEW);
-        without_count(&own[0], &c->cost[PARTY_WORK_COUNT], (double)many, FEW);
-        without_count(&own[1], &c->cost[PARTY_WORK_COUNT], FEW, (double)many);
-    }
+    measured few = middle(p->of[w][FEW_RUN]);
+    const measured own[2] = {middle(p->of[w][RECEIVERS_RUN]), middle(p->of[w][SENDERS_RUN])};
     for (int s = 0; s < 2; s++) {
         cost->own[s] = slope(own[s].cpu[s], few.cpu[s], own[s].units[s], few.units[s]);
         cost->peer[s] = slope(own[!s].cpu[s], few.cpu[s], own[!s].units[!s], few.units[!s]);
         double rest = few.cpu[s] - cost->own[s] * few.units[s] - cost->peer[s] * few.units[!s];
         cost->fixed[s] = rest > 0 ? rest : 0;
     }
-    return TALLY_OK;
+}
+
+/* ---- The values of a sum: what they take would drown in the rest of it, and a Paillier key takes as long as
+ * chance has it ---- */
+
+enum { KEY, TAKING, ENCRYPTING, ADDING, PARTS };
+#define RLWE_ROWS 8192u
+#define PAILLIER_ROWS 256u
+
+typedef struct summing {
+    psi_ahe_plan plan;
+    psi_ahe_key *key;
+    psi_ahe_adder *adder;
+    uint8_t *message, *units, *group;
+} summing;
+
+static void any_value(void *user, size_t first, size_t n, size_t c, psi_wide *out)
+{
+    (void)user;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (psi_wide)((first + i) * 1009 % 1000000000 + c);
+}
+
+static double cpu_now(void)
+{
+    return seconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static tally_status sum_once(summing *m, double cpu[PARTS])
+{
+    const psi_ahe_plan *p = &m->plan;
+    const psi_sid sid = {{0}};
+    const char *why = "";
+    size_t bad, batch = party_batch(WIRE_AGG_VALUES, p->unit_bytes);
+    double at = cpu_now();
+    tally_status st = psi_ahe_key_new(&m->key, p, &sid);
+    if (!st)
+        st = psi_ahe_key_message(m->key, m->message);
+    cpu[KEY] = cpu_now() - at;
+    at = cpu_now();
+    if (!st)
+        st = psi_ahe_adder_new(&m->adder, p, &sid, m->message, &why);
+    cpu[TAKING] = cpu_now() - at;
+    at = cpu_now();
+    if (!st)
+        st = psi_ahe_encrypt(m->key, 0, p->units, any_value, NULL, m->units);
+    cpu[ENCRYPTING] = (cpu_now() - at) / (double)p->units;
+    at = cpu_now();
+    for (size_t first = 0; !st && first < p->units; first += batch) {
+        size_t n = p->units - first < batch ? p->units - first : batch;
+        st = psi_ahe_add_prepare(m->adder, first, n, m->group);
+        for (size_t t = 0; !st && t < p->tasks; t++)
+            st = psi_ahe_add_task(m->adder, t, m->units + first * p->unit_bytes, &bad, &why);
+    }
+    cpu[ADDING] = (cpu_now() - at) / (double)p->units;
+    return st;
+}
+
+/* Two values, so as many columns as they have with their squares; a tenth of the rows is added. */
+static tally_status run_sum(struct values *out, enum psi_ahe_scheme scheme, tally_error *error)
+{
+    const char *why = "";
+    size_t rows = scheme == PSI_AHE_RLWE ? RLWE_ROWS : PAILLIER_ROWS;
+    summing m = {.plan = {.scheme = scheme, .columns = 4, .groups = 1, .rows = rows, .selected = rows}};
+    m.plan.group_max[0] = rows;
+    for (size_t c = 0; c < m.plan.columns; c++)
+        m.plan.column[c].max = c % 2 ? (psi_wide)1000000000 * 1000000000 : 1000000000;
+    tally_status st = psi_ahe_plan_init(&m.plan, &why);
+    if (!st) {
+        m.message = psi_calloc(m.plan.key_bytes, 1);
+        m.units = psi_calloc(m.plan.units, m.plan.unit_bytes);
+        m.group = psi_calloc(rows, 1);
+        st = m.message && m.units && m.group ? TALLY_OK : TALLY_ERR_NO_MEMORY;
+    }
+    for (size_t i = 0; !st && i < rows; i++)
+        m.group[i] = i % 10 == 0;
+    if (!st)
+        st = sum_once(&m, out->cpu);
+    psi_ahe_adder_free(m.adder);
+    psi_ahe_key_free(m.key);
+    psi_free(m.group);
+    psi_free(m.units);
+    psi_free(m.message);
+    return st ? party_fail(error, st, "encrypted values could not be measured: %s", why) : TALLY_OK;
+}
+
+static double middle_part(const struct values runs[PASSES], int part)
+{
+    double cpu[PASSES];
+    for (size_t i = 0; i < PASSES; i++)
+        cpu[i] = runs[i].cpu[part];
+    return middle_number(cpu);
+}
+
+static void solve_sum(party_cost *cost, const struct values runs[PASSES])
+{
+    *cost = (party_cost){.fixed = {middle_part(runs, TAKING), middle_part(runs, KEY)},
+                         .own = {0, middle_part(runs, ENCRYPTING)},
+                         .peer = {middle_part(runs, ADDING), 0}};
 }
 
 /* ---- TLS and the socket ---- */
@@ -312,11 +400,12 @@ static tally_status measure_link(tally_calibration *c, const tally_identity *con
     const size_t two[2] = {2, 2}, many[2] = {262144, 262144};
     setup tiny = works[PARTY_WORK_ECDH].what, large = works[PARTY_WORK_VOLE4].what;
     measured m;
+    double so_far = party_cpu_seconds(); /* loading the program */
     tiny.identities = large.identities = identities;
     tally_status st = run_pair(&tiny, PARTY_WORK_ECDH, two, &m, error);
     if (st)
         return st;
-    c->start = m.wall;
+    c->start = m.wall + so_far;
     c->session_bytes = (double)m.beyond / 2;
     c->base_bytes = (double)party_resident_bytes();
     st = run_pair(&large, PARTY_WORK_VOLE4, many, &m, error);
@@ -408,13 +497,11 @@ static tally_status time_reading(unsigned more, unsigned numbers, double *cpu, t
         return party_no_memory(error, "a list to read");
     }
     tally_status st = TALLY_OK;
-    *cpu = 0;
-    for (int i = 0; !st && i < 3; i++) {
-        double once = 0;
-        st = read_list(fd, numbers, &once, error);
-        if (i == 0 || once < *cpu)
-            *cpu = once;
-    }
+    double once[PASSES];
+    for (size_t i = 0; !st && i < PASSES; i++)
+        st = read_list(fd, numbers, &once[i], error);
+    if (!st)
+        *cpu = middle_number(once);
     fclose(f);
     return st;
 }
@@ -454,25 +541,40 @@ static tally_status mask(void *user, unsigned worker, size_t begin, size_t end)
     return psi_ecdh_mask(m->points + begin, m->items, m->order + begin, end - begin, &m->sid, &m->key);
 }
 
-static tally_status time_masking(masking *m, size_t n, unsigned threads, double *wall, tally_error *error)
+static tally_status time_masking(masking *m, size_t n, party_pool *pool, double *wall)
 {
-    party_pool *pool = NULL;
-    tally_status st = party_pool_new(&pool, threads, error);
-    for (int i = 0; !st && i < 3; i++) {
-        double began = seconds(CLOCK_MONOTONIC);
-        st = party_pool_run(pool, n, PARTY_CHUNK, mask, m);
-        double once = seconds(CLOCK_MONOTONIC) - began;
-        if (i == 0 || once < *wall)
-            *wall = once;
-    }
-    party_pool_free(pool);
+    double began = seconds(CLOCK_MONOTONIC);
+    tally_status st = party_pool_run(pool, n, PARTY_CHUNK, mask, m);
+    *wall = seconds(CLOCK_MONOTONIC) - began;
     return st;
+}
+
+/* One thread and all of them in turn; the ratio in the middle. */
+static tally_status time_both(masking *m, size_t n, unsigned processors, double *speedup, tally_error *error)
+{
+    party_pool *one = NULL, *all = NULL;
+    double ratio[PASSES], alone = 0, together = 0;
+    tally_status st = party_pool_new(&one, 1, error);
+    if (!st)
+        st = party_pool_new(&all, processors, error);
+    for (size_t i = 0; !st && i < PASSES; i++) {
+        st = time_masking(m, n, one, &alone);
+        if (!st)
+            st = time_masking(m, n, all, &together);
+        ratio[i] = together > 0 ? alone / together : 1;
+    }
+    party_pool_free(one);
+    party_pool_free(all);
+    if (st)
+        return st;
+    double r = middle_number(ratio);
+    *speedup = r < 1 ? 1 : r > processors ? processors : r;
+    return TALLY_OK;
 }
 
 static tally_status measure_speedup(tally_calibration *c, tally_error *error)
 {
-    size_t n = (size_t)PARTY_CHUNK * 8 * c->processors;
-    double one = 0, all = 0;
+    size_t n = (size_t)PARTY_CHUNK * 32 * c->processors;
     psi_prg prg;
     masking m = {psi_calloc(n, sizeof *m.items),
                  psi_calloc(n, sizeof *m.order),
@@ -488,11 +590,8 @@ static tally_status measure_speedup(tally_calibration *c, tally_error *error)
         psi_prg_wipe(&prg);
         for (size_t i = 0; i < n; i++)
             m.order[i] = (uint32_t)i;
-        st = time_masking(&m, n, 1, &one, error);
-        if (!st)
-            st = time_masking(&m, n, c->processors, &all, error);
+        st = time_both(&m, n, c->processors, &c->speedup, error);
     }
-    c->speedup = all > 0 && one > all ? one / all : 1;
     psi_free(m.items);
     psi_free(m.order);
     psi_free(m.points);
@@ -502,17 +601,17 @@ static tally_status measure_speedup(tally_calibration *c, tally_error *error)
 static tally_status measure_sync(tally_calibration *c, const char *folder, tally_error *error)
 {
     char path[4200];
+    double once[PASSES];
     snprintf(path, sizeof path, "%s/calibrate-sync.%ld", folder, (long)getpid());
-    for (int i = 0; i < 3; i++) {
+    for (size_t i = 0; i < PASSES; i++) {
         double began = seconds(CLOCK_MONOTONIC);
         tally_status st = party_file_write(path, "x", 1, error);
-        double once = seconds(CLOCK_MONOTONIC) - began;
         if (st)
             return st;
-        if (i == 0 || once < c->sync)
-            c->sync = once;
+        once[i] = seconds(CLOCK_MONOTONIC) - began;
     }
     unlink(path);
+    c->sync = middle_number(once);
     return TALLY_OK;
 }
 
@@ -520,18 +619,32 @@ tally_status tally_calibration_measure(const char *folder, tally_calibration_pro
                                        tally_calibration **out, tally_error *error)
 {
     tally_calibration *c = psi_calloc(1, sizeof *c);
-    unsigned done = 0, total = PARTY_WORKS + 3;
+    unsigned done = 0, total = PASSES * PARTY_WORK_RLWE + 2;
     if (!c)
         return party_no_memory(error, "a calibration");
     c->measured = (int64_t)time(NULL);
     c->processors = party_pool_threads(0);
     party_machine(c->processor, c->backends);
-    tally_status st = with_identities(c, folder, error);
-    for (enum party_job w = 0; !st && w < PARTY_WORKS; w++) {
-        if (progress)
-            progress(user, ++done, total);
-        st = measure_work(c, w, error);
+    passes *p = psi_calloc(1, sizeof *p);
+    tally_status st = p ? with_identities(c, folder, error) : party_no_memory(error, "a calibration");
+    for (unsigned pass = 0; !st && pass < PASSES; pass++) {
+        for (enum party_job w = 0; !st && w < PARTY_WORK_RLWE; w++) {
+            if (progress)
+                progress(user, ++done, total);
+            st = run_work(p, w, pass, error);
+        }
+        if (!st)
+            st = run_sum(&p->values[0][pass], PSI_AHE_RLWE, error);
+        if (!st)
+            st = run_sum(&p->values[1][pass], PSI_AHE_PAILLIER, error);
     }
+    for (enum party_job w = 0; !st && w < PARTY_WORK_RLWE; w++)
+        solve(c, p, w);
+    if (!st) {
+        solve_sum(&c->cost[PARTY_WORK_RLWE], p->values[0]);
+        solve_sum(&c->cost[PARTY_WORK_PAILLIER], p->values[1]);
+    }
+    psi_free(p);
     if (progress)
         progress(user, ++done, total);
     if (!st)

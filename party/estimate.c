@@ -23,12 +23,12 @@ double party_work_units(enum party_job work, const party_sizes *sizes, unsigned 
 
 /* ---- A stage: steps that a run passes through chunk by chunk ---- */
 
-enum kind { AT, TO }; /* computing at a side, sending to a side */
+enum kind { AT, TO, DISK }; /* computing at a side, sending to a side, waiting for a disk */
 
 typedef struct step {
     enum kind kind;
     unsigned side;
-    double parallel, serial; /* AT: processor seconds */
+    double parallel, serial; /* AT: processor seconds; DISK: serial */
     double bytes;            /* TO: on the transport */
 } step;
 
@@ -81,11 +81,15 @@ static double on_transport(double payload)
  */
 static void stage(model *m, const char *name, double chunks, double delays, const step *steps, size_t count)
 {
-    double busy[2] = {0, 0}, line[2] = {0, 0}, first = 0, most = 0, all = 0;
-    enum party_bound bound = PARTY_BY_DELAY;
+    double busy[2] = {0, 0}, line[2] = {0, 0}, first = 0, most = 0, all = 0, disk = 0;
+    enum party_bound bound = PARTY_BY_RECEIVER;
     chunks = chunks < 1 ? 1 : chunks;
     for (size_t i = 0; i < count; i++) {
         const step *s = &steps[i];
+        if (s->kind == DISK) {
+            disk += s->serial;
+            continue;
+        }
         if (s->kind == TO) {
             double t = line_seconds(m, s->side, s->bytes), work = s->bytes * m->c->link_byte;
             line[s->side] += t;
@@ -120,8 +124,9 @@ static void stage(model *m, const char *name, double chunks, double delays, cons
     if (m->place->same_machine && all / speed_of_machine(m) > t)
         t = all / speed_of_machine(m);
     double delay = delays * m->place->round_trip;
-    m->out->stage[m->out->stages++] =
-        (party_forecast_stage){name, t + delay, delay > t ? PARTY_BY_DELAY : bound};
+    if (delay > t || disk > t)
+        bound = delay > disk ? PARTY_BY_DELAY : PARTY_BY_DISK;
+    m->out->stage[m->out->stages++] = (party_forecast_stage){name, t + delay + disk, bound};
 }
 
 #define COUNT(array) (sizeof(array) / sizeof *(array))
@@ -129,6 +134,11 @@ static void stage(model *m, const char *name, double chunks, double delays, cons
 static step at(unsigned side, double parallel)
 {
     return (step){AT, side, parallel, 0, 0};
+}
+
+static step on_disk(double seconds)
+{
+    return (step){DISK, 0, 0, seconds, 0};
 }
 
 static step alone(unsigned side, double serial)
@@ -345,22 +355,24 @@ void party_forecast_run(party_forecast *out, const party_sizes *sizes, const par
     if (place->same_machine && shared > both[0].seconds)
         both[0].seconds = shared;
     out->stages = 1;
-    const step start[] = {alone(R, c->start)};
+    /* A record of a ledger is put on the disk like two small files: intent, outcome. */
+    double record = place->ledger[R] || place->ledger[S] ? 2 * c->sync : 0;
+    const step start[] = {alone(R, c->start), on_disk(record)}, end[] = {on_disk(record)};
     stage(&m, "connecting", 1, 3, start, COUNT(start));
-    out->side[S].cpu += c->start;
+    out->side[S].cpu += c->start; /* both at the same time */
     if (match && sizes->protocol == TALLY_VOLE)
         vole(&m);
     else if (match)
         ecdh(&m, sizes->active ? PARTY_WORK_ACTIVE : PARTY_WORK_ECDH);
     else
         count_or_sum(&m);
-    stage(&m, "receipts and end", 1, 2.5, NULL, 0);
+    stage(&m, "receipts and end", 1, 2.5, end, COUNT(end));
     out->matching = take_stages(out, 1, out->stages);
     for (unsigned side = 0; side < 2; side++) {
         if (!place->output[side])
             continue;
         double rows = rows_out(&m, side), row = c->read_row + c->read_byte * place->row_bytes[side];
-        const step writing[] = {alone(side, 2 * c->sync + rows * row)};
+        const step writing[] = {alone(side, rows * row), on_disk(2 * c->sync)};
         stage(&m, "writing", 1, 0, writing, COUNT(writing));
         out->side[side].writing = out->stage[out->stages - 1].seconds;
         out->side[side].disk = (uint64_t)(rows * place->row_bytes[side]);

@@ -21,10 +21,11 @@ typedef struct party_place {
     double row_bytes[2];
     size_t numbers[2]; /* columns of numbers that are read */
     int output[2];     /* writes matching rows */
+    int ledger[2];     /* records the run */
 } party_place;
 
 /* What a stage waits for most of its time. */
-enum party_bound { PARTY_BY_RECEIVER, PARTY_BY_SENDER, PARTY_BY_LINE, PARTY_BY_DELAY, PARTY_BY_NOTHING };
+enum party_bound { PARTY_BY_RECEIVER, PARTY_BY_SENDER, PARTY_BY_LINE, PARTY_BY_DELAY, PARTY_BY_DISK };
 
 typedef struct party_forecast_stage {
     const char *name;

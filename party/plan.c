@@ -81,6 +81,7 @@ static void fill_place(party_place *place, const tally_plan *p)
     place->rows[mine] = p->own_items;
     place->rows[!mine] = p->peer_items;
     place->numbers[p->receiver_has_values ? 0 : 1] = p->value_count;
+    place->ledger[0] = place->ledger[1] = 1;
     if (p->function == TALLY_MATCH) {
         place->output[0] = 1;
         place->output[1] = p->reveal == TALLY_REVEAL_BOTH;
@@ -104,7 +105,7 @@ static json_t *side_json(const party_forecast *f, int side)
 static json_t *stages_json(const party_forecast *f)
 {
     static const char *const bounds[] = {"the receiver's computing", "the sender's computing", "the line",
-                                         "the delay of the line", ""};
+                                         "the delay of the line", "the disk"};
     json_t *stages = json_array();
     for (size_t i = 0; i < f->stages; i++)
         json_array_append_new(stages, json_pack("{s:s, s:f, s:s}", "stage", f->stage[i].name, "seconds",

@@ -352,6 +352,7 @@ static void fill_place(party_place *place, const tally_session *s, const party_l
         place->numbers[side] = terms[side]->value_count;
     }
     place->output[own] = s->output_path != NULL;
+    place->ledger[own] = s->ledger != NULL;
 }
 
 /* What this run should have taken, as far as it was known when it began; null without a calibration, and

@@ -633,7 +633,7 @@ typedef struct tally_calibration tally_calibration;
 /* done of total parts are measured; from the calling thread. */
 typedef void (*tally_calibration_progress)(void *user, unsigned done, unsigned total);
 /*
- * Measures: runs each protocol between two threads of this process over made-up lists, about 15 s on one
+ * Measures: runs each protocol between two threads of this process over made-up lists, about 30 s on one
  * processor. Call it first in a process, so that what a process makes once is measured too. folder: where
  * outputs will go; small files are made in it and removed. TALLY_ERR_FILE: folder. TALLY_ERR_NETWORK: no
  * connection over the loopback address.

@@ -318,7 +318,7 @@ bench-programs: $(BENCH_PROGRAMS)
 # Sizes, links, functions and protocols, checked, with charts; less than 40 minutes on two cores.
 # OPTIONS="--sizes 2^18 --links wan100"
 bench: all bench-programs
-	@benchmarks/run --build $(B) $(or $(OPTIONS),--repeats 3 --paillier-max 2^10)
+	@benchmarks/run --build $(B) $(or $(OPTIONS),--repeats 3)
 
 # Subspace VOLE alone, in memory. N=2^18 rows on both sides unless said otherwise: make bench-protocol N=1000000
 N ?= 262144

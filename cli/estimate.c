@@ -280,6 +280,20 @@ static tally_status calibrate(const cli_estimate *e, const char *path, tally_cal
     return TALLY_OK;
 }
 
+/* The calibration that was named, or that of a home; if there is none, this machine is measured. */
+static tally_status find(const cli_estimate *e, tally_calibration **c, tally_error *error)
+{
+    char *path = NULL;
+    tally_status st = e->file ? tally_calibration_load(e->file, c, error) : cli_calibration_find(c, error);
+    if (st || *c)
+        return st;
+    st = cli_calibration_path(&path, error);
+    if (!st)
+        st = cli_calibration_measure(path, c, error);
+    free(path);
+    return st;
+}
+
 int cli_estimate_run(char *const *argv)
 {
     cli_estimate e;
@@ -289,18 +303,13 @@ int cli_estimate_run(char *const *argv)
     tally_status st = cli_estimate_parse(argv, &e, &error);
     if (!st && e.help)
         return cli_show_help(cli_help_estimate);
-    if (!st && e.file)
-        path = strdup(e.file);
-    else if (!st)
-        st = cli_calibration_path(&path, &error);
-    if (!st && !path)
-        st = cli_fail(&error, TALLY_ERR_NO_MEMORY, "out of memory");
     if (!st && e.calibrate) {
-        st = calibrate(&e, path, &c, &error);
+        if (!e.file)
+            st = cli_calibration_path(&path, &error);
+        if (!st)
+            st = calibrate(&e, e.file ? e.file : path, &c, &error);
     } else if (!st) {
-        st = e.file ? tally_calibration_load(path, &c, &error) : cli_calibration_find(&c, &error);
-        if (!st && !c)
-            st = cli_calibration_measure(path, &c, &error);
+        st = find(&e, &c, &error);
         if (!st)
             st = answer(c, &e, &error);
     }

@@ -298,7 +298,7 @@ static tally_status check(const cli_args *args, cli_estimate *e, tally_error *er
     if (e->plan.function == TALLY_SUM && !e->plan.value_count)
         return refuse(error, "a sum needs its values",
                       "write --columns 2, or --value amount:0..1e6@2 for each");
-    return TALLY_OK;
+    return tally_plan_check(&e->plan, error);
 }
 
 tally_status cli_estimate_parse(char *const *argv, cli_estimate *out, tally_error *error)

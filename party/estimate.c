@@ -212,16 +212,21 @@ static void vole(model *m)
     stage(m, "the sender's items", chunks_of((double)m->sizes->items[S] / 8), 0.5, senders, COUNT(senders));
 }
 
+static const party_cost *values_cost(const model *m)
+{
+    int paillier = m->sizes->aggregate.plan.scheme == PSI_AHE_PAILLIER;
+    return &m->c->cost[paillier ? PARTY_WORK_PAILLIER : PARTY_WORK_RLWE];
+}
+
 static void sum(model *m)
 {
     const party_aggregate *a = &m->sizes->aggregate;
     unsigned c = m->sizes->computing, o = !c;
-    int paillier = a->plan.scheme == PSI_AHE_PAILLIER;
-    const party_cost *cost = &m->c->cost[paillier ? PARTY_WORK_PAILLIER : PARTY_WORK_RLWE];
+    const party_cost *cost = values_cost(m);
     double units = (double)a->plan.units;
     size_t batch = party_batch(WIRE_AGG_VALUES, a->plan.unit_bytes);
-    const step values[] = {alone(o, cost->fixed[1]),  to(m, WIRE_AGG_KEY, c),   at(o, cost->own[1] * units),
-                           to(m, WIRE_AGG_VALUES, c), alone(c, cost->fixed[0]), at(c, cost->peer[0] * units)};
+    const step values[] = {to(m, WIRE_AGG_KEY, c), at(o, cost->own[1] * units), to(m, WIRE_AGG_VALUES, c),
+                           alone(c, cost->fixed[0]), at(c, cost->peer[0] * units)};
     stage(m, "encrypted values", units / (double)batch, 0.5, values, COUNT(values));
     const step sums[] = {to(m, WIRE_AGG_SUMS, o), to(m, WIRE_AGG_FIGURES, c)};
     stage(m, "sums", 1, party_sizes_bytes(m->sizes, WIRE_AGG_FIGURES) ? 1 : 0.5, sums, COUNT(sums));
@@ -234,8 +239,9 @@ static void count_or_sum(model *m)
     unsigned c = m->sizes->computing, o = !c;
     const party_cost *cost = &m->c->cost[PARTY_WORK_COUNT];
     double masked = (double)a->masked, others = (double)a->others;
+    /* The other side makes its key while the first items are masked. */
     const step first[] = {at(c, cost->own[0] * masked), to(m, WIRE_AGG_MASKED, o),
-                          at(o, cost->peer[1] * masked)};
+                          alone(o, a->sum ? values_cost(m)->fixed[1] : 0), at(o, cost->peer[1] * masked)};
     stage(m, "items of the side that computes", chunks_of(masked), 0.5, first, COUNT(first));
     const step second[] = {to(m, WIRE_AGG_TAGS, c), at(o, cost->own[1] * others), to(m, WIRE_AGG_OTHER, c),
                            at(c, cost->peer[0] * others)};

@@ -22,7 +22,14 @@ static int below(double v, double most)
     return v >= 0 && v <= most; /* not a NaN either */
 }
 
-static tally_status check(const tally_plan *p, tally_error *error)
+static tally_status advise(tally_error *error, const char *what, const char *hint)
+{
+    party_fail(error, TALLY_ERR_USAGE, "%s", what);
+    party_hint(error, "%s", hint);
+    return TALLY_ERR_USAGE;
+}
+
+tally_status tally_plan_check(const tally_plan *p, tally_error *error)
 {
     if (p->role != TALLY_RECEIVER && p->role != TALLY_SENDER)
         return usage(error, "the plan has no role: receiver or sender");
@@ -39,9 +46,14 @@ static tally_status check(const tally_plan *p, tally_error *error)
             p->values[i].max >= 1LL << WIRE_VALUE_BITS)
             return usage(error, "the range of a value is empty or beyond 2^48");
     if (p->function != TALLY_MATCH && p->security == TALLY_MALICIOUS)
-        return usage(error, "counts and sums are semi-honest");
+        return advise(error, "counts and sums hold against semi-honest peers only",
+                      "plan them with security semi-honest, or plan a match");
     if (p->protocol == TALLY_VOLE && (p->security == TALLY_MALICIOUS || p->function != TALLY_MATCH))
-        return usage(error, "vole is for semi-honest matches");
+        return advise(error, "vole is for semi-honest matches",
+                      "plan it with the protocol ecdh, or with all that can do it by naming none");
+    if (p->min_overlap && p->function == TALLY_MATCH)
+        return advise(error, "a minimum overlap is for counts and sums, and for matches with columns",
+                      "a plan has no columns of a match; plan it without the minimum");
     if (p->scheme != TALLY_SCHEME_AUTO && p->function != TALLY_SUM)
         return usage(error, "a scheme is for a sum");
     if (!below(p->bits_per_second, 1e15) || !below(p->received_bits_per_second, 1e15) ||
@@ -182,7 +194,7 @@ char *tally_estimate_json(const tally_calibration *c, const tally_plan *p, tally
 {
     static const char *const functions[] = {
         [TALLY_MATCH] = "match", [TALLY_COUNT] = "count", [TALLY_SUM] = "sum"};
-    if (check(p, error))
+    if (tally_plan_check(p, error))
         return NULL;
     json_t *list = json_array();
     if (add_all(list, p, c, error)) {

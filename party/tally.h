@@ -700,10 +700,12 @@ typedef struct tally_plan {
     double row_bytes;               /* bytes of a row of either list; 0: TALLY_PLAN_ROW_BYTES */
 } tally_plan;
 
+/* TALLY_ERR_USAGE: a plan that no run can have, and why. Needs no calibration. */
+TALLY_API tally_status tally_plan_check(const tally_plan *plan, tally_error *error) TALLY_MUST_CHECK;
 /*
  * A JSON object (docs/sizing.md): for each protocol seconds with a range and stage by stage, and for both
- * sides processor time, memory and bytes. Release with free(). NULL and error: TALLY_ERR_USAGE, a plan that
- * no run can have; TALLY_ERR_INCOMPATIBLE: values that fit no scheme; TALLY_ERR_NO_MEMORY.
+ * sides processor time, memory and bytes. Release with free(). NULL and error: TALLY_ERR_USAGE, as
+ * tally_plan_check has it; TALLY_ERR_INCOMPATIBLE: values that fit no scheme; TALLY_ERR_NO_MEMORY.
  */
 TALLY_API char *tally_estimate_json(const tally_calibration *calibration, const tally_plan *plan,
                                     tally_error *error);

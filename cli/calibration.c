@@ -3,6 +3,7 @@
 
 #include "cli/home.h"
 #include "cli/message.h"
+#include "cli/signals.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,9 +78,12 @@ tally_status cli_calibration_line(const cli_estimate *e, tally_calibration *c, c
         st = e->listen ? tally_session_set_listen(session, e->listen, error)
                        : tally_session_set_connect(session, e->connect, error);
     if (!st) {
-        cli_note("measuring the line to %s: waiting for the other side, then about 7 seconds",
-                 e->listen ? "the peer" : e->connect);
+        cli_note(
+            "measuring the line to %s: waiting for the other side, then about 7 seconds, more on a slow line",
+            e->listen ? "the peer" : e->connect);
+        cli_signals_begin(session);
         st = tally_session_measure_line(session, c, out, error);
+        cli_signals_end();
     }
     if (!st)
         st = tally_calibration_save(c, path, error);

@@ -8,7 +8,6 @@
 #include "cli/record.h"
 
 #include <jansson.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,36 +159,53 @@ static void print_stages(const json_t *row)
 }
 
 /* What would make it faster: what the longest stages wait for. */
-static void print_advice(const json_t *all, const json_t *row, const char *mine)
+static void print_hint(const json_t *row, int same_machine)
 {
+    static const struct {
+        const char *waits_for, *says;
+    } hints[] = {
+        {"the line", "Most of the time the line is what it waits for: more processors would not help."},
+        {"the delay of the line",
+         "Most of the time is the delay of the line; a faster line or machine would not help."},
+        {"the disk", "Most of the time is waiting for the disk."}};
     size_t i;
-    const json_t *stage, *other;
-    double total = number(row, "wall_seconds", "expected"), line = 0, delay = 0, computing = 0;
+    const json_t *stage;
+    double total = number(row, "wall_seconds", "expected"), by[4] = {0, 0, 0, 0};
     json_array_foreach(json_object_get(row, "stages"), i, stage)
     {
-        const char *why = text(stage, "waits_for");
-        double t = number(stage, NULL, "seconds");
-        *(strcmp(why, "the line") == 0 ? &line : strstr(why, "delay") ? &delay : &computing) += t;
+        size_t h = 0;
+        while (h < 3 && strcmp(text(stage, "waits_for"), hints[h].waits_for) != 0)
+            h++;
+        by[h] += number(stage, NULL, "seconds");
     }
+    for (size_t h = 0; h < 3; h++)
+        if (by[h] > 0.5 * total)
+            puts(hints[h].says);
+    if (by[3] > 0.5 * total)
+        puts(same_machine ? "Most of the time is computing, and both sides share the processors."
+                          : "Most of the time is computing: more processors (--cores) shorten it.");
+}
+
+static void print_advice(const json_t *all, const json_t *row, const cli_estimate *e, const char *mine)
+{
+    size_t i;
+    const json_t *other;
+    double total = number(row, "wall_seconds", "expected");
     printf("\nauto picks %s: %s.\n", text(all, "auto"), text(all, "because"));
     json_array_foreach(json_object_get(all, "protocols"), i, other)
     {
         double t = number(other, "wall_seconds", "expected");
+        const char *scheme = text(other, "scheme");
         if (t < 0.8 * total)
-            printf("Here %s %s should be faster: %.1f times.\n", text(other, "protocol"),
-                   text(other, "scheme"), total / t);
+            printf("Here %s should be faster: %.1f times.\n", *scheme ? scheme : text(other, "protocol"),
+                   total / t);
     }
-    if (line > 0.5 * total)
-        printf("Most of the time the line is what it waits for: more processors would not help.\n");
-    else if (delay > 0.5 * total)
-        printf("Most of the time is the delay of the line; a faster line or machine would not help.\n");
-    else if (computing > 0.5 * total)
-        printf("Most of the time is computing: more processors (--cores) shorten it.\n");
-    printf("Memory of this side, with %s: ", text(row, "protocol"));
-    char memory[24], disk[24];
-    bytes_text(memory, number(row, mine, "peak_bytes"));
-    bytes_text(disk, number(row, mine, "disk_bytes"));
-    printf("%s. Rows that match are taken as a tenth of the shorter list (%s on the disk).\n", memory, disk);
+    print_hint(row, e->plan.same_machine);
+    if (number(row, mine, "disk_bytes") > 0) {
+        char disk[24];
+        bytes_text(disk, number(row, mine, "disk_bytes"));
+        printf("Rows that match are taken as a tenth of the shorter list: %s to be written.\n", disk);
+    }
 }
 
 static void print_table(const json_t *all, const cli_estimate *e)
@@ -204,7 +220,7 @@ static void print_table(const json_t *all, const cli_estimate *e)
     json_array_foreach(json_object_get(all, "protocols"), i, row) print_row(row, mine, theirs);
     const json_t *chosen = chosen_row(all);
     print_stages(chosen);
-    print_advice(all, chosen, mine);
+    print_advice(all, chosen, e, mine);
 }
 
 /* ---- The command ---- */

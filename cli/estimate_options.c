@@ -88,7 +88,7 @@ static int take_unit(const char **text, const char *unit)
 static tally_status parse_link(const char *text, tally_plan *plan, tally_error *error)
 {
     const char *p = text;
-    double rate, trip = 0, scale = 0;
+    double rate = 0, trip = 0, scale = 0;
     int ok = unit_number(&p, &rate) && rate > 0;
     if (ok)
         scale = take_unit(&p, "kbit") ? 1e3 : take_unit(&p, "mbit") ? 1e6 : take_unit(&p, "gbit") ? 1e9 : 0;
@@ -97,7 +97,7 @@ static tally_status parse_link(const char *text, tally_plan *plan, tally_error *
         ok = *p++ == ',' && unit_number(&p, &trip);
         trip *= take_unit(&p, "ms") ? 1e-3 : take_unit(&p, "us") ? 1e-6 : take_unit(&p, "s") ? 1 : (ok = 0);
     }
-    if (!ok || *p || rate * scale > 1e15 || trip > 60) {
+    if (!ok || *p || rate * scale < 1 || rate * scale > 1e15 || trip > 60) {
         cli_fail(error, TALLY_ERR_USAGE, "--link: \"%s\" is not a rate and a round trip", text);
         cli_hint(error, "write --link 100mbit,30ms: kbit, mbit or gbit a second each way, then the time of a "
                         "round trip, as ping shows it, in us, ms or s");
@@ -284,6 +284,14 @@ static tally_status check(const cli_args *args, cli_estimate *e, tally_error *er
                       "give --identity NAME and --peer sha256:... as for tally match");
     if (!line && e->identity)
         return refuse(error, "--identity is for measuring a line", "add --listen or --connect");
+    if (e->calibrate && !line && (e->peer || cli_args_seen(args, TIMEOUT)))
+        return refuse(error, "--peer and --timeout are for measuring a line", "add --listen or --connect");
+    for (int o = 0; e->calibrate && o < CALIBRATE; o++)
+        if (o != PEER && cli_args_seen(args, o)) {
+            cli_fail(error, TALLY_ERR_USAGE, "--%s is for an estimate, not for --calibrate", all[o].name);
+            cli_hint(error, "leave out what belongs to a run: a calibration knows all of them");
+            return TALLY_ERR_USAGE;
+        }
     if (e->calibrate)
         return TALLY_OK;
     if (!cli_args_seen(args, MINE) || !cli_args_seen(args, THEIRS))

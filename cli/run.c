@@ -7,11 +7,10 @@
 #include "cli/file.h"
 #include "cli/home.h"
 #include "cli/message.h"
+#include "cli/signals.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <jansson.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +49,10 @@ static tally_status prepare(cli_run *r, tally_error *error)
     tally_error useless;
     if (cli_calibration_find(&r->calibration, &useless))
         cli_note("nothing is predicted of this run: %s", useless.message);
+    if (r->calibration && !tally_calibration_fits(r->calibration)) {
+        tally_calibration_free(r->calibration); /* of another processor */
+        r->calibration = NULL;
+    }
     tally_session_set_calibration(r->session, r->calibration);
     cli_warn_expiry(r->identity_name, tally_identity_not_after(r->identity));
     cli_progress_init(&r->progress, cli_run_given(r, CLI_QUIET) ? 0 : 1 + verbose, r->timeout_s);
@@ -63,33 +66,6 @@ static tally_status prepare(cli_run *r, tally_error *error)
     return TALLY_OK;
 }
 
-static tally_session *volatile running; /* what a signal cancels; set before the handlers are */
-
-static void on_signal(int number)
-{
-    int saved = errno;
-    (void)number;
-    tally_session_cancel(running);
-    errno = saved;
-}
-
-/* handler: on_signal, or SIG_DFL. A SIGHUP that is ignored (nohup) stays ignored. Calls are interrupted, not
-   restarted, so that opening a pipe nobody writes to ends as well. */
-static void set_signals(void (*handler)(int))
-{
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-        struct sigaction action = {.sa_handler = handler}, old;
-        sigemptyset(&action.sa_mask);
-        /* A second Ctrl-C ends the program at once. */
-        if (numbers[i] == SIGINT)
-            action.sa_flags = (int)SA_RESETHAND;
-        if (numbers[i] == SIGHUP && sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler == SIG_IGN)
-            continue;
-        sigaction(numbers[i], &action, NULL);
-    }
-}
-
 static void bytes_text(char out[32], uint64_t bytes)
 {
     if (bytes >= 1000000000)
@@ -100,19 +76,19 @@ static void bytes_text(char out[32], uint64_t bytes)
         snprintf(out, 32, "%.1f kB", (double)bytes / 1e3);
 }
 
-/* What was predicted of this run, beside what it took once the peer was there. */
+/* How long it took once the peer was there, and what was predicted, unless the line is not known. */
 static void say_time(const cli_run *r)
 {
-    char *text = tally_session_summary_json(r->session);
-    json_t *all = text ? json_loads(text, 0, NULL) : NULL, *predicted = json_object_get(all, "predicted");
+    char *text = tally_session_summary_json(r->session), predicted[64] = "";
+    json_t *all = text ? json_loads(text, 0, NULL) : NULL;
+    const char *line = NULL;
     double total, waiting, expected;
-    if (json_unpack(all, "{s:{s:F, s:F}}", "seconds", "total", &total, "waiting", &waiting) == 0) {
-        if (json_unpack(predicted, "{s:{s:F}}", "seconds", "total", &expected) == 0)
-            cli_note("took %.1f s, without waiting for the peer; predicted %.1f s", total - waiting,
-                     expected);
-        else
-            cli_note("took %.1f s once the other side was there", total - waiting);
-    }
+    if (json_unpack(all, "{s:{s:{s:F}, s:s}}", "predicted", "seconds", "total", &expected, "line", &line) ==
+            0 &&
+        strcmp(line, "not measured") != 0)
+        snprintf(predicted, sizeof predicted, "; %.1f s were predicted", expected);
+    if (json_unpack(all, "{s:{s:F, s:F}}", "seconds", "total", &total, "waiting", &waiting) == 0)
+        cli_note("took %.1f s once the other side was there%s", total - waiting, predicted);
     json_decref(all);
     free(text);
 }
@@ -201,11 +177,10 @@ static void warn_share(const cli_run *r)
 static tally_status run(cli_run *r, tally_error *error)
 {
     tally_error second;
-    running = r->session;
-    set_signals(on_signal);
+    cli_signals_begin(r->session);
     tally_status st = tally_session_run(r->session, error);
     cli_progress_end(&r->progress);
-    set_signals(SIG_DFL);
+    cli_signals_end();
     if (st)
         cli_report(error);
     if (st)

@@ -19,7 +19,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -361,7 +360,8 @@ static tally_status run_sum(struct values *out, enum psi_ahe_scheme scheme, tall
     psi_free(m.group);
     psi_free(m.units);
     psi_free(m.message);
-    return st ? party_fail(error, st, "encrypted values could not be measured: %s", why) : TALLY_OK;
+    return st ? party_fail(error, st, "encrypted values could not be measured%s%s", *why ? ": " : "", why)
+              : TALLY_OK;
 }
 
 static double middle_part(const struct values runs[PASSES], int part)
@@ -606,8 +606,10 @@ static tally_status measure_sync(tally_calibration *c, const char *folder, tally
     for (size_t i = 0; i < PASSES; i++) {
         double began = seconds(CLOCK_MONOTONIC);
         tally_status st = party_file_write(path, "x", 1, error);
-        if (st)
+        if (st) {
+            unlink(path);
             return st;
+        }
         once[i] = seconds(CLOCK_MONOTONIC) - began;
     }
     unlink(path);

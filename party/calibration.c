@@ -30,7 +30,13 @@ const party_line *party_calibration_line(const tally_calibration *c, const char 
 tally_status tally_calibration_get_line(const tally_calibration *c, const char *peer, tally_line *out,
                                         tally_error *error)
 {
-    const party_line *l = party_calibration_line(c, peer);
+    uint8_t pin[32];
+    char text[TALLY_FINGERPRINT_TEXT];
+    tally_status st = party_pin_parse(pin, peer, error);
+    if (st)
+        return st;
+    party_pin_text(text, pin);
+    const party_line *l = party_calibration_line(c, text);
     if (!l) {
         party_fail(error, TALLY_ERR_USAGE, "the line to the peer %.80s was not measured", peer);
         party_hint(error, "measure it on both sides at once: tally estimate --calibrate with --listen or "

@@ -16,8 +16,6 @@ double party_work_units(enum party_job work, const party_sizes *sizes, unsigned 
 {
     if ((work == PARTY_WORK_VOLE4 || work == PARTY_WORK_VOLE6) && side == 0)
         return (double)sizes->vole.bins * sizes->vole.slots;
-    if (work == PARTY_WORK_RLWE || work == PARTY_WORK_PAILLIER)
-        return side == 1 ? (double)sizes->aggregate.plan.units : 0;
     return (double)sizes->items[side];
 }
 
@@ -51,7 +49,7 @@ static double speed(const model *m, unsigned side)
 /* What both can do together when they share the processors. */
 static double speed_of_machine(const model *m)
 {
-    return m->c->processors > 1 ? m->c->speedup : 1;
+    return fmax(speed(m, 0), speed(m, 1));
 }
 
 /* Seconds to send bytes to a side, without the delay: packets add their headers, and a connection begins with
@@ -185,6 +183,14 @@ static void ecdh(model *m, enum party_job w)
     stage(m, "the sender's items", chunks_of((double)m->sizes->items[S]), 0.5, senders, COUNT(senders));
 }
 
+/* The result to both: which of its items match, told to the sender. */
+static void tell(model *m)
+{
+    const step told[] = {to(m, WIRE_MATCHED, S)};
+    if (m->sizes->both)
+        stage(m, "telling the sender", 1, 0.5, told, COUNT(told));
+}
+
 /* Base OTs and trees take what a run of few items takes beyond one by ECDH. */
 static double vole_setup(const model *m, enum party_job w, unsigned side)
 {
@@ -260,7 +266,9 @@ static double join_bytes(double n)
 
 #define MIB 1048576.0
 
-/* Of a thread that works on bins: its work space, and two frames (party/vole). */
+/* Of a thread that works on bins: its work space (psi_vole_work_new) with half a bin of the columns' bit
+ * strings, short rows, and for each item, at the receiver those of a whole bin, 140 bytes of rows and values;
+ * at the receiver also 64 bytes a slot of tables. And two frames (party/vole). */
 static double bin_bytes(const psi_vole_sizes *z, unsigned side)
 {
     double matrix = (double)z->columns * z->k * 43 * 512 / 8, rows = 32.0 * z->slots;
@@ -284,7 +292,8 @@ static double matching_bytes(const model *m, unsigned side)
     const party_sizes *z = m->sizes;
     double n = (double)z->items[side], peers = (double)z->items[!side];
     double held = 24 * (double)m->place->rows[side] + 32 * n + 8 * (double)m->place->numbers[side] * n;
-    double tag = (double)z->tag, found = z->items[0] < z->items[1] ? 0.8 * n : 0.8 * peers;
+    double tag = (double)z->tag,
+           found = 0.8 * fmin(n, peers); /* 8 for each match, a tenth of the shorter list */
     if (z->function != TALLY_MATCH) {
         if (side == z->computing)
             return held + (32 + 4 + tag + 0.125) * n + join_bytes(n) + 5 * peers;
@@ -372,17 +381,21 @@ void party_forecast_run(party_forecast *out, const party_sizes *sizes, const par
         ecdh(&m, sizes->active ? PARTY_WORK_ACTIVE : PARTY_WORK_ECDH);
     else
         count_or_sum(&m);
+    tell(&m);
     stage(&m, "receipts and end", 1, 2.5, end, COUNT(end));
     out->matching = take_stages(out, 1, out->stages);
+    /* Both write at the same time. */
+    size_t before = out->stages;
     for (unsigned side = 0; side < 2; side++) {
-        if (!place->output[side])
-            continue;
         double rows = rows_out(&m, side), row = c->read_row + c->read_byte * place->row_bytes[side];
-        const step writing[] = {alone(side, rows * row), on_disk(2 * c->sync)};
+        const step writing[] = {alone(side, rows * row), on_disk(place->output[side] ? 2 * c->sync : 0)};
         stage(&m, "writing", 1, 0, writing, COUNT(writing));
-        out->side[side].writing = out->stage[out->stages - 1].seconds;
+        out->side[side].writing = out->stage[before + side].seconds;
         out->side[side].disk = (uint64_t)(rows * place->row_bytes[side]);
     }
+    if (out->stage[before + 1].seconds > out->stage[before].seconds)
+        out->stage[before] = out->stage[before + 1];
+    out->stages = before + (place->output[R] || place->output[S]);
     out->seconds = take_stages(out, 0, out->stages);
     out->low = 0.85 * out->seconds;
     out->high = 1.2 * out->seconds + 0.05;

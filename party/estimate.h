@@ -54,10 +54,10 @@ void party_forecast_run(party_forecast *out, const party_sizes *sizes, const par
 
 /* As `tally estimate --json` has a row for a side, and a summary what was predicted. NULL when memory is
  * short. */
-json_t *party_forecast_json(const party_forecast *f, unsigned own);
+json_t *party_forecast_json(const party_forecast *f, const party_sizes *sizes, unsigned own);
 
 /* The work of a protocol, and the quantity its costs are linear in: for the receiver's items (0) or the
- * sender's (1); of a sum the values' encryption alone. */
+ * sender's (1). Not for the values of a sum. */
 double party_work_units(enum party_job work, const party_sizes *sizes, unsigned side);
 
 #endif

@@ -14,13 +14,15 @@
 #include "party/session.h"
 #include "proto/limits.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #define PINGS 20u
-#define LONGEST_SECONDS 120.0 /* that what the peer sends may take */
-#define ENDS 9u               /* bytes of an end and of a rate: longer than a ping, shorter than bulk */
+#define LONGEST_SECONDS 600.0      /* that what the peer sends may take */
+#define RATE_MAX 1000000000000000u /* bits a second */
+#define ENDS 9u                    /* bytes of an end and of a rate: longer than a ping, shorter than bulk */
 #define OVERHEAD ((1 + 22.0 / 16384) * (1 + 12.0 / WIRE_PROBE_MAX) * 1500 / 1448)
 
 /* At most, one way. */
@@ -76,9 +78,12 @@ static tally_status take_length(party_link *link, size_t len, double *rate, tall
                         len);
     for (size_t i = 0; !st && len == ENDS && i < 8; i++)
         bits = bits << 8 | frame.payload[1 + i];
-    if (rate)
-        *rate = (double)bits;
     party_frame_free(&frame);
+    if (!st && rate && (bits == 0 || bits > RATE_MAX))
+        st = party_fail(error, TALLY_ERR_MALFORMED, "the peer says that it saw %" PRIu64 " bits a second",
+                        bits);
+    if (!st && rate)
+        *rate = (double)bits;
     return st;
 }
 
@@ -158,13 +163,19 @@ static tally_status take_bulk(party_link *link, double *rate, tally_error *error
         if (length == ENDS)
             break;
         bytes += length;
-        if (length != WIRE_PROBE_MAX || bytes > bulk_bytes + WIRE_PROBE_MAX ||
-            now() - began > LONGEST_SECONDS)
+        if (length != WIRE_PROBE_MAX || bytes > bulk_bytes + WIRE_PROBE_MAX)
             return party_fail(error, TALLY_ERR_MALFORMED,
                               "the peer's probes do not end, or have another length");
+        if (now() - began > LONGEST_SECONDS)
+            return party_fail(
+                error, TALLY_ERR_TIMEOUT,
+                "the peer's probes still come after %.0f s: the line is too slow to be measured",
+                LONGEST_SECONDS);
         keep(&a, frames, bytes);
     }
     *rate = later_half(&a) * OVERHEAD;
+    if (*rate < 1 || *rate > (double)RATE_MAX)
+        return party_fail(error, TALLY_ERR_MALFORMED, "the peer sent too little to see how fast the line is");
     return send_probe(link, ENDS, *rate, error);
 }
 

@@ -5,7 +5,6 @@
 #include "party/pool.h"
 #include "party/summary.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,6 +34,13 @@ tally_status tally_plan_check(const tally_plan *p, tally_error *error)
         return usage(error, "the plan has no role: receiver or sender");
     if (p->function != TALLY_MATCH && p->function != TALLY_COUNT && p->function != TALLY_SUM)
         return usage(error, "the plan's function is neither match nor count nor sum");
+    if (p->protocol != TALLY_AUTO && p->protocol != TALLY_ECDH && p->protocol != TALLY_VOLE)
+        return usage(error, "the plan's protocol is neither ecdh nor vole nor auto");
+    if (p->security && p->security != TALLY_SEMI_HONEST && p->security != TALLY_MALICIOUS)
+        return usage(error, "the plan's security model is neither semi-honest nor malicious");
+    if (p->scheme != TALLY_SCHEME_AUTO && p->scheme != TALLY_SCHEME_RLWE &&
+        p->scheme != TALLY_SCHEME_PAILLIER)
+        return usage(error, "the plan's scheme is neither rlwe nor paillier nor auto");
     if (p->reveal && (p->reveal < TALLY_REVEAL_RECEIVER || p->reveal > TALLY_REVEAL_BOTH))
         return usage(error, "the result can be revealed to the receiver, the sender or both");
     if (p->function == TALLY_MATCH && p->reveal == TALLY_REVEAL_SENDER)
@@ -125,10 +131,13 @@ static json_t *stages_json(const party_forecast *f)
     return stages;
 }
 
-json_t *party_forecast_json(const party_forecast *f, unsigned own)
+json_t *party_forecast_json(const party_forecast *f, const party_sizes *sizes, unsigned own)
 {
     double reading = f->side[own].reading, writing = f->side[own].writing;
-    return json_pack("{s:o, s:o, s:o, s:o, s:{s:f, s:f, s:f, s:f}}", "wall_seconds", seconds_json(f),
+    const char *scheme = sizes->aggregate.plan.scheme == PSI_AHE_RLWE ? "rlwe" : "paillier";
+    return json_pack("{s:s, s:s?, s:o, s:o, s:o, s:o, s:{s:f, s:f, s:f, s:f}}", "protocol",
+                     party_protocol_name(sizes->protocol), "scheme",
+                     sizes->function == TALLY_SUM ? scheme : NULL, "wall_seconds", seconds_json(f),
                      "receiver", side_json(f, 0), "sender", side_json(f, 1), "stages", stages_json(f),
                      "seconds", "reading", reading, "matching", f->matching, "writing", writing, "total",
                      reading + f->matching + writing);
@@ -138,7 +147,6 @@ json_t *party_forecast_json(const party_forecast *f, unsigned own)
 static tally_status add(json_t *list, const tally_plan *p, const tally_calibration *c,
                         enum tally_protocol protocol, enum tally_scheme scheme, tally_error *error)
 {
-    static const char *const schemes[] = {"auto", "rlwe", "paillier"};
     unsigned mine = p->role == TALLY_SENDER;
     wire_terms terms[SIDES];
     party_place place;
@@ -155,13 +163,8 @@ static tally_status add(json_t *list, const tally_plan *p, const tally_calibrati
     tally_status st = party_sizes_init(&sizes, terms, error);
     if (!st) {
         party_forecast_run(&forecast, &sizes, &place, c);
-        json_t *row = party_forecast_json(&forecast, mine);
-        json_object_set_new(row, "protocol", json_string(party_protocol_name(protocol)));
-        json_object_set_new(row, "scheme",
-                            p->function == TALLY_SUM
-                                ? json_string(schemes[sizes.aggregate.plan.scheme == PSI_AHE_RLWE ? 1 : 2])
-                                : json_null());
-        json_array_append_new(list, row);
+        if (json_array_append_new(list, party_forecast_json(&forecast, &sizes, mine)))
+            st = party_no_memory(error, "the estimate");
     }
     party_sizes_free(&sizes);
     return st;
@@ -202,15 +205,17 @@ char *tally_estimate_json(const tally_calibration *c, const tally_plan *p, tally
         return NULL;
     }
     const char *why;
-    enum tally_protocol chosen = party_choose(p->protocol, p->function, p->security == TALLY_MALICIOUS,
+    double back = p->received_bits_per_second > 0 ? p->received_bits_per_second : p->bits_per_second;
+    enum tally_protocol chosen = party_choose(TALLY_AUTO, p->function, p->security == TALLY_MALICIOUS,
                                               p->own_items, p->peer_items, &why);
     json_t *all =
-        json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:{s:f, s:f}, s:{s:s, s:I, s:b}}", "function",
+        json_pack("{s:s, s:s, s:s, s:o, s:s, s:s, s:{s:f, s:f, s:f}, s:{s:s, s:I, s:b}}", "function",
                   functions[p->function], "role", side_names[p->role == TALLY_SENDER], "security",
                   p->security == TALLY_MALICIOUS ? "malicious" : "semi-honest", "protocols", list, "auto",
                   party_protocol_name(chosen), "because", why, "line", "bits_per_second", p->bits_per_second,
-                  "round_trip_seconds", p->round_trip_seconds, "calibration", "processor", c->processor,
-                  "measured", (json_int_t)c->measured, "fits_this_machine", tally_calibration_fits(c));
+                  "received_bits_per_second", back, "round_trip_seconds", p->round_trip_seconds,
+                  "calibration", "processor", c->processor, "measured", (json_int_t)c->measured,
+                  "fits_this_machine", tally_calibration_fits(c));
     char *text = party_json_text(all);
     if (!text)
         party_no_memory(error, "the estimate");

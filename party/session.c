@@ -211,7 +211,9 @@ tally_status party_session_open(tally_session *s, tally_error *error)
 {
     if (s->ran)
         return usage(error, "a session runs once; make a new one");
-    if (s->has_listen + s->has_connect != 1 || !s->identity || !knows_peer(s))
+    if (s->timeout_s < 1 || s->timeout_s > 7 * 86400)
+        return usage(error, "the timeout has to be between 1 second and 7 days");
+    if (s->has_listen + s->has_connect != 1 || s->transport || !s->identity || !knows_peer(s))
         return usage(error, "to measure a line an identity, an address and a peer's fingerprint are needed");
     s->ran = 1;
     return open_link(s, party_now_ms() + (int64_t)s->timeout_s * 1000, error);

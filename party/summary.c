@@ -370,14 +370,13 @@ static json_t *predicted_json(const tally_session *s)
         fill_place(&place, s, &line);
         party_forecast_run(&forecast, &sizes, &place, s->calibration);
     }
+    json_t *all = st ? json_null() : party_forecast_json(&forecast, &sizes, s->role == TALLY_SENDER);
     party_sizes_free(&sizes);
-    if (st)
-        return json_null();
-    json_t *all = party_forecast_json(&forecast, s->role == TALLY_SENDER);
-    json_object_set_new(all, "line",
-                        json_string(line                 ? "measured"
-                                    : s->on_this_machine ? "this machine"
-                                                         : "not measured"));
+    if (!st)
+        json_object_set_new(all, "line",
+                            json_string(line                 ? "measured"
+                                        : s->on_this_machine ? "this machine"
+                                                             : "not measured"));
     return all;
 }
 

@@ -118,7 +118,7 @@ static void check_sound(const party_forecast *f, const party_sizes *z, const tal
         total += f->stage[i].seconds;
         CU_ASSERT(good(f->stage[i].seconds));
         CU_ASSERT(f->stage[i].name && f->stage[i].name[0]);
-        CU_ASSERT(f->stage[i].bound <= PARTY_BY_NOTHING);
+        CU_ASSERT(f->stage[i].bound <= PARTY_BY_DISK);
     }
     CU_ASSERT(near(total, f->seconds));
     CU_ASSERT(good(f->matching) && f->matching <= f->seconds);

@@ -178,6 +178,33 @@ static void endless_bulk(tally_session *s)
     }
 }
 
+/* Takes the bulk of a side that connects, and says that it saw nothing, or more than there can be. */
+static void says_rate(tally_session *s, uint8_t byte)
+{
+    uint8_t *payload = party_link_buffer(9);
+    pings(s);
+    put(s, WIRE_PROBE, WIRE_PROBE_MAX);
+    put(s, WIRE_PROBE, WIRE_PROBE_MAX);
+    put(s, WIRE_PROBE, WIRE_PROBE_MAX);
+    put(s, WIRE_PROBE, 9);
+    party_frame frame;
+    if (party_link_receive(s->link, &frame, NULL) == TALLY_OK) /* the rate of the above */
+        party_frame_free(&frame);
+    memset(payload, byte, 9);
+    (void)!party_link_send(s->link, WIRE_PROBE, payload, 9, NULL);
+    wait_for_its_end(s);
+}
+
+static void says_zero(tally_session *s)
+{
+    says_rate(s, 0);
+}
+
+static void says_too_much(tally_session *s)
+{
+    says_rate(s, 0xff);
+}
+
 static void nothing(tally_session *s)
 {
     (void)s;
@@ -193,6 +220,8 @@ static void test_hostile(void)
                  {long_ping, TALLY_ERR_MALFORMED, "has 2 bytes, not 1"},
                  {short_bulk, TALLY_ERR_MALFORMED, "do not end, or have another length"},
                  {endless_bulk, TALLY_ERR_MALFORMED, "do not end, or have another length"},
+                 {says_zero, TALLY_ERR_MALFORMED, "saw 0 bits a second"},
+                 {says_too_much, TALLY_ERR_MALFORMED, "saw 18446744073709551615 bits a second"},
                  {nothing, TALLY_ERR_NETWORK, ""}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         measuring m[2];

@@ -53,6 +53,10 @@ static void test_refused_plans(void)
 {
     REFUSED(a_plan(), role = 0, "no role");
     REFUSED(a_plan(), function = 7, "neither match nor count nor sum");
+    REFUSED(a_plan(), protocol = 3, "neither ecdh nor vole");
+    REFUSED(a_plan(), security = 7, "neither semi-honest nor malicious");
+    REFUSED(a_sum(), scheme = 3, "neither rlwe nor paillier");
+    REFUSED(a_plan(), min_overlap = 20, "minimum overlap");
     REFUSED(a_plan(), reveal = 4, "the receiver, the sender or both");
     REFUSED(a_plan(), reveal = TALLY_REVEAL_SENDER, "to the receiver or to both");
     REFUSED(a_plan(), value_count = 1, "1 to 16 values");

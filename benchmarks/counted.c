@@ -3,7 +3,8 @@
  * What callgrind counts for benchmarks/counts.py: each kernel of the protocols once, on fixed inputs and with
  * a seeded generator, in a function of its own (kernel_NAME). Preparing and checking lie outside of these. A
  * test build (VARIANT=plain), which has the door to the seed. Usage: counted FOLDER, for a list and an
- * output; prints the emulated processor's class.
+ * output; prints the emulated processor's class. counted --versions prints those of the libraries in which
+ * instructions are counted too.
  */
 #include "party/output.h"
 #include "psi/ahe.h"
@@ -17,10 +18,13 @@
 #include "psi/vole_setup.h"
 #include "tests/paillier_primes.h"
 
+#include <gmp.h>
+#include <openssl/crypto.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A function of its own in the program too: its name is where callgrind begins to count. */
 #define KERNEL static __attribute__((noinline))
@@ -418,6 +422,15 @@ static void release(void)
     psi_free(join_tags);
 }
 
+static int print_versions(void)
+{
+    char libc[64] = "another C library";
+    confstr(_CS_GNU_LIBC_VERSION, libc, sizeof libc);
+    return printf("OpenSSL %s, GMP %s, libsodium %s, %s\n", OpenSSL_version(OPENSSL_VERSION_STRING),
+                  gmp_version, sodium_version_string(), libc) < 0 ||
+           fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
     static void (*const kernels[])(void) = {kernel_hash_to_group,
@@ -438,9 +451,11 @@ int main(int argc, char **argv)
                                             kernel_join};
     static const uint8_t seed[32] = {1};
     if (argc != 2) {
-        fprintf(stderr, "usage: counted FOLDER\n");
+        fprintf(stderr, "usage: counted FOLDER\n       counted --versions\n");
         return 1;
     }
+    if (strcmp(argv[1], "--versions") == 0)
+        return print_versions();
     psi_rng_set_seed(seed);
     psi_prg_init_key(&fixed, seed);
     prepare(argv[1]);

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts the instructions of every kernel under callgrind, with each backend, and compares them with benchmarks/counts.txt.
 
-counts.py [--store] [--cc CC] [--flags CFLAGS] COUNTED; COUNTED is the program of benchmarks/counted.c. A kernel that takes more than 3 % more
+usage: counts.py [--store] [--cc CC] [--flags CFLAGS] COUNTED; COUNTED is the program of benchmarks/counted.c. A kernel that takes more than 3 % more
 than its stored figure fails; one that takes more than 3 % less is a warning. Without a stored figure for this compiler and architecture,
-and without valgrind, it says so and skips. --store writes what it counts into the file (make bench-counts).
+and without valgrind, it says so and skips. Libraries are counted too: where their versions are not those of the file, more is only a
+warning as well. --store writes what it counts and the versions into the file (make bench-counts).
 """
 import argparse
 import collections
@@ -67,6 +68,17 @@ def inclusive(path):
     return counts
 
 
+def versions(program):
+    """The libraries whose instructions are counted too, and valgrind, whose emulated processor they see."""
+    said = []
+    for command in ([program, "--versions"], ["valgrind", "--version"]):
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise SystemExit(f"counts: {' '.join(command)} ended with {done.returncode}: {done.stderr.strip()}")
+        said.append(done.stdout.strip())
+    return ", ".join(said)
+
+
 def count(program, backend):
     """(class of the emulated processor, {kernel: instructions}) with this TALLY_BACKEND."""
     with tempfile.TemporaryDirectory(prefix="tally-counts-") as folder:
@@ -93,24 +105,27 @@ def count_all(program):
 
 
 def read_stored():
-    """{(compiler, architecture): {(kernel, backend): count}}, and the comment at the top."""
-    stored, head = collections.defaultdict(dict), []
+    """{(compiler, architecture): {(kernel, backend): count}}, {the same: versions}, and the comment at the top."""
+    stored, made_with, head = collections.defaultdict(dict), {}, []
     with open(FILE, encoding="utf-8") as f:
         for number, line in enumerate(f, 1):
-            if line.startswith("#") or not line.strip():
+            if found := re.fullmatch(r"# (\S+) on (\S+): (OpenSSL .+)\n", line):
+                made_with[found[1], found[2]] = found[3]
+            elif line.startswith("#") or not line.strip():
                 head.append(line)
-                continue
-            parts = line.split()
-            if len(parts) != 5 or not parts[4].isdigit() or int(parts[4]) == 0:
-                raise SystemExit(f"counts: {FILE}:{number}: not 'KERNEL BACKEND COMPILER ARCHITECTURE COUNT'; write the file anew with '{STORE}'")
-            stored[parts[2], parts[3]][parts[0], parts[1]] = int(parts[4])
-    return stored, head
+            else:
+                parts = line.split()
+                if len(parts) != 5 or not parts[4].isdigit() or int(parts[4]) == 0:
+                    raise SystemExit(f"counts: {FILE}:{number}: not 'KERNEL BACKEND COMPILER ARCHITECTURE COUNT'; write the file anew with '{STORE}'")
+                stored[parts[2], parts[3]][parts[0], parts[1]] = int(parts[4])
+    return stored, made_with, head
 
 
-def store(stored, head, key, counted):
+def store(stored, made_with, head, key, counted):
     stored[key] = counted
     with open(FILE, "w", encoding="utf-8") as f:
         f.writelines(head)
+        f.writelines(f"# {' on '.join(one)}: {text}\n" for one, text in sorted(made_with.items()))
         for (compiler, architecture), figures in sorted(stored.items()):
             for (kernel, backend), figure in sorted(figures.items()):
                 f.write(f"{kernel:<24} {backend:<8} {compiler:<9} {architecture:<12} {figure:>12}\n")
@@ -118,8 +133,8 @@ def store(stored, head, key, counted):
     return 0
 
 
-def compare(figures, counted):
-    """Number of figures that fail, each said."""
+def compare(figures, counted, strict):
+    """Number of figures that fail, each said; without strict more instructions are a warning."""
     failed = 0
     for one in sorted(figures.keys() | counted.keys()):
         old, new, kernel = figures.get(one), counted.get(one), f"{one[0]} ({one[1]})"
@@ -131,8 +146,8 @@ def compare(figures, counted):
         change = new / old - 1
         text = f"counts: {kernel} takes {new} instructions, {abs(change):.1%} {'more' if change > 0 else 'less'} than the {old} stored"
         if change > ALLOWED:
-            print(f"{text}; if that is meant, store the figures: {STORE}")
-            failed += 1
+            print(f"{text}{'' if strict else ' (a warning)'}; if that is meant, store the figures: {STORE}")
+            failed += strict
         elif change < -ALLOWED:
             print(f"{text} (a warning): store the better figure, so that it is held: {STORE}")
     return failed
@@ -154,17 +169,20 @@ def main():
     compiler = compiler_name(o.cc)
     if not compiler:
         return skip(f"{o.cc} is neither gcc nor clang")
-    stored, head = read_stored()
+    stored, made_with, head = read_stored()
     known = {architecture for name, architecture in stored if name == compiler and architecture.startswith(platform.machine() + "-")}
     if not known and not o.store:
         return skip(f"no stored figures for {compiler} on {platform.machine()}; store some: {STORE}")
     level, counted = count_all(os.path.abspath(o.counted))
     key = (compiler, f"{platform.machine()}-{level}")
+    here = versions(o.counted)
     if o.store:
-        return store(stored, head, key, counted)
+        return store(stored, made_with | {key: here}, head, key, counted)
     if key not in stored:
         return skip(f"no stored figures for {' on '.join(key)}; store some: {STORE}")
-    failed = compare(stored[key], counted)
+    if here != made_with.get(key):
+        print(f"counts: here are {here}; the figures are of {made_with.get(key, 'unknown versions')}: more instructions are only a warning")
+    failed = compare(stored[key], counted, here == made_with.get(key))
     total = len(stored[key].keys() | counted.keys())
     print(f"{TITLE} {total} figures, {failed} failed; instructions by {compiler} for {key[1]}")
     if os.environ.get("TALLY_RESULTS"):

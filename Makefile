@@ -89,6 +89,7 @@ help:
 	  'make bench-smoke  bytes and instruction counts against stored figures; part of make check' \
 	  'make bench-counts  stores the instruction counts of this build' \
 	  'make bench-compare  against the plain exchange of hashes' \
+	  'make bench-table  identifiers from 10^4 to 10^8: measured in RESULTS, else estimated' \
 	  'make bench-page   charts and tables of RESULTS=results/results.json, one HTML page' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
 	  'make dist         source archive in dist/'
@@ -345,16 +346,22 @@ bench-counts: counted
 bench-kernels: $(B)/benchmarks/kernels
 	@$(B)/benchmarks/kernels $(OPTIONS)
 
-# Tally against the insecure baseline: make bench-compare N=16384 RUNS=3 OPTIONS="--threads 1"
+# Tally against the insecure baseline: make bench-compare N=16384 RUNS=3 OPTIONS="--processors 1"
 RUNS ?= 5
 .PHONY: bench-compare
-bench-compare: all $(B)/benchmarks/lists $(B)/benchmarks/plain
-	@python3 benchmarks/compare.py $(B) $(N) $(N) $$(($(N) / 10)) $(RUNS) $(OPTIONS)
+bench-compare: all bench-programs
+	@benchmarks/run --build $(B) --sizes $(N) --functions match --protocols plain,vole --links loopback --placement shared \
+	  --repeats $(RUNS) --no-estimates --out results/compare $(OPTIONS)
 
 # The page of a run of the benchmarks, beside its results: make bench-page RESULTS=results/results.json
 .PHONY: bench-page
 bench-page:
 	@python3 benchmarks/page.py "$(if $(filter command,$(origin RESULTS)),$(RESULTS),results/results.json)"
+
+# The table of docs/sizing.md; what RESULTS="results/results.json ..." has not is estimated.
+.PHONY: bench-table
+bench-table: all
+	@python3 benchmarks/table.py $(B)/tally $(if $(filter command,$(origin RESULTS)),$(RESULTS))
 
 # ---- Installing -------------------------------------------------------------------------------------------------
 

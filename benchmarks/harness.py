@@ -16,9 +16,10 @@ import plan
 SIDES = ("receiver", "sender")
 PHASES = ("reading", "waiting", "matching", "writing")
 RUN_LIMIT = 7200  # seconds that a run may take before it counts as hung
-GRACE = 3  # seconds that a party has to end after the other one failed
+GRACE = 3  # seconds that a party has to end after the other one failed, and after it was told to
 FAREWELL = 64  # bytes that a side may have sent and the other not read: the alert that closes TLS
 CALIBRATE_LIMIT = 300
+PEAK_ALLOWED, PEAK_SLACK = 0.1, 16_000_000  # how far a summary's peak memory may be from the kernel's; the slack is of what starts a process
 
 
 class Failed(Exception):
@@ -72,6 +73,9 @@ class Lists:
         self.write("join.csv", self.options["receiver"] + only)
         totals = subprocess.run([self.program, *self.options["sender"], *only, "--totals"], check=True, capture_output=True, text=True)
         self.count, _, *self.sums = map(int, totals.stdout.split())
+        written = sum(os.path.getsize(self.path(side + ".csv")) for side in SIDES)
+        self.row_bytes = max(1, round(written / (point.receiver_rows + point.sender_rows)))
+        os.sync()  # else the system writes them out while the first run is measured
 
     def path(self, name):
         return os.path.join(self.folder, name)
@@ -98,67 +102,65 @@ class Harness:
     def __init__(self, o, folder, build, network, say):
         self.o, self.folder, self.build, self.network, self.say = o, folder, build, network, say
         self.tally = os.path.abspath(o.tally or os.path.join(build, "tally"))
-        self.home = self.path("home")
-        self.environment = os.environ | {"TALLY_HOME": self.home}
+        # A home each, as on two machines: neither waits for the other's ledger.
+        self.environments = {side: os.environ | {"TALLY_HOME": self.path(f"home-{side}")} for side in SIDES}
         self.running = {}  # side -> process of a party
         self.lists = None
         self.lists_of = None
+        self.calibration = o.calibration or self.path("calibration.json")
         self.key = "id_number:cn-resident-id" if o.kind == "person" else "credit_code:cn-uscc"
         self.processors = sorted(os.sched_getaffinity(0))[: o.processors]
-        self.estimates = False
 
     def path(self, name):
         return os.path.join(self.folder, name)
 
-    def call(self, *arguments, timeout=60):
-        return subprocess.run([self.tally, *arguments], env=self.environment, capture_output=True, text=True, timeout=timeout)
+    def call(self, *arguments, side="receiver", timeout=60):
+        return subprocess.run([self.tally, *arguments], env=self.environments[side], capture_output=True, text=True, timeout=timeout)
 
     # ---- Once ----
 
     def version(self):
         done = self.call("version", "--json")
         if done.returncode:
-            raise Failed(f"{self.tally} version: {done.stderr.strip()}")
+            raise Failed(f"{self.tally} version --json: status {done.returncode}: {done.stderr.strip()}")
         return json.loads(done.stdout)
 
     def make_identities(self):
         self.pins = {}
         for side in SIDES:
-            made = self.call("identity", "new", side, "--organisation", f"Benchmark {side}")
-            shown = self.call("identity", "show", side)
+            made = self.call("identity", "new", side, "--organisation", f"Benchmark {side}", side=side)
+            shown = self.call("identity", "show", side, side=side)
             pins = [line.split()[1] for line in shown.stdout.splitlines() if line.startswith("fingerprint:")]
             if made.returncode or not pins:
                 raise Failed(f"identity of the {side}: {made.stderr.strip() or shown.stderr.strip()}")
             self.pins[side] = pins[0]
 
     def calibrate(self):
-        """Measures this machine for predictions, where the command can and no calibration was given."""
-        if self.o.no_estimates or self.call("estimate", "--help").returncode:
-            return
-        self.estimates = True
-        if self.o.calibration:
+        """Measures this machine for predictions, unless a calibration was given."""
+        if self.o.no_estimates or self.o.calibration:
             return
         self.say("calibrating: tally estimate --calibrate")
-        done = self.call("estimate", "--calibrate", timeout=CALIBRATE_LIMIT)
+        done = self.call("estimate", "--calibrate", "--calibration", self.calibration, timeout=CALIBRATE_LIMIT)
         if done.returncode:
-            raise Failed(f"tally estimate --calibrate: {done.stderr.strip()}")
+            raise Failed(f"tally estimate --calibrate: {done.stderr.strip()}\n--no-estimates does without")
 
     def predicted(self, point):
-        if not self.estimates or point.protocol == "plain":
+        if self.o.no_estimates or point.protocol == "plain":
             return None
+        if point.protocol == "vole" and point.link.rate and self.network.kind == "relay":
+            return None  # vole goes by the round trip that the kernel sees, which a relay does not delay
         arguments = ["estimate", "--json", "--role", "receiver", "--function", point.function, "--protocol", point.protocol,
-                     "--mine", str(point.receiver_rows), "--theirs", str(point.sender_rows),
+                     "--mine", str(point.receiver_rows), "--theirs", str(point.sender_rows), "--row-bytes", str(self.lists.row_bytes),
+                     "--calibration", self.calibration,
                      "--cores", str(point.processors[0]), "--their-cores", str(point.processors[1])]
         if point.function == "match":
             arguments += ["--security", point.security]
         if point.function == "sum":
-            arguments += ["--scheme", point.scheme, *value_options(point)]
+            arguments += ["--scheme", point.scheme, *plan.value_options(point.columns)]
         if point.link.rate:
-            arguments += ["--link", f"{point.link.rate / 1e6:g}mbit,{point.link.round_trip * 1e3:g}ms"]
+            arguments += ["--link", point.link.option()]
         if point.placement == "shared":
             arguments.append("--same-machine")
-        if self.o.calibration:
-            arguments += ["--calibration", self.o.calibration]
         done = self.call(*arguments)
         if done.returncode:
             raise Failed(f"tally {' '.join(arguments)}: {done.stderr.strip()}")
@@ -197,7 +199,7 @@ class Harness:
         elif side == "receiver":
             command += ["--json"]
         if point.function == "sum" and side == "sender":
-            command += ["--scheme", point.scheme, *value_options(point)]
+            command += ["--scheme", point.scheme, *plan.value_options(point.columns)]
         return command + (["--output", *output] if output else [])
 
     def start(self, side, point, namespace, at):
@@ -206,7 +208,7 @@ class Harness:
                    *self.command(side, point, at)]
         with open(self.path(side + ".out"), "wb") as out, open(self.path(side + ".log"), "wb") as log:
             # A session of its own: an interrupt from the terminal is for us.
-            self.running[side] = subprocess.Popen(command, env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=log,
+            self.running[side] = subprocess.Popen(command, env=self.environments[side], stdin=subprocess.DEVNULL, stdout=out, stderr=log,
                                                   start_new_session=True)
 
     def wait(self):
@@ -235,12 +237,19 @@ class Harness:
         if failed:
             raise Failed("; ".join(failed))
         if self.running:
-            raise Failed(f"no end after {RUN_LIMIT} s")
+            raise Failed(f"no end after {RUN_LIMIT} s of: {', '.join(self.running)}")
 
-    def kill_parties(self):
+    def end_parties(self):
+        """Tells the parties that still run to end, and kills what does not: each with what it has started, its session being its own."""
+        for process in self.running.values():
+            os.killpg(process.pid, signal.SIGTERM)
+        until = time.monotonic() + GRACE
         while self.running:
             _, process = self.running.popitem()
-            os.killpg(process.pid, signal.SIGKILL)  # with what it has started: its session is its own
+            end = os.pidfd_open(process.pid)
+            select.select([end], [], [], max(0, until - time.monotonic()))
+            os.close(end)
+            os.killpg(process.pid, signal.SIGKILL)  # before it is waited for: its number is still its own
             process.wait()
 
     def run(self, point):
@@ -254,19 +263,20 @@ class Harness:
             self.start("receiver", point, receiver_in, connect_at)
             self.wait()
         except BaseException:
-            self.kill_parties()
+            self.end_parties()
             self.network.abandon()
             raise
         wire = self.network.stop(point.link)
         times = {side: read_json(self.path(side + ".time"), f"time of the {side}") for side in SIDES}
-        self.check(point)
+        self.check(point, times)
         wall = max(t["ended"] for t in times.values()) - max(t["began"] for t in times.values())
         figures = {side: self.side_figures(side, point, times[side]) for side in SIDES}
         return {"wall_seconds": round(wall, 6), "wire_bytes": wire} | figures
 
-    def check(self, point):
+    def check(self, point, times):
         if point.protocol != "plain":
-            self.check_summaries(point, {side: read_json(self.path(side + ".json"), f"summary of the {side}") for side in SIDES})
+            summaries = {side: read_json(self.path(side + ".json"), f"summary of the {side}") for side in SIDES}
+            self.check_summaries(point, summaries, times)
         if point.function == "match":
             self.lists.check_rows(self.path("output.csv"))
             return
@@ -277,8 +287,8 @@ class Harness:
         except (KeyError, TypeError, ValueError, AttributeError) as e:
             raise Failed(f"answer of the receiver: not what a {point.function} prints ({type(e).__name__}: {e})") from e
 
-    def check_summaries(self, point, summaries):
-        """Each side's summary against the lists and the other's summary."""
+    def check_summaries(self, point, summaries, times):
+        """Each side's summary against the lists, the other's summary and the kernel's figures."""
         try:
             for side, other in (SIDES, SIDES[::-1]):
                 own, peer = summaries[side], summaries[other]
@@ -288,13 +298,16 @@ class Harness:
                 claims += [(name, own["terms"][name], getattr(point, name)) for name in ("function", "protocol", "security")]
                 if point.function == "sum":
                     claims.append(("scheme", own["terms"]["scheme"], point.scheme))
-                claims.append(("bytes.protocol_sent", own["bytes"].get("protocol_sent"), peer["bytes"].get("protocol_received")))
+                claims.append(("bytes.protocol_sent", own["bytes"]["protocol_sent"], peer["bytes"]["protocol_received"]))
                 for name, got, wanted in claims:
                     if got != wanted:
                         raise Failed(f"summary of the {side}: {name} is {got}, but the other side or the lists say {wanted}")
                 unread = own["bytes"]["sent"] - peer["bytes"]["received"]
                 if not 0 <= unread <= FAREWELL:
                     raise Failed(f"summary of the {side}: sent {own['bytes']['sent']} bytes, but the {other} received {peer['bytes']['received']}")
+                peak, seen = own["peak_memory_bytes"], times[side]["peak_bytes"]
+                if abs(peak - seen) > max(PEAK_ALLOWED * seen, PEAK_SLACK):
+                    raise Failed(f"summary of the {side}: peak_memory_bytes is {peak}, but the kernel says {seen}")
             if point.function == "match" and summaries["receiver"]["result"]["items"] != self.lists.count:
                 raise Failed(f"summary of the receiver: {summaries['receiver']['result']['items']} matches, by a plain join {self.lists.count}")
         except (KeyError, TypeError) as e:
@@ -303,7 +316,6 @@ class Harness:
     def side_figures(self, side, point, taken):
         figures = {"cpu_seconds": taken["cpu_seconds"], "peak_bytes": taken["peak_bytes"], "disk_bytes": taken["disk_bytes"]}
         summary = {} if point.protocol == "plain" else read_json(self.path(side + ".json"), f"summary of the {side}")
-        figures["peak_bytes"] = summary.get("peak_memory_bytes") or figures["peak_bytes"]
         for name in ("sent", "received", "protocol_sent", "protocol_received"):
             figures[name + "_bytes"] = summary.get("bytes", {}).get(name)
         figures["phases"] = {phase: {"seconds": summary.get("seconds", {}).get(phase),
@@ -339,10 +351,6 @@ class Harness:
         return [point.shown() | {"runs": runs[point], "median": each_figure(runs[point], statistics.median),
                                  "min": each_figure(runs[point], min), "max": each_figure(runs[point], max),
                                  "predicted": self.predicted(point)} for point in group]
-
-
-def value_options(point):
-    return [word for name, most in plan.COLUMNS[: point.columns] for word in ("--value", f"{name}:0..{most}")]
 
 
 @contextlib.contextmanager

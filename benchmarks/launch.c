@@ -5,8 +5,8 @@
  * launch REPORT NAMESPACE|- PROCESSORS|- COMMAND [ARGUMENTS]
  *
  * PROCESSORS is a list such as 0,1. began and ended are of the monotonic clock. The command dies with this
- * program, and this program with the one that started it. It is small, so that the peak memory that the
- * kernel reports is the command's own.
+ * program, and this program with the one that started it. SIGTERM to both is the command's: this program
+ * waits for its end. It is small, so that the peak memory that the kernel reports is the command's own.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -77,6 +77,7 @@ int main(int argc, char **argv)
         into_namespace(argv[2]);
     if (strcmp(argv[3], "-") != 0)
         onto_processors(argv[3]);
+    signal(SIGTERM, SIG_IGN);
     double began = now();
     pid_t parent = getpid(), pid = fork();
     if (pid < 0)
@@ -84,6 +85,7 @@ int main(int argc, char **argv)
     if (pid == 0) {
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
             die("the parent is gone");
+        signal(SIGTERM, SIG_DFL);
         execv(argv[4], argv + 4);
         die(argv[4]);
     }

@@ -63,8 +63,10 @@ def machine(results):
 
 
 def summary(results):
-    """The main findings as sentences: the fastest way through the largest match over each link, and the predictions."""
+    """The main findings as sentences: whether it is all, the fastest way through the largest match over each link, and the predictions."""
     points, said = results["points"], []
+    if results.get("complete") is False:
+        said.append("The benchmark did not come to its end: points are missing.")
     private = [p for p in points if p["function"] == "match" and p["protocol"] != "plain" and wall(p["median"])]
     largest = max(map(rows, private), default=0)
     for link in dict.fromkeys(p["link"] for p in private if rows(p) == largest):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What people do today, made as well as we can: exchange the hashes of the identifiers and join. The
- * yardstick of benchmarks/run and compare.py. Not private: hashes of resident ids are found by trying all.
+ * yardstick of benchmarks/run. Not private: hashes of resident ids are found by trying all.
  *
  * plain sender HOST:PORT FILE KEY [COLUMN...]
  *

@@ -8,6 +8,7 @@ PAILLIER_MAX = 1 << 14
 SLOW_RATE = 100_000_000  # bits a second: links up to this are slow, and
 SLOW_ROWS = 1 << 18  # from this size on count as long,
 LONG_RUN = 30  # as does a run of so many seconds
+CALIBRATION_SECONDS = 25
 COLUMNS = (("amount_fen", 500_000_000), ("score", 2000), ("days", 8000), ("balance_fen", 500_000_000))  # of lists.c, and a bound
 
 
@@ -20,6 +21,11 @@ class Link:
     name: str
     rate: int  # bits a second each way, 0: loopback as it is
     round_trip: float
+
+    def option(self):
+        """As tally estimate takes it."""
+        rate = f"{self.rate / 1e9:g}gbit" if self.rate >= 10**9 else f"{self.rate / 1e6:g}mbit"
+        return f"{rate},{self.round_trip * 1e3:g}ms"
 
     def shown(self):
         return {"bits_per_second": self.rate or None, "round_trip_seconds": self.round_trip if self.rate else None}
@@ -168,12 +174,17 @@ def scaling(o, available):
                                 int(rows * share("--overlap", o.overlap)), "shared", (count, count))
 
 
+def value_options(columns):
+    """What tally is told of the values of a sum."""
+    return [word for name, most in COLUMNS[:columns] for word in ("--value", f"{name}:0..{most}")]
+
+
 def repeats(point, o):
     slow = 0 < point.link.rate <= SLOW_RATE and max(point.receiver_rows, point.sender_rows) >= SLOW_ROWS
     return min(o.long_repeats, o.repeats) if slow or expected_seconds(point) > LONG_RUN else o.repeats
 
 
-# Microseconds of one processor for a row, bytes of a row on the wire, both with its share of the rest; measured roughly.
+# Microseconds of one processor of each side for a row, bytes of a row on the wire, both with its share of the rest; measured roughly.
 COSTS = {("match", "plain"): (0.25, 18), ("count", "plain"): (0.25, 18), ("sum", "plain"): (0.25, 36),
          ("match", "vole"): (4.5, 45), ("match", "ecdh"): (34, 80), ("count", "ecdh"): (34, 105),
          ("sum", "rlwe"): (46, 120), ("sum", "paillier"): (900, 850)}
@@ -184,6 +195,8 @@ def expected_seconds(point):
     cpu, wire = COSTS[point.function, point.scheme or point.protocol]
     if point.security == "malicious":
         cpu, wire = cpu * 2.1, wire * 1.1
+    if point.placement == "shared":
+        cpu *= 2  # both sides on the same processors
     rows = max(point.receiver_rows, point.sender_rows)
     line = rows * wire * 8 / point.link.rate if point.link.rate else 0
     return 0.3 + 8 * point.link.round_trip + rows * cpu / 1e6 / min(point.processors) + line

@@ -5,45 +5,41 @@
 usage: table.py TALLY [RESULTS.json ...]
 
 TALLY is the command; its home ($TALLY_HOME) has the calibration. Measured figures are medians of runs with the parties
-apart; estimates are marked with a tilde, and are of one processor a side as the runs were.
+apart, on one processor each, sums of two columns; so are the estimates, which are marked with a tilde.
 """
-import json, subprocess, sys
+import json
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+import plan  # noqa: E402
+import svg  # noqa: E402
 
 SIZES = [10**k for k in range(4, 9)]
-KINDS = [("match", "vole", None), ("match", "ecdh", None), ("count", "ecdh", None), ("sum", "ecdh", "rlwe")]
-LINKS = {"lan": "1gbit,0.2ms", "wan100": "100mbit,30ms", "wan10": "10mbit,50ms"}
-VALUES = ["--value", "amount:0..500000000", "--value", "score:350..950"]
+KINDS = [("match", "vole", None, 0), ("match", "ecdh", None, 0), ("count", "ecdh", None, 0), ("sum", "ecdh", "rlwe", 2)]
+LINKS = [link for link in plan.LINKS.values() if link.rate]
 
 
-def seconds(s):
-    if s < 10:
-        return f"{s:.1f} s"
-    if s < 100:
-        return f"{s:.0f} s"
-    return f"{s / 60:.0f} min" if s < 5400 else f"{s / 3600:.1f} h"
+def seconds(value):
+    return svg.seconds(value, 2).replace("\xa0", " ")
 
 
-def size(b):
-    for unit in "kB", "MB", "GB":
-        b /= 1000
-        if b < 1000:
-            break
-    return f"{b:.1f} {unit}" if b < 10 else f"{b:.0f} {unit}"
+def size(value):
+    return svg.size_words(value, 2).replace("\xa0", " ")
 
 
 def estimate(tally, n, kind, link):
-    function, protocol, scheme = kind
-    argv = [tally, "estimate", "--mine", str(n), "--theirs", str(n), "--function", function, "--link", LINKS[link],
-            "--cores", "1", "--their-cores", "1", "--row-bytes", "45", "--json"]
-    argv += VALUES if function == "sum" else []
+    function, protocol, scheme, columns = kind
+    argv = [tally, "estimate", "--mine", str(n), "--theirs", str(n), "--function", function, "--link", link.option(),
+            "--cores", "1", "--their-cores", "1", "--row-bytes", "45", "--json", *plan.value_options(columns)]
     done = subprocess.run(argv, capture_output=True, text=True, check=True)
     return next(p for p in json.loads(done.stdout)["protocols"] if (p["protocol"], p["scheme"]) == (protocol, scheme))
 
 
 def measured(points, n, kind, link):
     for p in points:
-        if (p["receiver_rows"], p["sender_rows"], p["link"], p["placement"]) == (n, n, link, "apart") and \
-                (p["function"], p["protocol"], p.get("scheme")) == kind and p["security"] == "semi-honest":
+        if (p["receiver_rows"], p["sender_rows"], p["link"], p["placement"], p["processors"]) == (n, n, link.name, "apart", [1, 1]) and \
+                (p["function"], p["protocol"], p["scheme"], p["columns"]) == kind and p["security"] == "semi-honest":
             return p["median"]
     return None
 
@@ -68,7 +64,7 @@ def main(argv):
     for path in argv[1:]:
         with open(path) as f:
             points += json.load(f)["points"]
-    print("| identifiers a side | | " + " | ".join(f"`{name}` {link}" for name, link in LINKS.items()) +
+    print("| identifiers a side | | " + " | ".join(f"`{link.name}` {link.option()}" for link in LINKS) +
           " | bytes both ways | memory, receiver / sender |\n|---|---|---|---|---|---|---|")
     for n in SIZES:
         for kind in KINDS:

@@ -4,8 +4,10 @@
 
 usage: bench_harness.py BUILD-DIR [NAME]    only tests whose name holds NAME
 
-Needs Python 3.11 and the programs of `make bench-programs`. Uses loopback, and as root network namespaces of its own.
+Needs Python 3.11 and the programs of `make bench-programs`. Uses loopback, and as root network namespaces of its own
+(iproute2); without, the test of them is skipped.
 """
+import concurrent.futures
 import csv
 import datetime
 import io
@@ -17,7 +19,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import unicodedata
 
@@ -31,6 +32,12 @@ import shaping  # noqa: E402
 ALPHABET = "0123456789ABCDEFGHJKLMNPQRTUWXY"  # GB 32100-2015
 TESTS = []
 SO_RCVBUFFORCE = 33  # of Linux; not in the socket module
+LINK_LIMIT = 30  # seconds after which a connection over a link counts as hung
+
+
+class Skipped(Exception):
+    """This machine cannot do what the test needs; the message says what."""
+
 
 # In place of tally: runs it, then breaks what it gave. The two braces are for the real command and for what is broken.
 WRAPPER = """#!/usr/bin/env python3
@@ -43,6 +50,7 @@ after = lambda option: arguments[arguments.index(option) + 1]
 receiver = after("--role") == "receiver"
 if HOW == "neither" or HOW == "fail" and not receiver:
     sys.exit(5)
+if HOW == "downgrade": arguments[arguments.index("malicious")] = "semi-honest"
 done = subprocess.run([REAL, *arguments], env=os.environ | {{"WRAPPER": __file__}}, stdout=subprocess.PIPE)
 text = done.stdout
 if receiver and HOW in ("missing", "tampered", "swapped", "absent"):
@@ -57,10 +65,12 @@ if receiver and HOW in ("count", "sum", "garbage"):
     if HOW == "count": answer["count"] += 1
     if HOW == "sum": answer["values"][1]["sum"] = str(int(answer["values"][1]["sum"]) - 1)
     text = b"none" if HOW == "garbage" else json.dumps(answer).encode()
-if HOW in ("sent", "items", "lost") and receiver:
+if HOW in ("sent", "items", "lost", "memory") and receiver or HOW == "protocol" and not receiver:
     summary = json.load(open(after("--summary")))
     if HOW == "sent": summary["bytes"]["sent"] += 1000
+    if HOW == "protocol": summary["bytes"]["protocol_sent"] += 1
     if HOW == "items": summary["input"]["items"] -= 1
+    if HOW == "memory": summary["peak_memory_bytes"] += 100000000
     if HOW == "lost": del summary["terms"]
     json.dump(summary, open(after("--summary"), "w"))
 sys.stdout.buffer.write(text)
@@ -223,7 +233,7 @@ def honest_runs_pass(build):
         assert done.returncode == 0, done.stderr
         with open(out + "/results.json", encoding="utf-8") as f:
             results = json.load(f)
-        assert results["schema"] == "tally-bench-1" and len(results["points"]) == 8
+        assert results["schema"] == "tally-bench-1" and len(results["points"]) == 8 and results["complete"] is True
         for point in results["points"]:
             assert len(point["runs"]) == 2 and point["overlap"] == 25 and point["predicted"] is None
             for side in ("receiver", "sender"):
@@ -280,16 +290,21 @@ def left_running(program):
 
 @test
 def wrong_results_are_noticed(build):
-    """What the wrapper breaks, in which function, and what the message must say."""
-    cases = (("missing", "match", "not the one of a plain join: they differ from line 26 on"), ("tampered", "match", "they differ from line 4 on"),
-             ("swapped", "match", "they differ from line 3 on"), ("absent", "match", "wrote no output"), ("count", "count", "the count is 26"),
-             ("sum", "sum", "the sum of score is"), ("garbage", "count", "no JSON"), ("fail", "count", "the sender ended with status 5"),
-             ("sent", "match", "sent"), ("items", "match", "items is 255"), ("lost", "match", "lacks a field"))
-    for how, function, words in cases:
+    """What the wrapper breaks, in which function and protocol, and what the message must say."""
+    malicious = ("ecdh", "--security", "malicious")
+    cases = (("missing", "match", ("vole",), "not the one of a plain join: they differ from line 26 on"),
+             ("missing", "match", malicious, "they differ from line 26 on"), ("downgrade", "match", malicious, "security is semi-honest"),
+             ("tampered", "match", ("vole",), "they differ from line 4 on"), ("swapped", "match", ("vole",), "they differ from line 3 on"),
+             ("absent", "match", ("vole",), "wrote no output"), ("count", "count", ("ecdh",), "the count is 26"),
+             ("sum", "sum", ("ecdh",), "the sum of score is"), ("garbage", "count", ("ecdh",), "no JSON"),
+             ("fail", "count", ("ecdh",), "the sender ended with status 5"), ("sent", "match", ("vole",), "summary of the receiver: sent"),
+             ("protocol", "match", ("vole",), "summary of the sender: bytes.protocol_sent"), ("items", "match", ("vole",), "items is 255"),
+             ("memory", "match", ("vole",), "peak_memory_bytes is"), ("lost", "match", ("vole",), "lacks a field"))
+    for how, function, protocol, words in cases:
         with tempfile.TemporaryDirectory() as out:
             wrapper = write_wrapper(build, out, how)
             done = bench(build, out + "/results", "--tally", wrapper, "--sizes", "2^8", "--links", "loopback", "--functions", function,
-                         "--protocols", "vole,ecdh" if function != "match" else "vole", "--schemes", "rlwe")
+                         "--schemes", "rlwe", "--protocols", *protocol)
             assert done.returncode == 1, f"{how}: status {done.returncode}\n{done.stderr}"
             assert words in done.stderr, f"{how}: {done.stderr}"
             assert not re.search(r"\d{15}", done.stderr), f"{how}: an identifier in the message"
@@ -309,19 +324,59 @@ def failure_over_a_relay_is_told(build):
 @test
 def interrupt_leaves_nothing(build):
     with tempfile.TemporaryDirectory() as out:
-        command = [BENCHMARKS + "/run", "--build", build, "--out", out, "--no-estimates", "--sizes", "2^8,2^16", "--links", "lan", "--functions",
-                   "count", "--repeats", "1"]
+        # A line on which the second size takes a quarter of a minute, however fast the machine.
+        command = [BENCHMARKS + "/run", "--build", build, "--out", out, "--no-estimates", "--sizes", "2^8,2^14", "--links", "slow=1mbit,10ms",
+                   "--functions", "count", "--repeats", "1"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2):  # the two points of the first size
-            process.stdout.readline()
-        time.sleep(1)
-        process.send_signal(signal.SIGTERM)
-        _, said = process.communicate(timeout=60)
+        try:
+            for _ in range(2):  # the two points of the first size
+                process.stdout.readline()
+            time.sleep(1)
+            process.send_signal(signal.SIGTERM)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
         assert process.returncode == 130 and "interrupted" in said, (process.returncode, said)
         with open(out + "/results.json", encoding="utf-8") as f:
-            assert len(json.load(f)["points"]) == 2
-        spaces = subprocess.run(["ip", "netns"], capture_output=True, text=True).stdout
-        assert f"tally-bench-{process.pid}-" not in spaces, "a network namespace is left"
+            results = json.load(f)
+        assert len(results["points"]) == 2 and results["complete"] is False
+        left = [name for name in shaping.all_namespaces() if name.startswith(f"tally-bench-{process.pid}-")]
+        assert not left, f"network namespaces are left: {left}"
+
+
+@test
+def killed_benchmarks_are_swept(build):
+    """The namespaces of a process that is no more go, those of one that runs stay."""
+    network = shaping.Shaping("tun", build)
+    try:
+        network.open()
+    except shaping.LinkFailed as e:
+        raise Skipped(str(e)) from e
+    finally:
+        network.close()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    dead, alive = f"tally-bench-{ended.pid}-sender", f"tally-bench-{os.getpid()}-sender"
+    try:
+        for name in (dead, alive):
+            shaping.call("ip", "netns", "add", name)
+        shaping.remove_stale()
+        assert dead not in shaping.all_namespaces() and alive in shaping.all_namespaces(), shaping.all_namespaces()
+    finally:
+        for name in (dead, alive):
+            shaping.attempt("ip", "netns", "del", name)
+
+
+@test
+def results_of_before_go(build):
+    """A run that fails at once leaves no results of the run before it."""
+    with tempfile.TemporaryDirectory() as out:
+        for name in ("results.json", "results.csv", "index.html"):
+            with open(f"{out}/{name}", "w", encoding="utf-8"):
+                pass
+        done = bench(build, out, "--tally", "/bin/false", "--sizes", "2^8", "--links", "loopback")
+        assert done.returncode == 1 and "version" in done.stderr, done.stderr
+        assert os.listdir(out) in ([], ["failed"]), os.listdir(out)
 
 
 # ---- Links ----
@@ -332,8 +387,10 @@ def take_all(connection, seen):
 
 
 def rate_of(seen):
-    """Bits a second once the first second is over."""
+    """Bits a second once the first second is over; 0 if little came."""
     late = [(at, n) for at, n in seen if at >= seen[0][0] + 1]
+    if len(late) < 2 or late[-1][0] == late[0][0]:
+        return 0
     return 8 * sum(n for _, n in late[1:]) / (late[-1][0] - late[0][0])
 
 
@@ -346,10 +403,12 @@ def push(connection, until):
 
 def measure_link(listener, connect):
     """(least and middle round trip, rate to the listener, rate back), both ways at once."""
+    listener.settimeout(LINK_LIMIT)
     out = connect()
     back = listener.accept()[0]
     for s in (out, back):
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        s.settimeout(LINK_LIMIT)
     trips = []
     for _ in range(20):
         began = time.monotonic()
@@ -359,23 +418,19 @@ def measure_link(listener, connect):
         trips.append(time.monotonic() - began)
     trips.sort()
     until, seen = time.monotonic() + 3.5, ([], [])
-    workers = [threading.Thread(target=push, args=(s, until)) for s in (out, back)]
-    workers += [threading.Thread(target=take_all, args=(s, into)) for s, into in ((back, seen[0]), (out, seen[1]))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    out.close()
-    back.close()
+    with out, back, concurrent.futures.ThreadPoolExecutor(4) as pool:
+        work = [pool.submit(push, s, until) for s in (out, back)]
+        work += [pool.submit(take_all, s, into) for s, into in ((back, seen[0]), (out, seen[1]))]
+        for one in work:
+            one.result()
     return trips[0], trips[10], *map(rate_of, seen)
 
 
 def check_link(measure, payload):
-    """The rate within 3 %, the round trip between what was asked and 2 ms more; a busy machine has five tries."""
+    """A link may not be faster than what was asked for; a busy machine makes it slower, so there it has room, and five tries."""
     for _ in range(5):
         least, middle, to, back = measure()
-        good = 0.0299 <= least and middle <= 0.032 and all(abs(rate / (1e8 * payload) - 1) <= 0.03 for rate in (to, back))
-        if good:
+        if least >= 0.0299 and middle <= 0.060 and all(0.70 <= rate / (1e8 * payload) <= 1.03 for rate in (to, back)):
             return
     raise AssertionError(f"100 Mbit/s, 30 ms: round trip {least * 1e3:.2f} ms, middle {middle * 1e3:.2f} ms, "
                          f"{to / payload / 1e6:.1f} and {back / payload / 1e6:.1f} Mbit/s")
@@ -418,8 +473,9 @@ def socket_in(namespace):
 def shaped_link_has_rate_and_delay(build):
     network = shaping.Shaping("auto", build)
     link = plan.LINKS["wan100"]
+    reason = network.open()
     if network.kind == "relay":
-        return  # no rights here; tested above
+        raise Skipped(reason)
 
     def measure():
         receiver, sender, _, _ = network.start(link)
@@ -446,7 +502,7 @@ def shaped_link_has_rate_and_delay(build):
 def main(argv):
     if not 1 <= len(argv) <= 2 or argv[0].startswith("-"):
         sys.exit(__doc__)
-    build, passed, failed = os.path.abspath(argv[0]), 0, 0
+    build, passed, failed, skipped = os.path.abspath(argv[0]), 0, 0, 0
     began = time.monotonic()
     for function in TESTS:
         if len(argv) == 2 and argv[1] not in function.__name__:
@@ -454,14 +510,17 @@ def main(argv):
         try:
             function(build)
             passed += 1
-        except (AssertionError, OSError, ValueError, KeyError, subprocess.SubprocessError, shaping.LinkFailed) as e:
+        except Skipped as e:
+            skipped += 1
+            print(f"bench-harness: {function.__name__} skipped: {e}")
+        except Exception as e:  # whatever breaks is one failed test, and the others still run
             failed += 1
             print(f"bench-harness: {function.__name__}: {type(e).__name__}: {e}")
-    print(f"bench-harness  {passed + failed} tests, {failed} failed ({time.monotonic() - began:.0f} s)")
+    print(f"bench-harness  {passed + failed} tests, {failed} failed, {skipped} skipped ({time.monotonic() - began:.0f} s)")
     if os.environ.get("TALLY_RESULTS"):
         with open(os.environ["TALLY_RESULTS"], "a", encoding="utf-8") as f:
             f.write(f"bench-harness {passed} {failed}\n")
-    return 1 if failed or not passed else 0
+    return 1 if failed or not passed + skipped else 0
 
 
 if __name__ == "__main__":

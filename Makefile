@@ -378,7 +378,7 @@ install: all
 	  party/tally.pc.in > $(D)$(LIBDIR)/pkgconfig/tally.pc
 	$(if $(MAN1),install -m 644 $(MAN1) $(D)$(MANDIR)/man1/)
 	$(if $(MAN7),install -m 644 $(MAN7) $(D)$(MANDIR)/man7/)
-	install -m 644 README.md $(wildcard docs/*.md) $(D)$(DOCDIR)/
+	install -m 644 README.md $(wildcard docs/*.md docs/*.svg) $(D)$(DOCDIR)/
 
 # Removes what install put there. Keys and data live in the users' homes and are not touched.
 uninstall:

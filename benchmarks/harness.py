@@ -179,7 +179,7 @@ class Harness:
 
     def bound_to(self, side, point):
         if point.placement == "shared":
-            return self.processors
+            return self.processors[: point.processors[0]]
         half = len(self.processors) // 2
         return self.processors[:half] if side == "receiver" else self.processors[half : 2 * half]
 

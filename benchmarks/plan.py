@@ -160,6 +160,20 @@ def points(o, processors):
                             int(min(mine, other) * overlap), o.placement, processors)
 
 
+def scaling(o, available):
+    """What more processors give: every function at one size, both parties on the same 1, 2, 4, ... of them, without a shaped link."""
+    if o.scaling == "none" or available < 2:
+        return
+    rows = size(o.scaling)
+    counts = [1 << k for k in range(available.bit_length()) if 1 << k < available] + [available]
+    for count in counts:
+        for function in chosen("--functions", o.functions, ("match", "count", "sum")):
+            for protocol, security, scheme in variants(function, o):
+                if protocol != "plain" and scheme != "paillier" and security == "semi-honest":
+                    yield Point(function, protocol, security, scheme, o.columns if function == "sum" else 0, LINKS["loopback"], rows, rows,
+                                int(rows * share("--overlap", o.overlap)), "shared", (count, count))
+
+
 def value_options(columns):
     """What tally is told of the values of a sum."""
     return [word for name, most in COLUMNS[:columns] for word in ("--value", f"{name}:0..{most}")]

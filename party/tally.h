@@ -664,8 +664,9 @@ TALLY_API tally_status tally_calibration_get_line(const tally_calibration *calib
 /*
  * In place of tally_session_run, on both sides at once: connects and authenticates by the settings of the
  * session (identity, peer's fingerprint, address, timeout), measures the round trip and how much goes through
- * each way, 6 s in all and at most 512 MiB each way, and keeps the line in the calibration under the peer's
- * fingerprint. Nothing of a list is sent. TALLY_ERR_INCOMPATIBLE: the peer does something else.
+ * each way, 6 s in all (more on a slow line) and at most 512 MiB each way, and keeps the line in the
+ * calibration under the peer's fingerprint. Nothing of a list is sent. TALLY_ERR_INCOMPATIBLE: the peer does
+ * something else.
  */
 TALLY_API tally_status tally_session_measure_line(tally_session *session, tally_calibration *calibration,
                                                   tally_line *out, tally_error *error) TALLY_MUST_CHECK;

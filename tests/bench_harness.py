@@ -221,7 +221,7 @@ def default_matrix_is_in_time(build):
 # ---- Runs ----
 
 def bench(build, folder, *options, **more):
-    command = [BENCHMARKS + "/run", "--build", build, "--out", folder, "--no-estimates", "--repeats", "1", *options]
+    command = [BENCHMARKS + "/run", "--build", build, "--out", folder, "--no-estimates", "--repeats", "1", "--scaling", "none", *options]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, **more)
 
 

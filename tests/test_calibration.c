@@ -430,8 +430,12 @@ static void test_lines(void)
     CU_ASSERT_EQUAL(line.sent_bits_per_second, 9e7);
     CU_ASSERT_EQUAL(line.received_bits_per_second, 1e7);
     CU_ASSERT_EQUAL(line.round_trip_seconds, 0.03125);
+    char unknown[TALLY_FINGERPRINT_TEXT];
+    snprintf(unknown, sizeof unknown, "sha256:%064u", 99u);
+    CU_ASSERT_EQUAL(tally_calibration_get_line(got, unknown, &line, &error), TALLY_ERR_USAGE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "99 was not measured"));
     CU_ASSERT_EQUAL(tally_calibration_get_line(got, "sha256:0", &line, &error), TALLY_ERR_USAGE);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "sha256:0 was not measured"));
+    CU_ASSERT_PTR_NULL(strstr(error.message, "was not measured")); /* but no fingerprint */
     CU_ASSERT_PTR_NULL(party_calibration_line(got, ""));
 
     /* The machine is measured again; its lines stay. */

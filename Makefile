@@ -351,7 +351,7 @@ RUNS ?= 5
 .PHONY: bench-compare
 bench-compare: all bench-programs
 	@benchmarks/run --build $(B) --sizes $(N) --functions match --protocols plain,vole --links loopback --placement shared \
-	  --repeats $(RUNS) --no-estimates --out results/compare $(OPTIONS)
+	  --scaling none --repeats $(RUNS) --no-estimates --out results/compare $(OPTIONS)
 
 # The page of a run of the benchmarks, beside its results: make bench-page RESULTS=results/results.json
 .PHONY: bench-page

@@ -183,11 +183,11 @@ static void ecdh(model *m, enum party_job w)
     stage(m, "the sender's items", chunks_of((double)m->sizes->items[S]), 0.5, senders, COUNT(senders));
 }
 
-/* The result to both: which of its items match, told to the sender. */
+/* The result of a match to both: which of its items match, told to the sender. */
 static void tell(model *m)
 {
     const step told[] = {to(m, WIRE_MATCHED, S)};
-    if (m->sizes->both)
+    if (m->sizes->both && m->sizes->function == TALLY_MATCH)
         stage(m, "telling the sender", 1, 0.5, told, COUNT(told));
 }
 

@@ -585,6 +585,8 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
     party_overlap_free(s->overlap);
     s->overlap = NULL;
     psi_wipe(&s->sid, sizeof s->sid);
+    tally_connection_free(s->connection);
+    s->connection = NULL;
     s->outcome = *e;
     s->outcome.status = st;
     if (st)

@@ -253,9 +253,11 @@ static void reload_config(cli_serve *s)
 }
 
 /* Until a signal says so. */
-static tally_status accept_runs(cli_serve *s, unsigned tick_ms, tally_error *error)
+static tally_status accept_runs(cli_serve *s, tally_error *error)
 {
     while (!stops) {
+        unsigned often = cli_serve_alive();
+        unsigned tick_ms = often && often < TICK_MS ? often : TICK_MS;
         size_t entry = 0;
         tally_connection *connection = NULL;
         tally_status st = tally_server_accept(s->server, tick_ms, &entry, &connection, error);
@@ -268,7 +270,6 @@ static tally_status accept_runs(cli_serve *s, unsigned tick_ms, tally_error *err
             reload = 0;
             reload_config(s);
         }
-        cli_serve_notify("WATCHDOG=1");
     }
     return TALLY_OK;
 }
@@ -280,7 +281,7 @@ static unsigned wait_for_runs(cli_serve *s, unsigned seconds, sig_atomic_t until
     unsigned left;
     while ((left = cli_serve_reap(s)) > 0 && time(NULL) < end && stops < until_stops) {
         struct timespec pause = {.tv_nsec = 50000000};
-        cli_serve_notify("WATCHDOG=1");
+        cli_serve_alive();
         nanosleep(&pause, NULL);
     }
     return left;
@@ -318,8 +319,6 @@ static tally_status serve(const arguments *a, tally_error *error)
                    .verbose = a->verbose,
                    .began = (int64_t)time(NULL)};
     cli_serve_setup *setup = NULL;
-    unsigned watchdog_ms = cli_serve_watchdog_ms(),
-             tick_ms = watchdog_ms && watchdog_ms < TICK_MS ? watchdog_ms : TICK_MS;
     tally_status st = cli_serve_setup_load(&setup, a->config, error);
     if (st)
         return st;
@@ -332,7 +331,7 @@ static tally_status serve(const arguments *a, tally_error *error)
         check_all(setup, 0); /* what cannot run today may tomorrow */
         say_serving(setup);
         cli_serve_notify("READY=1");
-        st = accept_runs(&s, tick_ms, error);
+        st = accept_runs(&s, error);
         stop(&s, a->grace_s ? a->grace_s : s.setup->config.grace_s);
         woken = NULL;
         tally_server_free(s.server);

@@ -96,7 +96,8 @@ void cli_serve_cancel(cli_serve *s, int all);
 void cli_serve_write_status(const cli_serve *s);
 /* A word to the service manager, such as "READY=1"; nothing without $NOTIFY_SOCKET. */
 void cli_serve_notify(const char *word);
-/* How often it wants to hear from us, milliseconds; 0: never. */
-unsigned cli_serve_watchdog_ms(void);
+/* Tells it that the loop goes round, if it wants to know; how often it does, in milliseconds, 0: never. From
+ * one thread. */
+unsigned cli_serve_alive(void);
 
 #endif

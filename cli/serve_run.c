@@ -187,11 +187,12 @@ static void report(const cli_serve_job *j, tally_status st, const tally_result *
         cli_advise("%s", error->hint);
 }
 
-/* Of a run that has ended: the lock is held. */
+/* Before it is reported, so that whoever reads that finds the status as it is. */
 static void note_end(cli_serve_job *j, tally_status st, const tally_result *result, const tally_error *error)
 {
     cli_serve *s = j->serve;
     cli_serve_slot *slot = j->slot;
+    pthread_mutex_lock(&s->lock);
     if (j->waits) { /* it never came to its turn */
         slot->waiting--;
         s->waiting--;
@@ -211,6 +212,8 @@ static void note_end(cli_serve_job *j, tally_status st, const tally_result *resu
     slot->last_ended = (int64_t)time(NULL);
     snprintf(slot->last_message, sizeof slot->last_message, "%s", st ? error->message : "");
     cli_serve_write_status(s);
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
 }
 
 static void *run_job(void *arg)
@@ -225,11 +228,10 @@ static void *run_job(void *arg)
         j->connection = NULL;
     } else {
         st = run_session(j, &result, &error);
+        note_end(j, st, &result, &error);
         report(j, st, &result, &error);
     }
     pthread_mutex_lock(&s->lock);
-    if (!j->refused)
-        note_end(j, st, &result, &error);
     j->done = 1;
     pthread_cond_broadcast(&s->changed);
     if (s->server)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -102,15 +103,19 @@ void cli_serve_notify(const char *word)
     memcpy(to.sun_path, path, len);
     if (*path == '@') /* of the abstract name space */
         to.sun_path[0] = 0;
-    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
+    const struct timeval most = {.tv_usec =
+                                     200000}; /* nobody waits long for a manager that does not listen */
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
     (void)!sendto(fd, word, strlen(word), MSG_NOSIGNAL, (const struct sockaddr *)&to,
                   (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
     close(fd);
 }
 
-unsigned cli_serve_watchdog_ms(void)
+/* How often it wants to hear from us, milliseconds; 0: never. */
+static unsigned watchdog_ms(void)
 {
     const char *usec = getenv("WATCHDOG_USEC"), *pid = getenv("WATCHDOG_PID");
     unsigned long long n = usec ? strtoull(usec, NULL, 10) : 0;
@@ -118,4 +123,18 @@ unsigned cli_serve_watchdog_ms(void)
         return 0;
     return n / 2000 > 3600000 ? 3600000
                               : (unsigned)(n / 2000); /* half of it, as sd_watchdog_enabled advises */
+}
+
+unsigned cli_serve_alive(void)
+{
+    static int64_t told;
+    struct timespec now;
+    unsigned often = watchdog_ms();
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    int64_t ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+    if (often && ms - told >= often / 2) {
+        cli_serve_notify("WATCHDOG=1");
+        told = ms;
+    }
+    return often;
 }

@@ -15,8 +15,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define GUESTS 256u           /* connections at hand; further ones wait in the backlog */
-#define GUESTS_OF_ONE 128u    /* of one source */
+#define GUESTS 512u           /* connections at hand; further ones wait in the backlog */
+#define GUESTS_OF_ONE 256u    /* of one source */
 #define HANDSHAKES 96u        /* at once: three descriptors each, so that 1024 are enough for all */
 #define HANDSHAKES_OF_ONE 48u /* of one source */
 #define HANDSHAKE_MS 10000
@@ -32,6 +32,13 @@
 
 enum place { FREE, QUEUED, RUNNING };
 
+/* One address, or /64: how many guests of it are where. Free when there are none. */
+struct source {
+    uint8_t key[SOURCE];
+    unsigned queued, running, leaving; /* leaving: of those that run, told to end */
+    uint64_t pass;                     /* of start_queued, in which nobody could be made to leave */
+};
+
 /* One connection. From its start on arrival, status and error belong to its thread until it was joined. */
 struct guest {
     enum place place;
@@ -39,8 +46,8 @@ struct guest {
     int leaving;
     uint64_t number; /* in the order in which they came */
     int64_t began;
-    uint8_t source[SOURCE];
-    atomic_int done, failed;
+    struct source *source;
+    atomic_int done, failed, known; /* known: it has authenticated, and is not sent away for others */
     pthread_t thread;
     party_cancel cancel;
     party_arrival arrival;
@@ -57,8 +64,10 @@ struct party_listener {
     void *user;
     int wake; /* eventfd: a handshake has ended */
     struct guest guest[GUESTS];
-    size_t count, running, queued;
-    uint64_t number;
+    struct source source[GUESTS];
+    struct guest *queue[GUESTS]; /* the queued ones, oldest first */
+    size_t count, running, queued, leaving;
+    uint64_t number, pass;
     unsigned refused; /* connections that failed with TALLY_ERR_AUTH */
     tally_error last_refused;
     char last_from[PARTY_ADDRESS_TEXT];
@@ -111,6 +120,7 @@ static void *shake_hands(void *arg)
     party_channel *c = &g->arrival.channel;
     g->status = party_channel_secure(c, l->context, l->options->identity, NULL, g->deadline_ms, &g->cancel,
                                      &g->error);
+    atomic_store(&g->known, g->status == TALLY_OK);
     if (g->status == TALLY_OK && c->tls)
         g->arrival.accepted = party_tls_accepted(c->tls);
     if (g->status == TALLY_OK && l->greet) {
@@ -148,11 +158,11 @@ static void leave(party_listener *l, struct guest *g)
     g->place = FREE;
 }
 
-/* A queued guest gets its thread, or is closed with a log line. */
+/* A guest that left the queue gets its thread, or is closed with a log line. */
 static void start(party_listener *l, struct guest *g, int64_t deadline_ms)
 {
     tally_error error = {.message = ""};
-    l->queued--;
+    g->source->queued--;
     g->began = party_now_ms();
     g->deadline_ms = g->began + HANDSHAKE_MS < deadline_ms ? g->began + HANDSHAKE_MS : deadline_ms;
     tally_status st = party_tcp_from_fd(g->fd, &g->arrival.channel.raw, &error);
@@ -172,86 +182,84 @@ static void start(party_listener *l, struct guest *g, int64_t deadline_ms)
         return;
     }
     g->place = RUNNING;
+    g->source->running++;
     l->running++;
 }
 
 /* ---- Who is let in ---- */
 
-static int same_source(const struct guest *a, const struct guest *b)
-{
-    return memcmp(a->source, b->source, SOURCE) == 0;
-}
-
-/* How many guests of g's source are in this place; leaving: only those that were told to. */
-static unsigned of_source(const party_listener *l, const struct guest *g, enum place place, int leaving)
-{
-    unsigned n = 0;
-    for (size_t i = 0; i < GUESTS; i++) {
-        const struct guest *o = &l->guest[i];
-        n += o->place == place && same_source(o, g) && (!leaving || o->leaving);
-    }
-    return n;
-}
-
-/* Makes one handshake end for a queued guest: of its own source (own = 1) or of the source with most. */
-static void make_room(party_listener *l, const struct guest *g, int own)
+/* Makes one handshake end: of one source, or (NULL) of the one that has most. 0: there is none to take. */
+static int make_room(party_listener *l, const struct source *source)
 {
     struct guest *victim = NULL;
     unsigned most = 0;
     int64_t now = party_now_ms();
     for (size_t i = 0; i < GUESTS; i++) {
-        struct guest *o = &l->guest[i];
-        int failed = atomic_load(&o->failed);
-        if (o->place != RUNNING || o->leaving || (own && !same_source(o, g)) ||
-            (!failed && now - o->began < YOUNG_MS))
+        struct guest *g = &l->guest[i];
+        if (g->place != RUNNING || g->leaving || (source && g->source != source) || atomic_load(&g->known))
             continue;
-        unsigned weight = own ? 1 : of_source(l, o, RUNNING, 0);
-        if (failed)
-            weight += GUESTS;
-        if (!victim || weight > most || (weight == most && o->number < victim->number)) {
-            victim = o;
+        int failed = atomic_load(&g->failed);
+        unsigned weight = g->source->running + (failed ? GUESTS : 0);
+        if (!failed && now - g->began < YOUNG_MS)
+            continue;
+        if (!victim || weight > most || (weight == most && g->number < victim->number)) {
+            victim = g;
             most = weight;
         }
     }
-    if (victim) {
-        victim->leaving = 1;
-        party_cancel_raise(&victim->cancel);
-    }
+    if (!victim)
+        return 0;
+    victim->leaving = 1;
+    victim->source->leaving++;
+    l->leaving++;
+    party_cancel_raise(&victim->cancel);
+    return 1;
 }
 
 /* Starts what may start, oldest first, and makes room for what may not. */
 static void start_queued(party_listener *l, int64_t deadline_ms)
 {
-    unsigned leaving = 0;
-    uint64_t after = 0;
-    for (size_t i = 0; i < GUESTS; i++)
-        leaving += l->guest[i].place == RUNNING && l->guest[i].leaving;
-    for (size_t left = l->queued; left; left--) {
-        struct guest *g = NULL;
-        for (size_t i = 0; i < GUESTS; i++)
-            if (l->guest[i].place == QUEUED && l->guest[i].number > after &&
-                (!g || l->guest[i].number < g->number))
-                g = &l->guest[i];
-        if (!g)
-            return;
-        after = g->number;
-        unsigned own = of_source(l, g, RUNNING, 0);
-        if (own < HANDSHAKES_OF_ONE && l->running < HANDSHAKES)
+    size_t left = 0;
+    int stuck = 0;
+    l->pass++;
+    for (size_t i = 0; i < l->queued; i++) {
+        struct guest *g = l->queue[i];
+        struct source *from = g->source;
+        if (from->running < HANDSHAKES_OF_ONE && l->running < HANDSHAKES) {
             start(l, g, deadline_ms);
-        else if (own >= HANDSHAKES_OF_ONE && of_source(l, g, RUNNING, 1) < of_source(l, g, QUEUED, 0))
-            make_room(l, g, 1);
-        else if (own < HANDSHAKES_OF_ONE && leaving < l->queued)
-            make_room(l, g, 0);
+            continue;
+        }
+        l->queue[left++] = g;
+        if (from->running >= HANDSHAKES_OF_ONE) {
+            if (from->leaving < from->queued && from->pass != l->pass && !make_room(l, from))
+                from->pass = l->pass;
+        } else if (!stuck && l->leaving < l->queued) {
+            stuck = !make_room(l, NULL);
+        }
     }
+    l->queued = left;
 }
 
-static void set_source(uint8_t source[SOURCE], const struct sockaddr_storage *from)
+/* Of an address: the one that has guests already, or a free one. There are as many as guests. */
+static struct source *source_of(party_listener *l, const struct sockaddr_storage *from)
 {
-    memset(source, 0, SOURCE);
+    uint8_t key[SOURCE] = {0};
+    struct source *unused = NULL;
     if (from->ss_family == AF_INET6) /* who has one address of a /64 has all */
-        memcpy(source, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, 8);
+        memcpy(key, &((const struct sockaddr_in6 *)(const void *)from)->sin6_addr, 8);
     else if (from->ss_family == AF_INET)
-        memcpy(source + 8, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
+        memcpy(key + 8, &((const struct sockaddr_in *)(const void *)from)->sin_addr, 4);
+    for (size_t i = 0; i < GUESTS; i++) {
+        struct source *s = &l->source[i];
+        int used = s->queued + s->running > 0;
+        if (used && memcmp(s->key, key, SOURCE) == 0)
+            return s;
+        if (!used && !unused)
+            unused = s;
+    }
+    *unused = (struct source){.queued = 0};
+    memcpy(unused->key, key, SOURCE);
+    return unused;
 }
 
 /* Takes fd over: into the queue, or closed when its source has too many there. */
@@ -264,15 +272,16 @@ static void admit(party_listener *l, int fd, const struct sockaddr_storage *from
     g->fd = fd;
     g->number = ++l->number;
     g->listener = l;
-    set_source(g->source, from);
+    g->source = source_of(l, from);
     party_tcp_peer_text(fd, g->arrival.from, sizeof g->arrival.from);
-    if (of_source(l, g, RUNNING, 0) + of_source(l, g, QUEUED, 0) >= GUESTS_OF_ONE) {
+    if (g->source->running + g->source->queued >= GUESTS_OF_ONE) {
         log_dropped(l, g->arrival.from, "too many connections of that address at once");
         close(fd);
         return;
     }
     g->place = QUEUED;
-    l->queued++;
+    g->source->queued++;
+    l->queue[l->queued++] = g;
     l->count++;
 }
 
@@ -309,6 +318,9 @@ static int dismiss(party_listener *l, struct guest *g, party_arrival *out)
     pthread_join(g->thread, NULL);
     party_cancel_close(&g->cancel);
     l->running--;
+    g->source->running--;
+    l->leaving -= (size_t)g->leaving;
+    g->source->leaving -= (unsigned)g->leaving;
     g->arrival.channel.owns_raw = 1;
     leave(l, g);
     if (g->status == TALLY_OK && out) {
@@ -334,16 +346,15 @@ static int dismiss(party_listener *l, struct guest *g, party_arrival *out)
 /* Ends everything that still runs or waits. */
 static void dismiss_all(party_listener *l)
 {
-    for (size_t i = 0; i < GUESTS; i++) {
-        struct guest *g = &l->guest[i];
-        if (g->place == RUNNING)
-            party_cancel_raise(&g->cancel);
-        if (g->place == QUEUED) {
-            close(g->fd);
-            l->queued--;
-            leave(l, g);
-        }
+    while (l->queued) {
+        struct guest *g = l->queue[--l->queued];
+        close(g->fd);
+        g->source->queued--;
+        leave(l, g);
     }
+    for (size_t i = 0; i < GUESTS; i++)
+        if (l->guest[i].place == RUNNING)
+            party_cancel_raise(&l->guest[i].cancel);
     for (size_t i = 0; i < GUESTS; i++)
         if (l->guest[i].place == RUNNING)
             dismiss(l, &l->guest[i], NULL);

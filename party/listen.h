@@ -5,8 +5,9 @@
  * blocks. Called by party/connect for a single run and by party/server for many.
  *
  * At most 96 handshakes run at once and at most 48 of one address (IPv6: of one /64); what comes beyond waits
- * in a queue of 256, 128 of one address, and is closed beyond that. While somebody waits, handshakes that
- * take more than 250 ms make room, those that have failed first, then the oldest.
+ * in a queue, first come, first served: 512 connections in all, 256 of one address, whose further ones are
+ * closed. While somebody waits, handshakes that take more than 250 ms make room, those that have failed
+ * first, then the oldest; a peer that has authenticated is left alone.
  */
 #ifndef PARTY_LISTEN_H
 #define PARTY_LISTEN_H

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#define WAITING_OF_ONE 2 /* connections of an entry that wait for its run to end; more are sent away */
+#define WAITING_OF_ONE 2 /* connections of an entry that wait beside the one that runs; more are sent away   \
+                          */
 
 struct cli_serve_job {
     struct cli_serve_job *next;
@@ -258,7 +259,7 @@ static cli_serve_job *new_job(cli_serve *s, size_t entry, tally_connection *conn
     cli_serve_job *j = slot ? calloc(1, sizeof *j) : NULL;
     if (!j)
         return NULL;
-    int refused = slot->waiting >= WAITING_OF_ONE;
+    int refused = slot->waiting + (unsigned)slot->busy > WAITING_OF_ONE;
     *j = (cli_serve_job){.serve = s,
                          .setup = s->setup,
                          .entry = entry,

@@ -240,6 +240,24 @@ def signals(t):
 
 
 @test
+def turns(t):
+    """While a run of an entry stands still, two more wait, a third is sent away, and another entry is served."""
+    s = Serving(t)
+    p, relay = hold(s, s.a, "1.csv")
+    wait_for = [s.peer(s.a, f"{n}.csv", wait=False) for n in (2, 3)]
+    t.check(wait_until(lambda: len(re.findall("event=waits", s.process.err)) == 2, 10), f"two that wait: {s.process.last()}")
+    t.failed(s.peer(s.a, "4.csv"), 6)
+    t.check("event=refused reason: others of this entry wait already" in s.process.err, f"the third: {s.process.last()}")
+    s.good(s.peer(s.b, "5.csv"), "5.csv", people.join(t.read("receiver.csv"), t.read("two.csv")))
+    t.check(all(x.poll() is None for x in [p, *wait_for]), "somebody did not wait")
+    relay.release()
+    for x, out in zip([p, *wait_for], ("1.csv", "2.csv", "3.csv")):
+        x.wait()
+        s.good(x, out, s.want)
+    s.stop()
+
+
+@test
 def second_signal_and_kill(t):
     """A second TERM cancels a run that stands still; after kill -9 the port is free at once and the ledger knows of the run."""
     s = Serving(t)

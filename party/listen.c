@@ -20,7 +20,8 @@
 #define HANDSHAKES 96u        /* at once: three descriptors each, so that 1024 are enough for all */
 #define HANDSHAKES_OF_ONE 48u /* of one source */
 #define HANDSHAKE_MS 10000
-#define YOUNG_MS 250 /* a handshake that has run for less is left alone: three round trips of 80 ms */
+#define YOUNG_MS 250  /* a handshake that has run for less is left alone: three round trips of 80 ms */
+#define KNOWN_MS 1000 /* likewise between handshake and greeting, which follows it at once */
 #define LINGER_MS 200
 #define FULL_MS 100        /* pause when the system has no descriptors left */
 #define QUEUE_MS 20        /* how soon the queue is looked at again */
@@ -47,7 +48,8 @@ struct guest {
     uint64_t number; /* in the order in which they came */
     int64_t began;
     struct source *source;
-    atomic_int done, failed, known; /* known: it has authenticated, and is not sent away for others */
+    atomic_int done, failed;
+    atomic_llong known_ms; /* when it had authenticated; 0: not yet */
     pthread_t thread;
     party_cancel cancel;
     party_arrival arrival;
@@ -120,7 +122,8 @@ static void *shake_hands(void *arg)
     party_channel *c = &g->arrival.channel;
     g->status = party_channel_secure(c, l->context, l->options->identity, NULL, g->deadline_ms, &g->cancel,
                                      &g->error);
-    atomic_store(&g->known, g->status == TALLY_OK);
+    if (g->status == TALLY_OK)
+        atomic_store(&g->known_ms, party_now_ms());
     if (g->status == TALLY_OK && c->tls)
         g->arrival.accepted = party_tls_accepted(c->tls);
     if (g->status == TALLY_OK && l->greet) {
@@ -159,12 +162,14 @@ static void leave(party_listener *l, struct guest *g)
 }
 
 /* A guest that left the queue gets its thread, or is closed with a log line. */
-static void start(party_listener *l, struct guest *g, int64_t deadline_ms)
+static void start(party_listener *l, struct guest *g)
 {
     tally_error error = {.message = ""};
     g->source->queued--;
     g->began = party_now_ms();
-    g->deadline_ms = g->began + HANDSHAKE_MS < deadline_ms ? g->began + HANDSHAKE_MS : deadline_ms;
+    g->deadline_ms = g->began + HANDSHAKE_MS;
+    if (l->options->deadline_ms && g->deadline_ms > l->options->deadline_ms)
+        g->deadline_ms = l->options->deadline_ms;
     tally_status st = party_tcp_from_fd(g->fd, &g->arrival.channel.raw, &error);
     if (!st) {
         st = party_cancel_init(&g->cancel, &error);
@@ -196,11 +201,12 @@ static int make_room(party_listener *l, const struct source *source)
     int64_t now = party_now_ms();
     for (size_t i = 0; i < GUESTS; i++) {
         struct guest *g = &l->guest[i];
-        if (g->place != RUNNING || g->leaving || (source && g->source != source) || atomic_load(&g->known))
+        if (g->place != RUNNING || g->leaving || (source && g->source != source))
             continue;
         int failed = atomic_load(&g->failed);
         unsigned weight = g->source->running + (failed ? GUESTS : 0);
-        if (!failed && now - g->began < YOUNG_MS)
+        int64_t known = atomic_load(&g->known_ms);
+        if (!failed && (known ? now - known < KNOWN_MS : now - g->began < YOUNG_MS))
             continue;
         if (!victim || weight > most || (weight == most && g->number < victim->number)) {
             victim = g;
@@ -217,7 +223,7 @@ static int make_room(party_listener *l, const struct source *source)
 }
 
 /* Starts what may start, oldest first, and makes room for what may not. */
-static void start_queued(party_listener *l, int64_t deadline_ms)
+static void start_queued(party_listener *l)
 {
     size_t left = 0;
     int stuck = 0;
@@ -226,7 +232,7 @@ static void start_queued(party_listener *l, int64_t deadline_ms)
         struct guest *g = l->queue[i];
         struct source *from = g->source;
         if (from->running < HANDSHAKES_OF_ONE && l->running < HANDSHAKES) {
-            start(l, g, deadline_ms);
+            start(l, g);
             continue;
         }
         l->queue[left++] = g;
@@ -404,7 +410,7 @@ tally_status party_listener_next(party_listener *l, const int *fds, size_t fd_co
         for (size_t i = 0; i < fd_count; i++)
             if (p[i + 2].revents)
                 accept_from(l, fds[i], cancel);
-        start_queued(l, deadline_ms);
+        start_queued(l);
     }
     psi_free(p);
     return st;

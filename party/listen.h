@@ -7,7 +7,7 @@
  * At most 96 handshakes run at once and at most 48 of one address (IPv6: of one /64); what comes beyond waits
  * in a queue, first come, first served: 512 connections in all, 256 of one address, whose further ones are
  * closed. While somebody waits, handshakes that take more than 250 ms make room, those that have failed
- * first, then the oldest; a peer that has authenticated is left alone.
+ * first, then the oldest; a peer that has authenticated has another second for its greeting.
  */
 #ifndef PARTY_LISTEN_H
 #define PARTY_LISTEN_H
@@ -33,8 +33,8 @@ typedef tally_status (*party_greeting)(void *user, party_arrival *arrival, int64
 
 typedef struct party_listener party_listener;
 
-/* options (identity and log are used), context and user are borrowed until party_listener_free. greet may be
- * NULL. */
+/* options (identity, log, and deadline_ms for all handshakes, 0: none), context and user are borrowed until
+ * party_listener_free. greet may be NULL. */
 tally_status party_listener_new(party_listener **out, const party_connect_options *options,
                                 const party_tls_context *context, party_greeting greet, void *user,
                                 tally_error *error) TALLY_MUST_CHECK;

@@ -116,6 +116,7 @@ static void *call(void *arg)
         return NULL;
     }
     first_words(c, &frame, &len);
+    usleep(150000); /* longer than the server waits each time */
     if (c->garbage)
         frame[8] = WIRE_PROBE;
     for (size_t at = 0; at < len; at += 7) /* in pieces */

@@ -190,7 +190,7 @@ static void log_stranger(void *user, int level, const char *line)
 {
     const cli_serve *s = user;
     if (level == 0 || s->verbose)
-        cli_note("serve: event=stranger: %s", line);
+        cli_note("serve: event=dropped: %s", line);
 }
 
 /* From one reading of the configuration to a server that listens, in place of the older one. */

@@ -432,8 +432,10 @@ tally_status cli_serve_config_load(cli_serve_config *out, const char *path, tall
         .path = path, .folder = slash ? (size_t)(slash - path) + 1 : 0, .config = &config, .error = error};
     *out = (cli_serve_config){.path = NULL};
     tally_status st = cli_file_read(path, CONFIG_MAX, &text, error);
-    if (st)
+    if (st) {
+        cli_hint(error, "--config names the configuration; tally serve --example shows how one looks");
         return st;
+    }
     config.path = strdup(path);
     if (config.path && yaml_parser_initialize(&r.yaml)) {
         yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);

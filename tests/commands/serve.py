@@ -368,7 +368,7 @@ def measure(t, again, runs):
     strangers.end()
     t.note(f"a run took {quiet:.2f} s without strangers, {loud:.2f} s with {strangers.came} of them")
     t.check(loud - quiet < 1, f"with strangers {loud:.2f} s, without {quiet:.2f} s")
-    lines = len(re.findall("event=stranger", s.process.err))
+    lines = len(re.findall("event=dropped", s.process.err))
     t.check(0 < lines < 200, f"{lines} lines about strangers")
     s.stop()
 

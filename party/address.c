@@ -187,7 +187,8 @@ tally_status party_resolve(const party_address *address, int listening, int64_t 
         party_fail(error, TALLY_ERR_NETWORK, "no name server answered for host %s", address->host);
         return TALLY_ERR_NETWORK;
     }
-    party_fail(error, TALLY_ERR_NETWORK, "unknown host %s: %s", address->host, gai_strerror(answer));
+    party_fail(error, TALLY_ERR_NETWORK, "unknown host %s: %s", address->host,
+               party_word(gai_strerror(answer)));
     party_hint(error, "check the spelling of the host name, or give its numeric address");
     return TALLY_ERR_NETWORK;
 }

@@ -206,7 +206,7 @@ static void choose_protocol(tally_session *s, uint64_t own)
                                 : strcmp(asked, "ecdh") == 0 ? TALLY_ECDH
                                                              : TALLY_AUTO;
     s->chosen = party_choose(named, s->function, s->security == TALLY_MALICIOUS, own, s->peer_items, &why);
-    party_log(s, 1, "protocol %s: %s", party_protocol_name(s->chosen), why);
+    party_log(s, 1, "protocol %s: %s", party_protocol_name(s->chosen), party_word(why));
 }
 
 /* The computing side of a sum with bands of its own says how many of its items lie in each. */

@@ -320,12 +320,12 @@ void tally_session_cancel(tally_session *s)
 
 void party_log(const tally_session *s, int level, const char *format, ...)
 {
-    char line[600];
+    char line[1024];
     va_list args;
     if (!s->on_log)
         return;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    party_render(line, sizeof line, 1, format, args);
     va_end(args);
     s->on_log(s->on_log_user, level, line);
 }

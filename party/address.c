@@ -17,7 +17,7 @@ static tally_status bad(tally_error *error, const char *text, const char *what)
 {
     char shown[128];
     party_printable(shown, sizeof shown, text);
-    party_fail(error, TALLY_ERR_USAGE, "address \"%s\": %s", shown, what);
+    party_fail(error, TALLY_ERR_USAGE, "address \"%s\": %s", shown, party_word(what));
     party_hint(error, "write HOST:PORT, such as psi.example.org:7440 or [2001:db8::1]:7440");
     return TALLY_ERR_USAGE;
 }

@@ -40,7 +40,7 @@ static tally_status malformed(tally_error *error, tally_status st, const char *w
 {
     if (st == TALLY_ERR_NO_MEMORY)
         return party_no_memory(error, "the peer's hello");
-    return party_fail(error, st, "the peer's greeting is not valid: %s", why);
+    return party_fail(error, st, "the peer's greeting is not valid: %s", party_word(why));
 }
 
 static tally_status commit_to_list(tally_session *s, psi_hash *h, wire_hello2 *hello)

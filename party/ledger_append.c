@@ -509,11 +509,11 @@ static tally_status guard(tally_ledger *l, const party_limits *limits, const par
                        "the list is nearly that of run %" PRIu64
                        " of %s in the ledger %s: it may differ in fewer "
                        "than %" PRIu64 " %s, and the two answers would tell of these few",
-                       run, day, l->shown, limits->least_difference, what);
+                       run, day, l->shown, limits->least_difference, party_word(what));
             party_hint(error,
                        "take the very list of run %" PRIu64
                        ", or one that differs clearly in more than %" PRIu64 " %s; see docs/ledger.md",
-                       run, limits->least_difference, what);
+                       run, limits->least_difference, party_word(what));
             st = refuse(AGREED_MIN_OVERLAP, broken);
         }
     }

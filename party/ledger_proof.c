@@ -241,7 +241,7 @@ typedef struct reading {
 
 static tally_status not_proved(reading *r, const char *what)
 {
-    party_fail(r->error, TALLY_ERR_DIFFERS, "not proved: %s", what);
+    party_fail(r->error, TALLY_ERR_DIFFERS, "not proved: %s", party_word(what));
     party_hint(r->error,
                "ask for the proof and its checkpoint again, both made at one time by tally ledger prove and "
                "tally ledger checkpoint");

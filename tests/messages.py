@@ -9,6 +9,7 @@ messages.py table         rewrites the table of docs/messages.md
 messages.py check         all of it is complete: the test
 """
 import collections
+import errno
 import os
 import re
 import subprocess
@@ -26,8 +27,23 @@ TEXTS = {"party_fail": [2], "party_hint": [1], "party_log": [2], "party_no_memor
          "party_agreed_fail": [4], "cli_fail": [2], "cli_hint": [1], "cli_note": [0], "cli_advise": [0], "cli_print": [0]}
 FAIL = {"party_fail": (1, 2), "cli_fail": (1, 2)}  # status, message
 HINT = {"party_hint": 1, "cli_hint": 1}
-NOT_TEXTS = {"party_text_add", "party_text"}  # of checkpoints and proofs: what is signed is English
+NOT_TEXTS = {"party_text_add", "party_text", "party_csv_next", "party_csv_field_write", "cli_catalogue_find",
+             "cli_format_same", "translate", "conversions", "needs_quotes"}  # of checkpoints and proofs: what is signed is English
 MACROS = {"PRIu64": "lu", "PRId64": "ld", "PRIu32": "u", "PRId32": "d", "PRIu16": "u", "PRIx64": "lx"}
+
+# Texts that no function's name finds: the literals of a definition, by a regular expression for its beginning. Those of
+# psi/ and proto/ are reasons, which party/ puts into a message.
+TABLES = [("party/profile.c", r"reject_names\[\] = "), ("party/csv.c", r"\*party_csv_\w+\("), ("party/summary.c", r"\*tally_status_name\("),
+          ("party/agreement_value.c", r"\*strange_number\("), ("party/held.c", r"narrow\[\] ="), ("party/held.c", r"others_key\[\] ="),
+          ("party/held.c", r"static const char hint\[\] ="), ("party/link.c", r"see_log\[\] ="), ("party/link.c", r"const char \*hint ="),
+          ("party/peer.c", r"tally_status party_peer_alert\("), ("party/rows.c", r"not_text\[\] = "), ("party/session.c", r"phase_names\["),
+          ("party/plan.c", r"bounds\[\] ="), ("party/greeting.c", r"party_choose\("), ("proto/abort.c", r"texts\[\] ="),
+          ("party/ledger_append.c", r"\*nearly\("), ("cli/estimate.c", r"hints\[\] = ")]
+REASON = re.compile(r'\b(?:return|\*?why =|wrong =|(?:hint|what|message) =)\s+((?:"(?:[^"\\]|\\.)*"\s*)+)[;,]')
+# What the system says of a file or a socket.
+SYSTEM = ["ENOENT", "EACCES", "EPERM", "EISDIR", "ENOTDIR", "EEXIST", "ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM",
+          "EINVAL", "EPIPE", "EBADF", "EFBIG", "ENAMETOOLONG", "ELOOP", "EBUSY", "ENODEV", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT",
+          "EHOSTUNREACH", "ENETUNREACH", "EADDRINUSE", "EADDRNOTAVAIL", "EAGAIN", "ENOTEMPTY", "EXDEV"]
 
 Call = collections.namedtuple("Call", "file line name args")
 Text = collections.namedtuple("Text", "file line text")
@@ -61,7 +77,7 @@ def strip_comments(text):
 class Sources:
     def __init__(self):
         self.text, self.defines = {}, dict(MACROS)
-        for folder in ("party", "cli"):
+        for folder in ("party", "cli", "proto", "psi"):
             for name in sorted(os.listdir(os.path.join(ROOT, folder))):
                 if name.endswith((".c", ".h")):
                     path = f"{folder}/{name}"
@@ -161,7 +177,7 @@ class Sources:
         changed = True
         while changed:
             changed = False
-            for path in self.text:
+            for path in [p for p in self.text if p.startswith(("party/", "cli/"))]:
                 for name, parameters, body, is_static in self.functions(path):
                     if name in NOT_TEXTS or name in TEXTS or (name.startswith("party_") and path == "party/error.c"):
                         continue
@@ -182,13 +198,26 @@ class Sources:
     def all_texts(self):
         out = []
         for path, text in self.text.items():
-            for call in self.calls(path):
+            for call in self.calls(path) if path.startswith(("party/", "cli/")) else ():
                 for i in self.texts_of(path, call.name):
                     if i < len(call.args):
                         out += [Text(path, call.line, s) for s in self.strings(call.args[i])]
+            for m in REASON.finditer(text):
+                line = text.count("\n", 0, m.start()) + 1
+                out += [Text(path, line, s) for s in self.strings(m[1]) if " " in s]
             for m in re.finditer(r"\b\w*help_\w+\[\] =(.*?);\n", text, re.S):
                 line = text.count("\n", 0, m.start()) + 1
                 out += [Text(path, line, s) for s in self.strings(m[1])]
+        for path, begin in TABLES:
+            m = re.search(begin, self.text[path])
+            if not m:
+                raise SystemExit(f"{path}: there is no {begin} any more: TABLES of tests/messages.py")
+            rest = self.text[path][m.start():]
+            end = re.search(r"^\}" if re.match(r"[^={;]*\([^;]*?\)\n\{", rest) else r";\n", rest, re.M).start()
+            line = self.text[path].count("\n", 0, m.start()) + 1
+            for part in re.findall(r'(?:"(?:[^"\\]|\\.)*"\s*)+', rest[:end]):
+                out += [Text(path, line, s) for s in self.strings(part) if not re.search(r"[^ -~]", s)]
+        out += [Text("errno", 0, os.strerror(getattr(errno, name))) for name in SYSTEM]
         return out
 
     def messages(self):

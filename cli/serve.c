@@ -102,9 +102,13 @@ static void say_entry(const cli_serve_setup *s, size_t i)
 {
     const cli_serve_entry *e = &s->config.entry[i];
     const cli_serve_agreed *a = &s->agreed[i];
-    printf("%s: %s with \"%s\", as the %s, under \"%s\" until %s; the list is %s\n", e->name, a->function,
-           a->peer, a->sender ? "sender" : "receiver", a->name, tally_agreement_valid_until(a->agreement),
-           e->input);
+    const char *until = tally_agreement_valid_until(a->agreement);
+    if (a->sender)
+        cli_print("%s: %s with \"%s\", as the sender, under \"%s\" until %s; the list is %s\n", e->name,
+                  a->function, a->peer, a->name, until, e->input);
+    else
+        cli_print("%s: %s with \"%s\", as the receiver, under \"%s\" until %s; the list is %s\n", e->name,
+                  a->function, a->peer, a->name, until, e->input);
 }
 
 /* Every entry is looked at; the first failure is the status. */
@@ -134,9 +138,9 @@ static tally_status check(const arguments *a, tally_error *error)
     st = cli_serve_setup_server(s, &server, error);
     if (!st) {
         for (size_t i = 0; i < s->config.listen.count; i++)
-            printf("listens on %s\n", s->config.listen.at[i]);
-        printf("at most %llu runs at once, recorded in %s\n", (unsigned long long)s->config.max_sessions,
-               s->ledger_path);
+            cli_print("listens on %s\n", s->config.listen.at[i]);
+        cli_print("at most %llu runs at once, recorded in %s\n", (unsigned long long)s->config.max_sessions,
+                  s->ledger_path);
         st = check_all(s, 1);
         if (st)
             *error = (tally_error){.status = st}; /* said already */

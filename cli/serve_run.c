@@ -9,8 +9,9 @@
 #include <string.h>
 #include <time.h>
 
-#define WAITING_OF_ONE 2 /* connections of an entry that wait beside the one that runs; more are sent away   \
-                          */
+#define WAITING_OF_ONE                                                                                       \
+    2 /* connections of an entry that wait beside the one that runs; more are sent away                      \
+       */
 
 struct cli_serve_job {
     struct cli_serve_job *next;
@@ -122,7 +123,7 @@ static void keep_text(const cli_serve_job *j, const char *path, char *text)
     tally_error error;
     if (path && text && cli_file_write(path, text, &error))
         cli_note("serve: entry=%s connection=%llu event=warning: %s", j->slot->name,
-                 (unsigned long long)j->number, error.message);
+                 (unsigned long long)j->number, cli_shown(&error));
     free(text);
 }
 
@@ -178,14 +179,15 @@ static void report(const cli_serve_job *j, tally_status st, const tally_result *
     else
         cli_note("serve: entry=%s connection=%llu run=%llu event=failed status=%d disclosed=%s peer=\"%s\" "
                  "reason: %s",
-                 name, number, run, tally_exit_status(st), r->disclosed ? "yes" : "no", peer, error->message);
+                 name, number, run, tally_exit_status(st), r->disclosed ? "yes" : "no", peer,
+                 cli_shown(error));
     if (!st && r->share_exceeded)
         cli_note(
             "serve: entry=%s connection=%llu event=warning: more of the receiver's list matched than the "
             "agreement expects (max-match-share); the receipt says so",
             name, number);
     if (st && error->hint[0])
-        cli_advise("%s", error->hint);
+        cli_advise(PARTY_WHOLE, party_hint_of(error));
 }
 
 /* Before it is reported, so that whoever reads that finds the status as it is. */

@@ -68,7 +68,7 @@ static tally_status check_places(const cli_serve_entry *e, tally_error *error)
     const char *const files[] = {e->input, e->peer_ca}, *const folders[] = {e->output, e->summary};
     for (size_t i = 0; i < 2; i++)
         if (files[i] && access(files[i], R_OK)) {
-            cli_fail(error, TALLY_ERR_FILE, "%s cannot be read: %s", files[i], strerror(errno));
+            cli_fail(error, TALLY_ERR_FILE, "%s cannot be read: %s", files[i], party_system_text(errno));
             cli_hint(error, "the file has to be there, readable for who runs tally serve, when a run begins");
             return TALLY_ERR_FILE;
         }
@@ -81,7 +81,7 @@ static tally_status check_places(const cli_serve_entry *e, tally_error *error)
             failed = errno;
         if (failed) {
             cli_fail(error, TALLY_ERR_FILE, "the folder %s cannot be written to: %s", folders[i],
-                     strerror(failed));
+                     party_system_text(failed));
             cli_hint(error, "make the folder, and let it belong to who runs tally serve");
             return TALLY_ERR_FILE;
         }

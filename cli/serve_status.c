@@ -87,7 +87,7 @@ void cli_serve_write_status(const cli_serve *s)
     if (!text)
         cli_note("serve: event=warning: the status could not be written: out of memory");
     else if (cli_file_write(path, text, &error))
-        cli_note("serve: event=warning: %s", error.message);
+        cli_note("serve: event=warning: %s", cli_shown(&error));
     free(text);
 }
 

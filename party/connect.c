@@ -20,12 +20,12 @@
 
 void party_channel_log(const party_connect_options *options, int level, const char *format, ...)
 {
-    char line[600];
+    char line[1024];
     va_list args;
     if (!options->log)
         return;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    party_render(line, sizeof line, 1, format, args);
     va_end(args);
     options->log(options->log_user, level, line);
 }
@@ -109,7 +109,7 @@ static tally_status connect_patiently(party_channel *out, const party_connect_op
                 *error = last;
             return st;
         }
-        party_channel_log(o, attempt ? 2 : 1, "%s; trying again", last.message);
+        party_channel_log(o, attempt ? 2 : 1, "%s; trying again", party_message_of(&last));
         int64_t left = o->deadline_ms - party_now_ms();
         if (left <= 0)
             break;
@@ -121,7 +121,8 @@ static tally_status connect_patiently(party_channel *out, const party_connect_op
             break;
         wait = wait * 2 < WAIT_LONGEST_MS ? wait * 2 : WAIT_LONGEST_MS;
     }
-    party_fail(error, TALLY_ERR_TIMEOUT, "no peer at %s in time; the last attempt: %s", where, last.message);
+    party_fail(error, TALLY_ERR_TIMEOUT, "no peer at %s in time; the last attempt: %s", where,
+               party_message_of(&last));
     party_hint(
         error,
         "check that the peer's run listens there and that the firewall lets you through; --timeout sets "
@@ -140,8 +141,8 @@ static tally_status out_of_time(const party_connect_options *o, const party_list
     if (refused) {
         party_fail(error, TALLY_ERR_AUTH,
                    "nobody who connected was the peer (%u refused); the last, from %s: %s", refused, from,
-                   last->message);
-        party_hint(error, "%s", last->hint);
+                   party_message_of(last));
+        party_hint(error, PARTY_WHOLE, party_hint_of(last));
         return TALLY_ERR_AUTH;
     }
     party_address_text(where, o->listen);

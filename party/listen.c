@@ -175,14 +175,14 @@ static void start(party_listener *l, struct guest *g)
         st = party_cancel_init(&g->cancel, &error);
         int failed = st ? 0 : start_thread(g);
         if (failed) {
-            st = party_fail(&error, TALLY_ERR_INTERNAL, "no thread for it: %s", strerror(failed));
+            st = party_fail(&error, TALLY_ERR_INTERNAL, "no thread for it: %s", party_system_text(failed));
             party_cancel_close(&g->cancel);
         }
         if (st)
             party_tcp_free(&g->arrival.channel.raw);
     }
     if (st) {
-        log_dropped(l, g->arrival.from, error.message);
+        log_dropped(l, g->arrival.from, party_message_of(&error));
         leave(l, g);
         return;
     }
@@ -281,7 +281,7 @@ static void admit(party_listener *l, int fd, const struct sockaddr_storage *from
     g->source = source_of(l, from);
     party_tcp_peer_text(fd, g->arrival.from, sizeof g->arrival.from);
     if (g->source->running + g->source->queued >= GUESTS_OF_ONE) {
-        log_dropped(l, g->arrival.from, "too many connections of that address at once");
+        log_dropped(l, g->arrival.from, PARTY_WORD("too many connections of that address at once"));
         close(fd);
         return;
     }
@@ -341,9 +341,9 @@ static int dismiss(party_listener *l, struct guest *g, party_arrival *out)
     }
     party_channel_drop(&g->arrival.channel);
     if (g->leaving && g->status == TALLY_ERR_INTERRUPTED)
-        log_dropped(l, g->arrival.from, "others waited for its place");
+        log_dropped(l, g->arrival.from, PARTY_WORD("others waited for its place"));
     else if (g->status != TALLY_ERR_INTERRUPTED)
-        log_dropped(l, g->arrival.from, g->error.message);
+        log_dropped(l, g->arrival.from, party_message_of(&g->error));
     if (g->status == TALLY_ERR_AUTH)
         note_refusal(l, g);
     return 0;
@@ -432,7 +432,8 @@ tally_status party_listener_new(party_listener **out, const party_connect_option
     l->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (l->wake < 0) {
         psi_free(l);
-        return party_fail(error, TALLY_ERR_INTERNAL, "cannot make an event descriptor: %s", strerror(errno));
+        return party_fail(error, TALLY_ERR_INTERNAL, "cannot make an event descriptor: %s",
+                          party_system_text(errno));
     }
     *out = l;
     return TALLY_OK;

@@ -112,8 +112,8 @@ static size_t line_of(const reader *r)
 /* What is wrong on a line; the hint is set. */
 static tally_status refuse(const reader *r, size_t line, const char *what, const char *hint)
 {
-    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s", r->path, line, what);
-    cli_hint(r->error, "%s", hint);
+    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s", r->path, line, party_word(what));
+    cli_hint(r->error, PARTY_WHOLE, hint);
     return TALLY_ERR_USAGE;
 }
 

@@ -4,6 +4,7 @@
 #include "cli/exit.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/protect.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -145,6 +146,7 @@ static void fill_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
+    cli_protect();
     fill_standard_descriptors();
     /* A reader of our output that goes away is a write error like any other: status 7. */
     signal(SIGPIPE, SIG_IGN);

@@ -183,3 +183,136 @@ def not_dumpable(t):
     p.kill()
     plain.kill()
     plain.wait()
+
+
+def installed(t):
+    """1 if the command was installed; check-long runs it where it was built."""
+    return os.path.isdir(os.path.join(os.path.dirname(os.path.dirname(t.tally)), "share"))
+
+
+# ---- Completions ---------------------------------------------------------------------------------------------------------
+
+BASH = """source "$1"; shift
+COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _tally 2>&1; printf '%s\\n' "${COMPREPLY[@]}\""""
+# zsh completes on a terminal only: its two builtins are played here.
+ZSH = """compset() { : }; compadd() { [[ $1 != -S ]] || shift 2; shift; print -l -- $@ }; _files() { print FILES }
+file=$1; shift; words=($@); [[ $words[-1] != '' ]] || :; words=("$@"); CURRENT=$#; source $file"""
+
+
+def completer(t, shell):
+    """words -> what is offered behind them; the last one is the beginning of what is looked for."""
+    share = os.path.join(os.path.dirname(os.path.dirname(t.tally)), "share")
+    file = os.path.join(share, *{"bash": ("bash-completion", "completions", "tally"), "zsh": ("zsh", "site-functions", "_tally")}[shell])
+    environment = os.environ | {"TALLY_HOME": t.home, "LC_ALL": "C.UTF-8"}
+
+    def offered(*words):
+        script = ["bash", "--norc", "-c", BASH, "bash"] if shell == "bash" else ["zsh", "-f", "-c", ZSH, "zsh"]
+        done = subprocess.run([*script, file, t.tally, *words], capture_output=True, text=True, cwd=t.dir, env=environment)
+        t.equal(done.stderr, "", f"{shell}: {words}")
+        return [x for x in done.stdout.split("\n") if x]
+    return offered
+
+
+def completes(t, shell):
+    if not shutil.which(shell) or not installed(t):
+        raise Skip(f"no {shell} here, or nothing installed")
+    offered = completer(t, shell)
+    helped = lambda *words: t.run(*words, "--help").out.decode()
+    commands = re.findall(r"^  ([a-z]+) ", helped().split("commands:\n")[1].split("\n\n")[0], re.M)
+    t.check(len(commands) >= 9, f"commands: {commands}")
+    t.equal(sorted(set(commands)), sorted(set(offered(""))), f"{shell}: commands")
+    for command in commands:
+        if command == "help":
+            continue
+        text = helped(command)
+        actions = re.findall(rf"^(?:usage:|      ) tally {command} ([a-z][a-z-]*)", text, re.M)
+        if actions:
+            t.equal(sorted(set(actions)), sorted(set(offered(command, ""))), f"{shell}: actions of {command}")
+        for words in [(command, a) for a in dict.fromkeys(actions)] or [(command,)]:
+            text = helped(*words)
+            # Every option in its own line or in the usage; not those that a sentence mentions.
+            usage, _, rest = text.partition("\n\n")
+            lines = usage.split("\n") + [x for x in rest.split("\n") if re.match(r" +(-\w, )?--", x)]
+            options = {o for x in lines for o in re.findall(r"(?<![\w-])--[a-z][a-z-]*", x)} | set(re.findall(r"^ +(-\w), --", rest, re.M))
+            t.check(options, f"{words} has options")
+            missing = options - set(offered(*words, "-"))
+            t.check(not missing, f"{shell}: {words} does not know {sorted(missing)}")
+    for option, values in (("--role", {"receiver", "sender"}), ("--protocol", {"auto", "ecdh", "vole"}), ("--reveal-to", {"receiver", "sender", "both"}),
+                           ("--security", {"semi-honest", "malicious"}), ("--identity", {"agency", "bank"}), ("--encoding", {"utf-8", "gb18030"}),
+                           ("--peer", {"sha256:"})):
+        got = set(offered("match", option, ""))
+        t.check(values <= got, f"{shell}: {option}: {got}")
+    t.check({"sum", "max", "refuse"} <= set(offered("sum", "--role", "sender", "--duplicates", "")), f"{shell}: --duplicates")
+    t.check({"agency", "bank"} <= set(offered("identity", "show", "")), f"{shell}: identities")
+    t.write("a list.csv", "")
+    for words in (("match", "--input", "a"), ("match", "-i", "a"), ("match", "--log-file", "a"), ("ledger", "backup", "a"), ("agreement", "check", "a"), ("ledger", "report", "1", "-o", "a")):
+        t.equal(offered(*words), ["a list.csv"] if shell == "bash" else ["FILES"], f"{shell}: files behind {words}")
+    t.check("exit-status" in offered("help", ""), f"{shell}: help topics")
+    if shell == "bash":
+        t.equal(offered("match", "--role", "=", "se"), ["sender"], "behind =")
+        t.equal(offered("match", "--key", "id", ":", "cn-u"), ["cn-uscc"], "profiles")
+        t.equal(offered("match", "--ro"), ["--role", "--rows-per-person"], "the beginning of an option")
+    else:
+        t.check("cn-uscc" in offered("match", "--key", "id:"), "profiles")
+
+
+@test
+def completion_in_bash(t):
+    completes(t, "bash")
+
+
+@test
+def completion_in_zsh(t):
+    completes(t, "zsh")
+
+
+# ---- Units, uninstalling -------------------------------------------------------------------------------------------------
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+EXPOSURE = 15  # tenths, of systemd-analyze security; docs/operations.md says it
+
+
+@test
+def units(t):
+    """Those installed are valid, name the installed command, and leave a service little to do harm with."""
+    if not shutil.which("systemd-analyze") or not installed(t):
+        raise Skip("no systemd-analyze here, or nothing installed")
+    folder = os.path.join(os.path.dirname(os.path.dirname(t.tally)), "lib", "systemd", "system")
+    names = sorted(os.listdir(folder))
+    t.equal(names, ["tally-serve.service", "tally@.service", "tally@.timer"], "units")
+    for name in names:
+        shutil.copy(os.path.join(folder, name), t.dir)
+        if name.endswith(".service"):
+            text = t.read(name).decode()
+            t.check(f"ExecStart={t.tally} " in text, f"{name} starts another command")
+            done = subprocess.run(["systemd-analyze", "security", "--offline=true", f"--threshold={EXPOSURE}", "./" + name], capture_output=True, text=True, cwd=t.dir, env=os.environ | {"SYSTEMD_COLORS": "0"})
+            t.equal(done.returncode, 0, f"exposure of {name}: {done.stdout[-200:]}{done.stderr}")
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", "./" + name], capture_output=True, text=True, cwd=t.dir, env=os.environ | {"SYSTEMD_UNIT_PATH": f"{t.dir}:"})
+        t.equal((done.returncode, done.stdout + done.stderr), (0, ""), f"verify {name}")
+    sysusers = os.path.join(folder, "..", "..", "sysusers.d", "tally.conf")
+    if shutil.which("systemd-sysusers"):
+        done = subprocess.run(["systemd-sysusers", "--dry-run", sysusers], capture_output=True, text=True)
+        t.equal(done.returncode, 0, f"sysusers: {done.stderr}")
+
+
+@test
+def uninstall_keeps_data(t):
+    """What make install put there goes; keys, settings, ledgers and logs stay, and it says where."""
+    stage = t.path("stage")
+    where = ["PREFIX=/usr", f"DESTDIR={stage}"]
+    make = lambda target, *more: subprocess.run(["make", "-s", "--no-print-directory", "-C", TOP, target, *where, *more], capture_output=True, text=True,
+                                                env={k: v for k, v in os.environ.items() if not k.startswith(("MAKE", "MFLAGS", "TALLY"))})
+    for d in ("etc/tally/bank-id", "var/lib/tally/ledger"):
+        os.makedirs(os.path.join(stage, d))
+    kept = ["etc/tally/settings.yaml", "etc/tally/bank-id/key.pem", "var/lib/tally/ledger/ledger.db"]
+    for name in kept:
+        t.write(f"stage/{name}", "x")
+    done = make("install")
+    t.equal(done.returncode, 0, f"make install: {done.stderr[-300:]}")
+    t.check(os.access(os.path.join(stage, "usr/bin/tally"), os.X_OK), "it is installed")
+    done = make("uninstall")
+    t.equal(done.returncode, 0, f"make uninstall: {done.stderr[-300:]}")
+    left = sorted(os.path.relpath(os.path.join(d, f), stage) for d, _, names in os.walk(stage) for f in names)
+    t.equal(left, sorted(kept), "what is left")
+    for d in ("/etc/tally", "/var/lib/tally", "~/.config/tally"):
+        t.check(d in done.stdout, f"says that {d} is kept: {done.stdout[-300:]}")

@@ -37,12 +37,12 @@ total() {
 
 # ---- Building ----
 
-# At two times, in two folders, in two time zones.
+# At two times, in two folders (make takes no blanks in their names), in two time zones.
 export CCACHE_DISABLE=1
 ok "builds" debian/build "$work/first" "$work/here"
-ok "builds again" env TZ=Asia/Shanghai debian/build "$work/second" "$work/a folder of another name"
+ok "builds again" env TZ=Asia/Shanghai debian/build "$work/second" "$work/another/folder"
 sums() { (cd "$1" && sha256sum ./*.deb); }
-same() { sums "$work/first" >"$work/a" && sums "$work/second" >"$work/b" && diff "$work/a" "$work/b"; }
+same() { sums "$work/first" >"$work/sums" && sums "$work/second" | diff "$work/sums" -; }
 ok "two builds give the same bytes" same
 debs=$(cd "$work/first" 2>/dev/null && echo *.deb)
 for p in tally-psi libtally0 libtally-dev tally-psi-doc; do
@@ -72,7 +72,7 @@ cp /etc/resolv.conf "$root/etc/resolv.conf" 2>/dev/null
 printf '#!/bin/sh\nexit 101\n' >"$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
 mount -t proc proc "$root/proc" && mount --bind /dev "$root/dev" || exit 1
-inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive ${http_proxy:+http_proxy="$http_proxy"} "$@"; }
+inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/srv LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive ${http_proxy:+http_proxy="$http_proxy"} "$@"; }
 as_tally() { inside setpriv --reuid=tally --regid=tally --init-groups env TALLY_HOME=/var/lib/tally "$@"; }
 said() { grep -qF -- "$1" "$work/said"; }
 
@@ -104,7 +104,7 @@ ok "a run as the service's user" as_tally tally match --role receiver --connect 
 wait "$sender"
 ok "the other side's end" test $? = 0
 ok "the answer" cmp "$root/var/lib/tally/list.csv" "$root/var/lib/tally/out.csv"
-kept="/var/lib/tally/bank-id/key.pem /var/lib/tally/ledger/ledger.db /var/log/tally/run.log /root/.config/tally/agency-id/key.pem /root/.config/tally/ledger/ledger.db /etc/tally/settings.yaml"
+kept="/var/lib/tally/bank-id/key.pem /var/lib/tally/ledger/ledger.db /var/log/tally/run.log /srv/.config/tally/agency-id/key.pem /srv/.config/tally/ledger/ledger.db /etc/tally/settings.yaml"
 echo "log-file: /var/log/tally/run.log" >"$root/etc/tally/settings.yaml"
 state() { inside sha256sum $kept; }
 state >"$work/before"

@@ -52,7 +52,7 @@ tally_status cli_log_open(const char *path, const char *command, tally_error *er
         if (e == ELOOP || e == EINVAL || e == ENXIO || e == EISDIR)
             cli_fail(error, TALLY_ERR_FILE, "the log %s is not a regular file", path);
         else
-            cli_fail(error, TALLY_ERR_FILE, "the log %s cannot be opened: %s", path, strerror(e));
+            cli_fail(error, TALLY_ERR_FILE, "the log %s cannot be opened: %s", path, party_system_text(e));
         cli_hint(error, "give a file in a folder you may write to; links and devices are not written to");
         return TALLY_ERR_FILE;
     }
@@ -128,9 +128,11 @@ void cli_log_line(enum cli_level level, const char *event, const char *text)
             log_incomplete = 1;
         }
     }
-    /* The run goes on: its record is the ledger. */
-    if (e)
-        fprintf(stderr, "tally: warning: the log %s is not complete: %s\n", log_path, strerror(e));
     pthread_mutex_unlock(&log_lock);
+    /* The run goes on: its record is the ledger. What the log lacks is said, with --quiet too. */
+    if (e) {
+        cli_message_log_alone(0);
+        cli_note("warning: the log %s is not complete: %s", log_path, party_system_text(e));
+    }
     errno = saved;
 }

@@ -10,6 +10,7 @@ BINDIR     ?= $(PREFIX)/bin
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
+LOCALEDIR  ?= $(PREFIX)/share/locale
 DOCDIR     ?= $(PREFIX)/share/doc/tally-psi
 CFLAGS     ?= -O3 -g
 LDFLAGS    ?=
@@ -61,6 +62,8 @@ FUZZERS  := $(FUZZ_SRC:tests/%.c=build/fuzz-clang/tests/%)
 EXAMPLES := $(patsubst docs/examples/%.c,build/examples/%,$(sort $(wildcard docs/examples/*.c)))
 MAN1     := $(sort $(wildcard docs/man/*.1))
 MAN7     := $(sort $(wildcard docs/man/*.7))
+LINGUAS  := $(basename $(notdir $(sort $(wildcard cli/po/*.po))))
+MO       := $(LINGUAS:%=$(B)/share/locale/%/LC_MESSAGES/tally.mo)
 
 SONAME   := libtally.so.$(SOVERSION)
 SHARED   := libtally.so.$(VERSION)
@@ -69,7 +72,7 @@ SHARED   := libtally.so.$(VERSION)
         unit unit-plain ct audit commands examples library objects
 .DELETE_ON_ERROR:
 
-all: $(B)/tally $(B)/$(SHARED) $(B)/libtally.a
+all: $(B)/tally $(B)/$(SHARED) $(B)/libtally.a $(MO)
 
 help:
 	@printf '%s\n' \
@@ -92,6 +95,7 @@ help:
 	  'make bench-table  identifiers from 10^4 to 10^8: measured in RESULTS, else estimated' \
 	  'make bench-page   charts and tables of RESULTS=results/results.json, one HTML page' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
+	  'make messages-missing  texts for people that have no translation yet; docs/messages.md' \
 	  'make dist         source archive in dist/'
 
 # ---- Compiling --------------------------------------------------------------------------------------------------
@@ -122,7 +126,12 @@ $(B)/$(SHARED): $(LIB_OBJ) party/libtally.map
 	  -Wl,-z,defs $(LDFLAGS) -o $@ $(LIB_OBJ) $(PKG_LIBS) -lm -lpthread
 	$(Q)ln -sf $(SHARED) $(B)/$(SONAME) && ln -sf $(SONAME) $(B)/libtally.so
 
-# The command needs only the public API, and holds it statically so that it runs from anywhere.
+# The messages in another language, where the command looks for them.
+$(B)/share/locale/%/LC_MESSAGES/tally.mo: cli/po/%.po
+	$(call say,MSGFMT,$@)
+	$(Q)mkdir -p $(@D) && msgfmt --check-format -o $@ $<
+
+# The command takes the public API and texts of people (party/error.h), and holds the library so that it runs from anywhere.
 $(B)/tally: $(CLI_OBJ) $(B)/libtally.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) -pie $(EXTRA) $(CFLAGS) $(HARDLINK) $(LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libtally.a $(PKG_LIBS) -lm -lpthread
@@ -378,13 +387,29 @@ install: all
 	  party/tally.pc.in > $(D)$(LIBDIR)/pkgconfig/tally.pc
 	$(if $(MAN1),install -m 644 $(MAN1) $(D)$(MANDIR)/man1/)
 	$(if $(MAN7),install -m 644 $(MAN7) $(D)$(MANDIR)/man7/)
+	$(foreach l,$(LINGUAS),install -d $(D)$(LOCALEDIR)/$l/LC_MESSAGES $(D)$(MANDIR)/$l/man1 && \
+	  install -m 644 $(B)/share/locale/$l/LC_MESSAGES/tally.mo $(D)$(LOCALEDIR)/$l/LC_MESSAGES/ && \
+	  install -m 644 $(wildcard docs/man/$l/*.1) $(D)$(MANDIR)/$l/man1/ &&) :
 	install -m 644 README.md $(wildcard docs/*.md docs/*.svg) $(D)$(DOCDIR)/
 
 # Removes what install put there. Keys and data live in the users' homes and are not touched.
 uninstall:
+	rm -f $(LINGUAS:%=$(D)$(LOCALEDIR)/%/LC_MESSAGES/tally.mo)
 	rm -f $(D)$(BINDIR)/tally $(D)$(LIBDIR)/libtally.so* $(D)$(LIBDIR)/libtally.a $(D)$(LIBDIR)/pkgconfig/tally.pc
+	rm -f $(foreach l,$(LINGUAS),$(addprefix $(D)$(MANDIR)/$l/man1/,$(notdir $(wildcard docs/man/$l/*.1))))
 	rm -f $(addprefix $(D)$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $(D)$(MANDIR)/man7/,$(notdir $(MAN7)))
 	rm -rf $(D)$(INCLUDEDIR)/tally $(D)$(DOCDIR)
+
+# Texts for people: what cli/po lacks, entries to be filled in and taken in (FILE=new.po), the table of docs/messages.md.
+.PHONY: messages messages-missing messages-merge messages-table
+messages:
+	@mkdir -p build && python3 tests/messages.py template > build/tally.pot && echo "build/tally.pot: every text for people"
+messages-missing:
+	@python3 tests/messages.py missing
+messages-merge:
+	@python3 tests/messages.py merge $(FILE)
+messages-table:
+	@python3 tests/messages.py table
 
 dist:
 	mkdir -p dist

@@ -74,6 +74,20 @@ def strip_comments(text):
     return re.sub(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|/\*.*?\*/|//[^\n]*', blank, text, flags=re.S)
 
 
+def pieces(text):
+    """Help as cli_show_help translates it; lines that are a command stay."""
+    out, at, lines = [], 0, text.rstrip("\n").split("\n")
+    while at < len(lines):
+        one, at = lines[at], at + 1
+        while one and at < len(lines) and (lines[at].startswith(" " * 7) or (
+                not one.endswith(":") and one[0] != " " and lines[at] and lines[at][0] != " ")):
+            one, at = one + "\n" + lines[at], at + 1
+        if one and (not one.startswith(("  tally ", "      --identity bank-id --peer", "      --peer sha256:...", "      --input bank", "      --key sha256:...",
+                                        "      --output over")) or "#" in one):
+            out.append(one)
+    return out
+
+
 class Sources:
     def __init__(self):
         self.text, self.defines = {}, dict(MACROS)
@@ -207,7 +221,7 @@ class Sources:
                 out += [Text(path, line, s) for s in self.strings(m[1]) if " " in s]
             for m in re.finditer(r"\b\w*help_\w+\[\] =(.*?);\n", text, re.S):
                 line = text.count("\n", 0, m.start()) + 1
-                out += [Text(path, line, s) for s in self.strings(m[1])]
+                out += [Text(path, line, s) for text in self.strings(m[1]) for s in pieces(text)]
         for path, begin in TABLES:
             m = re.search(begin, self.text[path])
             if not m:
@@ -216,7 +230,7 @@ class Sources:
             end = re.search(r"^\}" if re.match(r"[^={;]*\([^;]*?\)\n\{", rest) else r";\n", rest, re.M).start()
             line = self.text[path].count("\n", 0, m.start()) + 1
             for part in re.findall(r'(?:"(?:[^"\\]|\\.)*"\s*)+', rest[:end]):
-                out += [Text(path, line, s) for s in self.strings(part) if not re.search(r"[^ -~]", s)]
+                out += [Text(path, line, s) for s in self.strings(part) if not re.search(r"[^ -~]|^[a-z]+[A-Z]\w*$", s)]
         out += [Text("errno", 0, os.strerror(getattr(errno, name))) for name in SYSTEM]
         return out
 
@@ -284,8 +298,31 @@ def comments_of_head(path):
         return "".join(line for line in f.read().split("msgid", 1)[0].splitlines(True))
 
 
+CONVERSION = re.compile(r"%(?:(%)|(?:(\d+)\$)?[-+#0]*(\*|\d+)?(?:\.(\*|\d*))?(hh|h|ll|l|z|j|t)?([diouxXcsfgeE]))")
+
+
+def conversions(text):
+    """What a format takes, argument by argument; None: "5% or more" is no format."""
+    out, position, at = {}, 1, 0
+    while (at := text.find("%", at)) >= 0:
+        m = CONVERSION.match(text, at)
+        if not m:
+            return None
+        at = m.end()
+        if m[1]:
+            continue
+        for star in (m[3], m[4]):
+            if star == "*":
+                out[position] = "*"
+                position += 1
+        key = int(m[2]) if m[2] else position
+        position += 0 if m[2] else 1
+        out[key] = (m[5] or "") + m[6]
+    return out
+
+
 def is_format(text):
-    return "%" in text
+    return bool(conversions(text))
 
 
 def write_po(path, head, comments, messages, translations):

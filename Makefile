@@ -179,6 +179,7 @@ check-run:
 	@tests/step.sh constant-time $(MAKE) --no-print-directory ct; :
 	@tests/step.sh without $(MAKE) --no-print-directory without; :
 	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
+	@tests/step.sh messages python3 tests/messages.py check; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/step.sh bench-harness $(MAKE) --no-print-directory bench-harness; :
 	@tests/step.sh bench-page python3 tests/bench_page.py; :
@@ -389,7 +390,7 @@ install: all
 	$(if $(MAN7),install -m 644 $(MAN7) $(D)$(MANDIR)/man7/)
 	$(foreach l,$(LINGUAS),install -d $(D)$(LOCALEDIR)/$l/LC_MESSAGES $(D)$(MANDIR)/$l/man1 && \
 	  install -m 644 $(B)/share/locale/$l/LC_MESSAGES/tally.mo $(D)$(LOCALEDIR)/$l/LC_MESSAGES/ && \
-	  install -m 644 $(wildcard docs/man/$l/*.1) $(D)$(MANDIR)/$l/man1/ &&) :
+	  $(if $(wildcard docs/man/$l/*.1),install -m 644 $(wildcard docs/man/$l/*.1) $(D)$(MANDIR)/$l/man1/ &&)) :
 	install -m 644 README.md $(wildcard docs/*.md docs/*.svg) $(D)$(DOCDIR)/
 
 # Removes what install put there. Keys and data live in the users' homes and are not touched.

@@ -506,6 +506,16 @@ def check(sources, messages):
     before, after = with_table(sources)
     if before != after:
         out.append("docs/messages.md: the table is not what the sources say (make messages-table)")
+    for name in sorted(os.listdir(os.path.join(ROOT, "docs/man"))):
+        if not name.endswith(".1"):
+            continue
+        translated = os.path.join(ROOT, "docs/man/zh_CN", name)
+        if not os.path.exists(translated):
+            out.append(f"docs/man/zh_CN/{name}: not translated")
+            continue
+        options = [set(re.findall(r"\\-\\-[a-z]+(?:\\-[a-z]+)*", open(p, encoding="utf-8").read()))
+                   for p in (os.path.join(ROOT, "docs/man", name), translated)]
+        out += [f"docs/man/zh_CN/{name}: has no {o.replace(chr(92), '')}" for o in sorted(options[0] - options[1])]
     advised = set(re.findall(r"\{(TALLY_ERR_\w+),", sources.text["cli/message.c"]))
     out += [f"cli/message.c: no general hint for {n}" for n in statuses() if n not in advised | {"TALLY_ERR_INTERRUPTED"}]
     for path, text in sources.text.items():

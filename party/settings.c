@@ -211,8 +211,8 @@ static tally_status add_column(wire_column *list, size_t *count, const char *nam
     size_t len = name ? strlen(name) : 0;
     if (!name || !wire_column_name(name, len))
         return party_fail(error, TALLY_ERR_USAGE,
-                          "the name of %s column has to be 1 to %u bytes of printable UTF-8", party_word(what),
-                          WIRE_NAME_MAX);
+                          "the name of %s column has to be 1 to %u bytes of printable UTF-8",
+                          party_word(what), WIRE_NAME_MAX);
     if (*count == WIRE_COLUMNS_MAX)
         return party_fail(error, TALLY_ERR_USAGE, "more than %u columns", WIRE_COLUMNS_MAX);
     for (size_t i = 0; i < *count; i++)

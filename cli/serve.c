@@ -201,6 +201,7 @@ static void log_stranger(void *user, int level, const char *line)
 static tally_status take_up(cli_serve *s, cli_serve_setup *setup, tally_error *error)
 {
     tally_server *server = NULL, *old = s->server;
+    cli_serve_setup *earlier = s->setup;
     tally_status st = cli_serve_setup_server(setup, &server, error);
     if (!st) {
         tally_server_on_log(server, log_stranger, s);
@@ -213,12 +214,14 @@ static tally_status take_up(cli_serve *s, cli_serve_setup *setup, tally_error *e
     block_signals(1);
     pthread_mutex_lock(&s->lock);
     woken = s->server = server;
-    cli_serve_release(s, s->setup);
     s->setup = setup;
     cli_serve_write_status(s);
     pthread_mutex_unlock(&s->lock);
     block_signals(0);
-    tally_server_free(old);
+    tally_server_free(old); /* before what it borrows */
+    pthread_mutex_lock(&s->lock);
+    cli_serve_release(earlier);
+    pthread_mutex_unlock(&s->lock);
     return TALLY_OK;
 }
 

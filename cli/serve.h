@@ -83,7 +83,8 @@ typedef struct cli_serve {
 
 /* The slot of a name; made if it is new. NULL: no memory. */
 cli_serve_slot *cli_serve_slot_of(cli_serve *s, const char *name);
-void cli_serve_release(cli_serve *s, cli_serve_setup *setup);
+/* One user less; NULL allowed. The lock is held. */
+void cli_serve_release(cli_serve_setup *setup);
 
 /* Takes the connection over; its run has a thread of its own. */
 void cli_serve_start(cli_serve *s, size_t entry, tally_connection *connection);

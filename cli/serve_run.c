@@ -44,10 +44,8 @@ cli_serve_slot *cli_serve_slot_of(cli_serve *s, const char *name)
     return slot;
 }
 
-/* The lock is held. */
-void cli_serve_release(cli_serve *s, cli_serve_setup *setup)
+void cli_serve_release(cli_serve_setup *setup)
 {
-    (void)s;
     if (setup && --setup->users == 0)
         cli_serve_setup_free(setup);
 }
@@ -317,7 +315,7 @@ unsigned cli_serve_reap(cli_serve *s)
         }
         *at = j->next;
         pthread_join(j->thread, NULL); /* it only lets go of the lock */
-        cli_serve_release(s, j->setup);
+        cli_serve_release(j->setup);
         tally_connection_free(j->connection);
         free(j);
     }

@@ -4,10 +4,11 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
-extern const char cli_help_agreement[], cli_help_estimate[], cli_help_identity[], cli_help_ledger[],
-    cli_help_match[], cli_help_count[], cli_help_sum[], cli_help_version[];
+extern const char cli_help_agreement[], cli_help_check[], cli_help_estimate[], cli_help_identity[],
+    cli_help_ledger[], cli_help_match[], cli_help_count[], cli_help_sum[], cli_help_version[];
 
 int cli_agreement(char *const *argv);
+int cli_check(char *const *argv);
 int cli_estimate_run(char *const *argv);
 int cli_identity(char *const *argv);
 int cli_ledger(char *const *argv);

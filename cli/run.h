@@ -54,12 +54,16 @@ enum cli_run_option {
     CLI_RUN_OPTIONS
 };
 
-/* One of the three commands. */
+/* A run, or a command that takes some of its options to look at what it would do. */
+enum cli_kind { CLI_KIND_RUN, CLI_KIND_CHECK, CLI_KIND_PING };
+
+/* One of the three commands, or of those. */
 typedef struct cli_command {
     const char *name, *help;
     enum tally_function function;
-    const enum cli_run_option *options; /* that it takes beyond those every run takes */
+    const enum cli_run_option *options; /* of a run beyond those every run takes; else all */
     size_t count;
+    enum cli_kind kind;
 } cli_command;
 
 /* A run of one of them. */

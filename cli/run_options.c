@@ -404,10 +404,29 @@ static tally_status check_sum(const cli_run *r, tally_error *error)
     return TALLY_OK;
 }
 
+/* tally check: keys may be left out, to have some proposed. */
+static tally_status check_check(const cli_run *r, tally_error *error)
+{
+    if (!r->input_path)
+        return refuse(error, "--input is missing", "give your list, a CSV file: --input FILE");
+    if (r->agreement_path && !cli_run_given(r, CLI_ROLE))
+        return refuse(error, "--role is missing",
+                      "the agreement names columns for both sides: --role receiver or --role sender");
+    if (!r->agreement_path && cli_run_given(r, CLI_ROLE))
+        return refuse(error, "--role needs --agreement",
+                      "without an agreement a list has no role: leave it out");
+    if (r->rejects && strcmp(r->rejects, "-") == 0)
+        return refuse(error, "--rejects needs the name of a file",
+                      "the rejected rows are not for standard output: --rejects FILE");
+    return TALLY_OK;
+}
+
 static tally_status check_options(const cli_run *r, tally_error *error)
 {
+    if (r->command->kind == CLI_KIND_CHECK)
+        return check_check(r, error);
     tally_status st = check_link(r, error);
-    if (st)
+    if (st || r->command->kind == CLI_KIND_PING)
         return st;
     if (!r->input_path)
         return refuse(error, "--input is missing", "give your list, a CSV file: --input FILE");
@@ -454,9 +473,9 @@ static tally_status check_distinct(const cli_run *r, tally_error *error)
 static void fill_table(cli_run *r)
 {
     const cli_command *c = r->command;
-    for (size_t i = 0; i < sizeof common / sizeof *common + c->count; i++) {
-        enum cli_run_option o =
-            i < sizeof common / sizeof *common ? common[i] : c->options[i - sizeof common / sizeof *common];
+    size_t every = c->kind == CLI_KIND_RUN ? sizeof common / sizeof *common : 0;
+    for (size_t i = 0; i < every + c->count; i++) {
+        enum cli_run_option o = i < every ? common[i] : c->options[i - every];
         r->table[r->options] = all_options[o];
         r->which[r->options++] = o;
     }

@@ -3,6 +3,7 @@
  * session. */
 #include "party/session.h"
 
+#include "party/check.h"
 #include "party/day.h"
 #include "party/entry.h"
 #include "party/error.h"
@@ -150,6 +151,9 @@ static tally_status read_input(tally_session *s, tally_error *error)
             party_log(s, (stats.rejected - stats.without_consent) * 100 > stats.rows ? 0 : 1,
                       "rejected %llu rows: %s, first at line %llu", (unsigned long long)stats.by_reason[i],
                       tally_reject_name(i), (unsigned long long)stats.first_line[i]);
+    st = party_warn_list(s, error);
+    if (st)
+        return st;
     size_t count;
     party_input_items(s->input, &count);
     if (count > stats.items)
@@ -429,6 +433,8 @@ static tally_status finish(tally_session *s, tally_error *error)
     st = party_entry_end(s, &good, error);
     if (!st)
         st = give_result(s, error);
+    if (!st)
+        party_warn_result(s);
     if (st) { /* nothing of it is told, in no form */
         *s->learned = 0;
         s->aggregate.done = 0;

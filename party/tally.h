@@ -398,6 +398,22 @@ TALLY_API const char *tally_reject_name(size_t i);
  * TALLY_ERR_FILE, TALLY_ERR_INPUT (message names file, line and column), TALLY_ERR_NO_MEMORY.
  */
 TALLY_API tally_status tally_input_load(tally_input *input, tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Loads a file's list as a run would, and tells what is in it as one JSON object (docs/input.md): rows,
+ * rejects, duplicates, what the key columns are like, what often goes wrong with exports, what a run would
+ * send; without a key, which columns could be one. No value is in it, and nothing is sent. *out: free(); set
+ * also when the list cannot be used, NULL after TALLY_ERR_NO_MEMORY and TALLY_ERR_USAGE. Returns what loading
+ * does.
+ */
+TALLY_API tally_status tally_input_check_json(tally_input *input, char **out,
+                                              tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Takes from an agreement what the input of that role has and this one does not: keys, values, bands,
+ * duplicates, consent as of today, and the padding of which a check tells. A session does it by itself: this
+ * is for a check.
+ */
+TALLY_API tally_status tally_input_set_agreement(tally_input *input, const tally_agreement *agreement,
+                                                 enum tally_role role, tally_error *error) TALLY_MUST_CHECK;
 /* Zero before the input is loaded. */
 TALLY_API void tally_input_get_stats(const tally_input *input, tally_input_stats *out);
 

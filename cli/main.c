@@ -22,6 +22,7 @@ static const char help_main[] =
     "  identity show NAME   show its fingerprint, to be given to the other side\n"
     "  agreement ...        write, check, sign and compare an agreement\n"
     "  check                look at your list before a run: what is wrong with it\n"
+    "  ping                 try the way to the other side before a run\n"
     "  match                match your list with the other side's\n"
     "  count                count the identifiers on both lists\n"
     "  sum                  add up values over the identifiers on both lists\n"
@@ -67,11 +68,17 @@ typedef struct command {
 static int run_help(char *const *argv);
 
 static const command commands[] = {
-    {"identity", cli_help_identity, cli_identity}, {"agreement", cli_help_agreement, cli_agreement},
-    {"ledger", cli_help_ledger, cli_ledger},       {"check", cli_help_check, cli_check},
-    {"match", cli_help_match, cli_match},          {"estimate", cli_help_estimate, cli_estimate_run},
-    {"count", cli_help_count, cli_count},          {"sum", cli_help_sum, cli_sum},
-    {"version", cli_help_version, cli_version},    {"help", help_main, run_help},
+    {"identity", cli_help_identity, cli_identity},
+    {"agreement", cli_help_agreement, cli_agreement},
+    {"ledger", cli_help_ledger, cli_ledger},
+    {"check", cli_help_check, cli_check},
+    {"ping", cli_help_ping, cli_ping},
+    {"match", cli_help_match, cli_match},
+    {"estimate", cli_help_estimate, cli_estimate_run},
+    {"count", cli_help_count, cli_count},
+    {"sum", cli_help_sum, cli_sum},
+    {"version", cli_help_version, cli_version},
+    {"help", help_main, run_help},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 

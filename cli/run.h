@@ -13,6 +13,7 @@
 /* Every option that a run can have. */
 enum cli_run_option {
     CLI_ROLE,
+    CLI_FUNCTION,
     CLI_LISTEN,
     CLI_CONNECT,
     CLI_IDENTITY,
@@ -98,6 +99,8 @@ int cli_run_main(const cli_command *command, char *const *argv);
 /* cli/run_agreed.c: the agreement with its signatures, and the ledger. TALLY_ERR_POLICY: the settings require
  * an agreement, and none was given. */
 tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error) TALLY_MUST_CHECK;
+/* Of these the agreement alone, if one was given. */
+tally_status cli_run_agreement(cli_run *r, tally_error *error) TALLY_MUST_CHECK;
 /* Where the ledger is: --ledger, else as the settings say, else in the home; to be freed. */
 tally_status cli_ledger_path(const cli_places *places, const char *given, char **out,
                              tally_error *error) TALLY_MUST_CHECK;

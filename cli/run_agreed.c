@@ -78,15 +78,20 @@ static tally_status check_written(const cli_run *r, const char *ledger, tally_er
     return TALLY_OK;
 }
 
+tally_status cli_run_agreement(cli_run *r, tally_error *error)
+{
+    if (!r->agreement_path)
+        return TALLY_OK;
+    tally_status st = tally_agreement_load(r->agreement_path, &r->agreement, error);
+    return st ? st : add_signatures(r, error);
+}
+
 tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error)
 {
     char *path = NULL;
     tally_status st = check_settings(r, places, error);
-    if (!st && r->agreement_path) {
-        st = tally_agreement_load(r->agreement_path, &r->agreement, error);
-        if (!st)
-            st = add_signatures(r, error);
-    }
+    if (!st)
+        st = cli_run_agreement(r, error);
     if (!st)
         st = cli_ledger_path(places, r->ledger_path, &path, error);
     if (!st)

@@ -5,6 +5,7 @@
  */
 #include "party/connect.h"
 #include "party/error.h"
+#include "party/ping.h"
 #include "psi/mem.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ struct guest {
     char from[PARTY_ADDRESS_TEXT];
     int64_t deadline_ms;
     const struct waiting *waiting;
+    int pinged; /* it was a ping, and has its answer */
     tally_status status;
     tally_error error;
 };
@@ -57,6 +59,10 @@ static void *shake_hands(void *arg)
     const struct waiting *w = g->waiting;
     g->status = party_channel_secure(&g->channel, w->context, w->options->identity, NULL, g->deadline_ms,
                                      &g->cancel, &g->error);
+    if (!g->status && !w->options->ping && party_tls_is_ping(g->channel.tls)) {
+        g->pinged = 1;
+        party_ping_answer(&g->channel, &g->cancel);
+    }
     if (g->status)
         party_tcp_linger(&g->channel.raw, LINGER_MS, &g->cancel);
     atomic_store(&g->done, 1);
@@ -113,6 +119,13 @@ static int dismiss(struct waiting *w, struct guest *g, party_channel *out)
     party_cancel_close(&g->cancel);
     g->used = 0;
     w->guests--;
+    if (g->pinged) {
+        g->channel.owns_raw = 1;
+        party_channel_close(&g->channel);
+        party_channel_log(w->options, 1, "answered a ping of the peer, from %s; still waiting for its run",
+                          g->from);
+        return 0;
+    }
     if (g->status == TALLY_OK && out) {
         *out = g->channel;
         out->owns_raw = 1;

@@ -116,11 +116,19 @@ tally_status party_set_text(char **field, const char *text, tally_error *error) 
 /* The link to the peer without a run, by the settings of the session; closed by party_session_close. For
  * party/line. */
 tally_status party_session_open(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+/* What tls and link of an open channel are for the session: shared by a run and a ping. */
+tally_status party_session_link(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 void party_session_close(tally_session *s, int graceful);
+/* Waits for a ping of the peer, and leaves its channel in the session. */
+tally_status party_session_listen(tally_session *s, int64_t deadline_ms, tally_error *error) TALLY_MUST_CHECK;
+/* Is it known whom to accept? */
+int party_session_knows_peer(const tally_session *s);
 
 /* Does this party learn which of its rows match? */
 int party_learns_matches(const tally_session *s);
 
+/* Hello 1 of both sides alone, of a session whose terms are filled: for a ping. */
+tally_status party_greet_terms(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* Both hellos: compares versions and terms, fills peer_hello, peer_items and sid. Sets greeted when hello 2
  * goes out. */
 tally_status party_greet(tally_session *s, party_state *state, tally_error *error) TALLY_MUST_CHECK;

@@ -593,6 +593,43 @@ typedef void (*tally_log_callback)(void *user, int level, const char *line);
 TALLY_API void tally_session_on_log(tally_session *session, tally_log_callback callback, void *user);
 
 /*
+ * In place of tally_session_run, on both sides at once, or on one while the other's run waits: goes the steps
+ * to a run one by one and says how each went, by the settings of the session. No input is read, none is
+ * needed but for its keys and columns, and nothing of a list is sent. Terms are compared when both sides have
+ * a role or an agreement. A listening run that is pinged answers and waits on.
+ */
+enum tally_ping_step {
+    TALLY_PING_RESOLVE = 0, /* the name of the host, of the side that connects */
+    TALLY_PING_CONNECT = 1, /* TCP; of the side that listens: somebody authenticated */
+    TALLY_PING_AUTHENTICATE = 2,
+    TALLY_PING_VERSIONS = 3,
+    TALLY_PING_CLOCKS = 4,
+    TALLY_PING_TERMS = 5,
+    TALLY_PING_LINE = 6
+};
+enum tally_ping_state {
+    TALLY_PING_OK = 0,
+    TALLY_PING_WARNED = 1,
+    TALLY_PING_SKIPPED = 2,
+    TALLY_PING_FAILED = 3
+};
+/* detail: one line for people, valid during the call. From the calling thread. */
+typedef void (*tally_ping_callback)(void *user, enum tally_ping_step step, enum tally_ping_state state,
+                                    const char *detail);
+typedef struct tally_ping {
+    char peer[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* "" before they are known */
+    int64_t own_not_after,
+        peer_not_after;         /* validity of the certificates, seconds since 1970 UTC; 0: not known */
+    double clock_ahead_seconds; /* the peer's clock against this one's */
+    double round_trip_seconds;  /* 0: not measured, as the next two */
+    double sent_bits_per_second, received_bits_per_second;
+    int met_run; /* 1: a run waits there */
+} tally_ping;
+/* Status as of a run. The step that failed was told to the callback before; *out holds what was found. */
+TALLY_API tally_status tally_session_ping(tally_session *session, tally_ping_callback callback, void *user,
+                                          tally_ping *out, tally_error *error) TALLY_MUST_CHECK;
+
+/*
  * Runs the session to its end: connects, authenticates, compares terms, matches, confirms, writes the output.
  * Blocks. A session runs once. Status codes as in docs/exit-status.md.
  */

@@ -27,13 +27,16 @@
 #define SLICE_MS 100    /* how soon a cancel or a shutdown is noticed */
 #define READY 0x01
 
-static const unsigned char alpn[] = {7, 't', 'a', 'l', 'l', 'y', '/', '1'};
+/* By purpose: what a client offers. */
+static const unsigned char alpn_run[] = {7, 't', 'a', 'l', 'l', 'y', '/', '1'},
+                           alpn_ping[] = {12, 't', 'a', 'l', 'l', 'y', '-', 'p', 'i', 'n', 'g', '/', '1'};
 
 struct party_tls_context {
     SSL_CTX *ctx;
     X509_STORE *store; /* NULL without a CA */
     const party_peer_rule *rule;
     int server;
+    enum party_tls_purpose purpose;
 };
 
 struct party_tls {
@@ -50,6 +53,7 @@ struct party_tls {
     BIO *in, *out;     /* owned by ssl */
     uint8_t *incoming; /* the reader's */
     int alert;         /* fatal alert that came, or -1 */
+    int ping;          /* agreed on by ALPN */
     int established;   /* the handshake is over; SSL forgets it after an error */
     int broken;        /* no further SSL call */
     tally_error failure;
@@ -58,14 +62,28 @@ struct party_tls {
 
 /* ---- Context ---- */
 
+static int is_name(const unsigned char *alpn, const unsigned char *name, size_t len)
+{
+    return len == alpn[0] && memcmp(name, alpn + 1, len) == 0;
+}
+
+/* Of a name that came: 1 a ping, 0 a run, -1 neither, or not what this context is for. */
+static int judge_alpn(const party_tls_context *context, const unsigned char *name, size_t len)
+{
+    if (context->purpose != PARTY_TLS_PING && is_name(alpn_run, name, len))
+        return 0;
+    return context->purpose != PARTY_TLS_RUN && is_name(alpn_ping, name, len) ? 1 : -1;
+}
+
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
                        unsigned in_len, void *user)
 {
-    (void)ssl, (void)user;
+    const party_tls *t = SSL_get_app_data(ssl);
+    (void)user;
     for (unsigned i = 0; i < in_len && in[i] < in_len - i; i += 1u + in[i]) {
-        if (in[i] == alpn[0] && memcmp(in + i + 1, alpn + 1, alpn[0]) == 0) {
+        if (judge_alpn(t->context, in + i + 1, in[i]) >= 0) {
             *out = in + i + 1;
-            *out_len = alpn[0];
+            *out_len = in[i];
             return SSL_TLSEXT_ERR_OK;
         }
     }
@@ -117,7 +135,7 @@ static int configure(SSL_CTX *ctx, const tally_identity *identity)
     SSL_CTX_set_client_hello_cb(ctx, need_alpn, NULL);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) &&
            SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) && SSL_CTX_set_num_tickets(ctx, 0) &&
-           SSL_CTX_set_alpn_protos(ctx, alpn, sizeof alpn) == 0 &&
+           SSL_CTX_set_alpn_protos(ctx, alpn_run, sizeof alpn_run) == 0 &&
            SSL_CTX_use_cert_and_key(ctx, identity->cert, identity->key, identity->chain, 1);
 }
 
@@ -160,6 +178,14 @@ done:
     ERR_clear_error();
     party_tls_context_free(c);
     return st;
+}
+
+void party_tls_context_purpose(party_tls_context *c, enum party_tls_purpose purpose)
+{
+    c->purpose = purpose;
+    /* Fails for want of memory only: the handshake then finds no name in common. */
+    if (purpose == PARTY_TLS_PING)
+        (void)!SSL_CTX_set_alpn_protos(c->ctx, alpn_ping, sizeof alpn_ping);
 }
 
 void party_tls_context_free(party_tls_context *c)
@@ -406,7 +432,8 @@ tally_status party_tls_open(party_tls **out, const party_tls_context *context, c
         st = shake_hands(t, deadline_ms, cancel, error);
     if (!st) {
         SSL_get0_alpn_selected(t->ssl, &name, &name_len);
-        if (name_len != alpn[0] || memcmp(name, alpn + 1, name_len) != 0)
+        t->ping = judge_alpn(context, name ? name : (const unsigned char *)"", name_len);
+        if (t->ping < 0)
             st = party_fail(error, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", t->who);
     }
     t->context = NULL;
@@ -543,6 +570,18 @@ void party_tls_peer(const party_tls *tls, uint8_t fingerprint32[32], char *subje
 {
     memcpy(fingerprint32, tls->verdict.fingerprint32, 32);
     snprintf(subject, subject_size, "%s", tls->verdict.subject);
+}
+
+int party_tls_is_ping(const party_tls *tls)
+{
+    return tls->ping;
+}
+
+int64_t party_tls_peer_not_after(const party_tls *tls)
+{
+    int64_t seconds = 0;
+    const X509 *cert = SSL_get0_peer_certificate(tls->ssl);
+    return cert && party_asn1_seconds(X509_get0_notAfter(cert), &seconds) ? seconds : 0;
 }
 
 tally_status party_tls_binding(party_tls *tls, uint8_t binding32[32])

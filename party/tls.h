@@ -40,13 +40,17 @@ typedef struct party_tls_context party_tls_context;
  */
 tally_status party_tls_context_new(party_tls_context **out, int server, const tally_identity *identity,
                                    const party_peer_rule *rule, tally_error *error) TALLY_MUST_CHECK;
+/* What a connection may be for, by its ALPN: a run, "tally/1", or a ping, "tally-ping/1". */
+enum party_tls_purpose { PARTY_TLS_RUN, PARTY_TLS_RUN_OR_PING, PARTY_TLS_PING };
+/* PARTY_TLS_RUN unless it is set, before the first connection. RUN_OR_PING is for a server. */
+void party_tls_context_purpose(party_tls_context *context, enum party_tls_purpose purpose);
 void party_tls_context_free(party_tls_context *context);
 
 typedef struct party_tls party_tls;
 
 /*
  * Handshake and ready byte over io (its functions are borrowed until party_tls_free) until deadline_ms.
- * TLS 1.3 only, ALPN "tally/1", no tickets, no early data, no resumption. Verification of the peer's
+ * TLS 1.3 only, ALPN by purpose, no tickets, no early data, no resumption. Verification of the peer's
  * certificate in one place (party/peer); the handshake itself proves possession of the key. where names the
  * peer in messages ("127.0.0.1:7440"), or is NULL. On failure the peer has been sent an alert if there was
  * one to send; io is left to the caller. TALLY_ERR_AUTH: the peer's certificate is missing, expired, not the
@@ -71,6 +75,10 @@ void party_tls_free(party_tls *tls);
 
 /* After the handshake. */
 void party_tls_peer(const party_tls *tls, uint8_t fingerprint32[32], char *subject, size_t subject_size);
+/* 1 for a ping. */
+int party_tls_is_ping(const party_tls *tls);
+/* End of validity of the peer's certificate, seconds since 1970 UTC; 0 when unknown. */
+int64_t party_tls_peer_not_after(const party_tls *tls);
 /* TLS exporter (RFC 8446 section 7.5), label "EXPORTER-tally-session", no context: binds the session id to
    this connection. */
 tally_status party_tls_binding(party_tls *tls, uint8_t binding32[32]) TALLY_MUST_CHECK;

@@ -436,7 +436,8 @@ static tally_status prepare(ping *p, tally_error *error)
     p->has_terms = s->agreement || s->role;
     if (p->has_terms && !s->input)
         return party_fail(error, TALLY_ERR_USAGE, "no input was set");
-    st = party_day_in_zone("UTC", (int64_t)time(NULL), &s->today, error);
+    s->began = (int64_t)time(NULL);
+    st = party_day_in_zone("UTC", s->began, &s->today, error);
     if (!st)
         st = party_hold(s, error);
     if (!st && p->has_terms)

@@ -107,23 +107,24 @@ static void print_counts(const json_t *all)
     cli_record_grouped(n[2], number(all, "rejected"));
     cli_record_grouped(n[3], number(all, "identifiers"));
     cli_record_grouped(n[4], number(duplicates, "rows"));
-    printf("rows         %14s\n", n[0]);
-    printf("accepted     %14s  %.1f %%\n", n[1], percent(number(all, "accepted"), number(all, "rows")));
-    printf("rejected     %14s\n", n[2]);
+    cli_print("rows         %14s\n", n[0]);
+    cli_print("accepted     %14s  %.1f %%\n", n[1], percent(number(all, "accepted"), number(all, "rows")));
+    cli_print("rejected     %14s\n", n[2]);
     if (number(all, "without_consent"))
-        printf("             %14lld  of them without consent\n", number(all, "without_consent"));
+        cli_print("             %14lld  of them without consent\n", number(all, "without_consent"));
     if (number(all, "clipped"))
-        printf("clipped      %14lld  numbers, to the nearest end of their range\n", number(all, "clipped"));
+        cli_print("clipped      %14lld  numbers, to the nearest end of their range\n",
+                  number(all, "clipped"));
     if (!json_is_object(duplicates))
         return;
-    printf("identifiers  %14s  distinct\n", n[3]);
-    printf("duplicates   %14s  rows with the identifier of an earlier one\n", n[4]);
+    cli_print("identifiers  %14s  distinct\n", n[3]);
+    cli_print("duplicates   %14s  rows with the identifier of an earlier one\n", n[4]);
     if (number(duplicates, "rows")) {
         lines_text(lines, json_object_get(duplicates, "lines"), number(duplicates, "rows"));
         cli_record_grouped(n[0], number(duplicates, "identifiers"));
-        printf("             %14s  identifiers occur more than once, at most %lld times\n", n[0],
-               number(duplicates, "most_rows"));
-        printf("             %14s  line %s\n", "", lines);
+        cli_print("             %14s  identifiers occur more than once, at most %lld times\n", n[0],
+                  number(duplicates, "most_rows"));
+        cli_print("             %14s  line %s\n", "", lines);
     }
 }
 
@@ -132,13 +133,13 @@ static void print_rejects(const json_t *all)
     size_t i;
     const json_t *reject, *rejects = json_object_get(all, "rejects");
     if (json_array_size(rejects))
-        printf("\nrejected rows\n");
+        cli_print("\nrejected rows\n");
     json_array_foreach(rejects, i, reject)
     {
         char n[32], lines[128];
         cli_record_grouped(n, number(reject, "rows"));
         lines_text(lines, json_object_get(reject, "lines"), number(reject, "rows"));
-        printf("%14s  %s: line %s\n", n, text(reject, "reason"), lines);
+        cli_print("%14s  %s: line %s\n", n, party_word(text(reject, "reason")), lines);
     }
 }
 
@@ -147,7 +148,7 @@ static void print_lengths(const json_t *key)
     size_t i, shown = 0;
     const json_t *pair;
     long long rows = number(key, "rows"), rest = 0;
-    printf("    characters:");
+    cli_print("    characters:");
     json_array_foreach(json_object_get(key, "lengths"), i, pair)
     {
         long long n = (long long)json_integer_value(json_array_get(pair, 0)),
@@ -160,7 +161,7 @@ static void print_lengths(const json_t *key)
         shown++;
     }
     if (rest)
-        printf(", others (%.1f %%)", percent(rest, rows));
+        cli_print(", others (%.1f %%)", percent(rest, rows));
     putchar('\n');
 }
 
@@ -169,43 +170,38 @@ static void print_keys(const json_t *all)
     size_t i;
     const json_t *key, *keys = json_object_get(all, "keys");
     if (json_array_size(keys))
-        printf("\nkey columns\n");
+        cli_print("\nkey columns\n");
     json_array_foreach(keys, i, key)
     {
         long long rows = number(key, "rows"), valid = number(key, "valid");
-        printf("  \"");
-        cli_record_print(stdout, text(key, "column"));
-        printf("\" as %s: %.1f %% valid, %.1f %% empty, %.1f %% of the valid ones distinct\n",
-               text(key, "profile"), percent(valid, rows), percent(number(key, "empty"), rows),
-               percent(number(key, "distinct"), valid));
+        cli_print("  \"%s\" as %s: %.1f %% valid, %.1f %% empty, %.1f %% of the valid ones distinct\n",
+                  text(key, "column"), text(key, "profile"), percent(valid, rows),
+                  percent(number(key, "empty"), rows), percent(number(key, "distinct"), valid));
         print_lengths(key);
     }
 }
 
-/* Where a finding is: rows, column, lines. */
+/* Where a finding is: column, lines, how many rows. */
 static void print_place(const json_t *finding)
 {
     char n[32], lines[128];
-    const char *column = text(finding, "column");
+    const char *column = text(finding, "column"), *weight = text(finding, "weight");
     long long rows = number(finding, "rows");
+    const char *word = strcmp(weight, "rejected") == 0  ? PARTY_WORD("rejected")
+                       : strcmp(weight, "warning") == 0 ? PARTY_WORD("warning")
+                                                        : PARTY_WORD("taken care of");
     cli_record_grouped(n, rows);
     lines_text(lines, json_object_get(finding, "lines"), rows);
-    int has_line = *lines && json_integer_value(json_array_get(json_object_get(finding, "lines"), 0)) > 0;
-    const char *weight = text(finding, "weight");
-    if (strcmp(weight, "rejected") == 0)
-        printf("  rejected");
-    else if (strcmp(weight, "warning") == 0)
-        printf("  warning");
+    if (json_integer_value(json_array_get(json_object_get(finding, "lines"), 0)) <= 0)
+        *lines = 0;
+    if (*column && *lines)
+        cli_print("  %s, column \"%s\", line %s (%s in all):\n", word, column, lines, n);
+    else if (*column)
+        cli_print("  %s, column \"%s\":\n", word, column);
+    else if (*lines)
+        cli_print("  %s, line %s (%s in all):\n", word, lines, n);
     else
-        printf("  taken care of");
-    if (*column) {
-        printf(", column \"");
-        cli_record_print(stdout, column);
-        putchar('"');
-    }
-    if (has_line)
-        printf(", %s rows, line %s", n, lines);
-    printf(":\n");
+        cli_print("  %s:\n", word);
 }
 
 static void print_findings(const json_t *all)
@@ -213,12 +209,12 @@ static void print_findings(const json_t *all)
     size_t i;
     const json_t *finding, *findings = json_object_get(all, "findings");
     if (json_array_size(findings))
-        printf("\nfindings\n");
+        cli_print("\nfindings\n");
     json_array_foreach(findings, i, finding)
     {
         print_place(finding);
-        print_wrapped(4, text(finding, "message"));
-        print_wrapped(6, text(finding, "hint"));
+        print_wrapped(4, party_local(text(finding, "message")));
+        print_wrapped(6, party_local(text(finding, "hint")));
     }
 }
 
@@ -226,26 +222,24 @@ static void print_proposals(const json_t *all)
 {
     size_t i;
     const json_t *p, *proposals = json_object_get(all, "proposals");
-    printf("\nno key was named, so no identifier was read\n");
+    cli_print("\nno key was named, so no identifier was read\n");
     json_array_foreach(proposals, i, p)
     {
         const char *column = text(p, "column");
         long long rows = number(p, "rows"), valid = number(p, "valid");
         if (i == 0)
-            printf("columns that could be a key\n");
-        if (*column) {
-            printf("  --key \"");
-            cli_record_print(stdout, column);
-            printf(":%s\"", text(p, "profile"));
-        } else {
-            printf("  column %lld as %s", number(p, "number"), text(p, "profile"));
-        }
-        printf(": %.1f %% valid, %.1f %% of them distinct\n", percent(valid, rows),
-               percent(number(p, "distinct"), rows));
+            cli_print("columns that could be a key\n");
+        if (*column)
+            cli_print("  --key \"%s:%s\": %.1f %% valid, %.1f %% of the rows distinct\n", column,
+                      text(p, "profile"), percent(valid, rows), percent(number(p, "distinct"), rows));
+        else
+            cli_print("  column %lld as %s: %.1f %% valid, %.1f %% of the rows distinct\n",
+                      number(p, "number"), text(p, "profile"), percent(valid, rows),
+                      percent(number(p, "distinct"), rows));
     }
     if (!json_array_size(proposals))
-        printf("no column looks like resident numbers, credit codes or telephone numbers;\n"
-               "name the one that identifies a row: --key COLUMN\n");
+        cli_print("no column looks like resident numbers, credit codes or telephone numbers;\n"
+                  "name the one that identifies a row: --key COLUMN\n");
 }
 
 static void print_sent(const json_t *all)
@@ -257,22 +251,26 @@ static void print_sent(const json_t *all)
     cli_record_grouped(n[0], number(sent, "padded_to"));
     bytes_text(b[0], number(bytes, "receiver"));
     bytes_text(b[1], number(bytes, "sender"));
-    printf("\nwhat a run would send\n");
+    cli_print("\nwhat a run would send\n");
     if (number(sent, "padding_step"))
-        printf("  the other side learns that the list has at most %s identifiers (padded)\n", n[0]);
+        cli_print("  the other side learns that the list has at most %s identifiers (padded)\n", n[0]);
     else
-        printf("  the other side learns that the list has %s identifiers\n", n[0]);
-    printf("  a match with a list of the same size: about %s as receiver, %s as sender\n", b[0], b[1]);
-    printf("nothing was sent now\n");
+        cli_print("  the other side learns that the list has %s identifiers\n", n[0]);
+    cli_print("  a match with a list of the same size: about %s as receiver, %s as sender\n", b[0], b[1]);
+    cli_print("nothing was sent now\n");
 }
 
 static void print_report(const json_t *all)
 {
     const json_t *format = json_object_get(all, "format");
     const char *delimiter = text(format, "delimiter");
-    cli_record_print(stdout, text(all, "file"));
-    printf(": %s, delimiter %s, %s\n\n", text(format, "encoding"), *delimiter == '\t' ? "tab" : delimiter,
-           json_is_true(json_object_get(format, "header")) ? "with a header" : "without a header");
+    delimiter = *delimiter == '\t' ? PARTY_WORD("tab") : delimiter;
+    if (json_is_true(json_object_get(format, "header")))
+        cli_print("%s: %s, delimiter %s, with a header\n\n", text(all, "file"), text(format, "encoding"),
+                  delimiter);
+    else
+        cli_print("%s: %s, delimiter %s, without a header\n\n", text(all, "file"), text(format, "encoding"),
+                  delimiter);
     if (json_array_size(json_object_get(all, "keys")))
         print_counts(all);
     print_rejects(all);
@@ -313,7 +311,7 @@ static tally_status check(cli_run *r, tally_error *error)
         if (!json_array_size(json_object_get(all, "keys")))
             print_proposals(all);
         else
-            printf("\na run can use this list\n");
+            cli_print("\na run can use this list\n");
     }
     json_decref(all);
     free(json);

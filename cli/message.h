@@ -3,10 +3,10 @@
 #ifndef CLI_MESSAGE_H
 #define CLI_MESSAGE_H
 
-#include "party/tally.h"
+#include "party/error.h"
 
-/* Fills error (never NULL here): status and message, no hint. Control characters become '?'. Returns status.
- */
+/* Fills error (never NULL here): status and message, no hint, in English and in the language that is shown.
+   Control characters become '?'. Returns status. */
 tally_status cli_fail(tally_error *error, tally_status status, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Sets the hint of an error that was just filled. */
@@ -20,6 +20,10 @@ int cli_report(const tally_error *error);
 void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* One line "hint: ...". */
 void cli_advise(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Standard output, for people: the format and marked words in the language that is shown. */
+void cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* The message of an error in the language that is shown. */
+const char *cli_shown(const tally_error *error);
 
 /* Flushes standard output. Returns exit, or reports and returns CLI_EXIT_FILE when something could not be
    written and exit was CLI_EXIT_OK. */

@@ -40,16 +40,17 @@ static void time_text(char *out, size_t size, double seconds)
 {
     unsigned long s = seconds < 360000 ? (unsigned long)(seconds + 0.5) : 360000;
     if (s >= 3600)
-        snprintf(out, size, "%lu:%02lu:%02lu left", s / 3600, s / 60 % 60, s % 60);
+        party_show(out, size, "%lu:%02lu:%02lu left", s / 3600, s / 60 % 60, s % 60);
     else
-        snprintf(out, size, "%lu:%02lu left", s / 60, s % 60);
+        party_show(out, size, "%lu:%02lu left", s / 60, s % 60);
 }
 
 /* Adds part to line if it still fits into width columns with the two blanks before it. */
 static void add(char *line, size_t size, unsigned width, const char *part)
 {
-    size_t used = strlen(line), more = strlen(part) + (used ? 2 : 0);
-    if (*part && used + more <= width && used + more < size)
+    size_t used = strlen(line), more = strlen(part) + (used ? 2 : 0),
+           wide = party_width(part) + (used ? 2 : 0);
+    if (*part && party_width(line) + wide <= width && used + more < size)
         snprintf(line + used, size - used, "%s%s", used ? "  " : "", part);
 }
 
@@ -63,7 +64,9 @@ void cli_progress_render(char *out, size_t size, unsigned width, const char *pha
     if (total && done > total)
         done = total;
     *out = 0;
-    snprintf(part, sizeof part, "%-8s", phase);
+    const char *word = party_local(phase);
+    int pad = party_width(word) < 8 ? 8 - (int)party_width(word) : 0;
+    snprintf(part, sizeof part, "%s%*s", word, pad, "");
     add(out, size, width, part);
     if (total) {
         char bar[23];
@@ -79,7 +82,7 @@ void cli_progress_render(char *out, size_t size, unsigned width, const char *pha
         add(out, size, width, part);
     }
     if (rows && total) {
-        snprintf(part, sizeof part, "%llu/%llu rows", (unsigned long long)done, (unsigned long long)total);
+        party_show(part, sizeof part, "%llu/%llu rows", (unsigned long long)done, (unsigned long long)total);
         add(out, size, width, part);
     }
     if (!done || seconds < 0.5)
@@ -120,9 +123,9 @@ static void waiting_text(char *out, size_t size, const cli_progress *progress)
 {
     unsigned s = progress->timeout_s;
     if (s % 60)
-        snprintf(out, size, "waiting for the other side (at most %u s)", s);
+        party_show(out, size, "waiting for the other side (at most %u s)", s);
     else
-        snprintf(out, size, "waiting for the other side (at most %u min)", s / 60);
+        party_show(out, size, "waiting for the other side (at most %u min)", s / 60);
 }
 
 static void plain(cli_progress *progress, double now, int fresh, uint64_t done, uint64_t total)
@@ -167,7 +170,7 @@ void cli_progress_update(void *user, const char *phase, uint64_t done, uint64_t 
         waiting_text(text, sizeof text, progress);
     else
         cli_progress_render(text, sizeof text, columns(), phase, done, total, now - progress->phase_began);
-    fprintf(stderr, "\r%.*s\033[K", (int)columns(), text);
+    fprintf(stderr, "\r%s\033[K", text);
     fflush(stderr);
     progress->drawn = 1;
 }
@@ -178,7 +181,10 @@ void cli_progress_log(void *user, int level, const char *line)
     if (level > progress->verbosity)
         return;
     clear(progress);
-    cli_note("%s%s", level == 0 ? "warning: " : "", line);
+    if (level == 0)
+        cli_note("warning: %s", line);
+    else
+        cli_note("%s", line);
 }
 
 void cli_progress_end(cli_progress *progress)

@@ -48,7 +48,7 @@ static tally_status prepare(cli_run *r, tally_error *error)
         return st;
     tally_error useless;
     if (cli_calibration_find(&r->calibration, &useless))
-        cli_note("nothing is predicted of this run: %s", useless.message);
+        cli_note("nothing is predicted of this run: %s", party_message_of(&useless));
     if (r->calibration && !tally_calibration_fits(r->calibration)) {
         tally_calibration_free(r->calibration); /* of another processor */
         r->calibration = NULL;
@@ -79,14 +79,14 @@ static void bytes_text(char out[32], uint64_t bytes)
 /* How long it took once the peer was there, and what was predicted, unless the line is not known. */
 static void say_time(const cli_run *r)
 {
-    char *text = tally_session_summary_json(r->session), predicted[64] = "";
+    char *text = tally_session_summary_json(r->session), predicted[200] = "";
     json_t *all = text ? json_loads(text, 0, NULL) : NULL;
     const char *line = NULL;
     double total, waiting, expected;
     if (json_unpack(all, "{s:{s:{s:F}, s:s}}", "predicted", "seconds", "total", &expected, "line", &line) ==
             0 &&
         strcmp(line, "not measured") != 0)
-        snprintf(predicted, sizeof predicted, "; %.1f s were predicted", expected);
+        party_both(predicted, sizeof predicted, "; %.1f s were predicted", expected);
     if (json_unpack(all, "{s:{s:F, s:F}}", "seconds", "total", &total, "waiting", &waiting) == 0)
         cli_note("took %.1f s once the other side was there%s", total - waiting, predicted);
     json_decref(all);
@@ -101,9 +101,13 @@ static void say_result(const cli_run *r)
     tally_session_get_result(r->session, &result);
     if (result.learns_matches) {
         int to_file = r->output && strcmp(r->output, "-") != 0;
-        cli_note("%llu of %llu identifiers match, in %llu rows%s%s", (unsigned long long)result.matched_items,
-                 (unsigned long long)result.own_items, (unsigned long long)result.matched_rows,
-                 to_file ? ", written to " : "", to_file ? r->output : "");
+        if (to_file)
+            cli_note("%llu of %llu identifiers match, in %llu rows, written to %s",
+                     (unsigned long long)result.matched_items, (unsigned long long)result.own_items,
+                     (unsigned long long)result.matched_rows, r->output);
+        else
+            cli_note("%llu of %llu identifiers match, in %llu rows", (unsigned long long)result.matched_items,
+                     (unsigned long long)result.own_items, (unsigned long long)result.matched_rows);
     }
     bytes_text(sent, result.bytes_sent);
     bytes_text(received, result.bytes_received);
@@ -158,9 +162,10 @@ static void say_counted(const cli_run *r)
     tally_result result;
     tally_session_get_result(r->session, &result);
     if (result.run && r->progress.verbosity > 0)
-        cli_note("run %llu of the ledger: it failed, and %s", (unsigned long long)result.run,
-                 result.disclosed ? "counts as disclosed, in quotas too"
-                                  : "disclosed nothing, so it does not count");
+        cli_note(result.disclosed
+                     ? "run %llu of the ledger: it failed, and counts as disclosed, in quotas too"
+                     : "run %llu of the ledger: it failed, and disclosed nothing, so it does not count",
+                 (unsigned long long)result.run);
 }
 
 /* Said with --quiet too. */

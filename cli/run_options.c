@@ -70,10 +70,12 @@ static tally_status add_key(cli_run *r, const char *value, tally_error *error)
         st = tally_input_add_key(r->input, column, profile, error);
     if (st == TALLY_ERR_USAGE && column && profile) {
         /* The library's hint lists the profiles; a colon in a column's name is known only here. */
-        size_t used = strlen(error->hint);
-        snprintf(error->hint + used, sizeof error->hint - used,
-                 "%sif the column's name holds a colon: --key \"%s:exact\"", used ? "; " : "",
-                 strlen(value) < 100 ? value : "COLUMN");
+        const char *column_of = strlen(value) < 100 ? value : "COLUMN";
+        if (*error->hint)
+            cli_hint(error, "%s; if the column's name holds a colon: --key \"%s:exact\"",
+                     party_hint_of(error), column_of);
+        else
+            cli_hint(error, "if the column's name holds a colon: --key \"%s:exact\"", column_of);
     }
     free(column);
     return st;
@@ -81,8 +83,8 @@ static tally_status add_key(cli_run *r, const char *value, tally_error *error)
 
 static tally_status refuse(tally_error *error, const char *message, const char *hint)
 {
-    cli_fail(error, TALLY_ERR_USAGE, "%s", message);
-    cli_hint(error, "%s", hint);
+    cli_fail(error, TALLY_ERR_USAGE, PARTY_WHOLE, message);
+    cli_hint(error, PARTY_WHOLE, hint);
     return TALLY_ERR_USAGE;
 }
 

@@ -40,8 +40,8 @@ static size_t line_of(const reader *r)
 
 static tally_status refuse(reader *r, size_t line, const char *what, const char *hint)
 {
-    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s", r->path, line, what);
-    cli_hint(r->error, "%s", hint);
+    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s", r->path, line, party_word(what));
+    cli_hint(r->error, PARTY_WHOLE, hint);
     return TALLY_ERR_USAGE;
 }
 
@@ -54,10 +54,10 @@ static tally_status next(reader *r)
         yaml_event_delete(&r->event);
     r->held = 0;
     if (!yaml_parser_parse(&r->yaml, &r->event)) {
-        char what[200];
+        char what[600];
         if (r->yaml.error == YAML_MEMORY_ERROR)
             return no_memory(r->error);
-        snprintf(what, sizeof what, "not YAML: %s", r->yaml.problem ? r->yaml.problem : "unreadable");
+        party_both(what, sizeof what, "not YAML: %s", r->yaml.problem ? r->yaml.problem : "unreadable");
         return refuse(r, r->yaml.problem_mark.line + 1, what, "one \"name: value\" on each line");
     }
     r->held = 1;
@@ -92,17 +92,17 @@ static tally_status take_path(reader *r, const char *text)
 /* A name was the event: it and its value. */
 static tally_status take_setting(reader *r)
 {
-    char what[120];
+    char what[600];
     const char *name = r->event.type == YAML_SCALAR_EVENT ? (const char *)r->event.data.scalar.value : "";
     int at = 0;
     while (at < SETTINGS && strcmp(names[at], name) != 0)
         at++;
     if (at == SETTINGS) {
-        snprintf(what, sizeof what, "unknown setting \"%.60s\"", name);
+        party_both(what, sizeof what, "unknown setting \"%.60s\"", name);
         return refuse(r, line_of(r), what, "settings: require-agreement, ledger");
     }
     if (r->line[at]) {
-        snprintf(what, sizeof what, "%s is given twice, first on line %zu", names[at], r->line[at]);
+        party_both(what, sizeof what, "%s is given twice, first on line %zu", names[at], r->line[at]);
         return refuse(r, line_of(r), what, "leave one of them out");
     }
     r->line[at] = line_of(r);
@@ -110,7 +110,7 @@ static tally_status take_setting(reader *r)
     if (st)
         return st;
     if (r->event.type != YAML_SCALAR_EVENT) {
-        snprintf(what, sizeof what, "%s has to be one value", names[at]);
+        party_both(what, sizeof what, "%s has to be one value", names[at]);
         return refuse(r, line_of(r), what, "write it on one line: name: value");
     }
     const char *text = (const char *)r->event.data.scalar.value;
@@ -148,7 +148,7 @@ static tally_status take_document(reader *r)
 
 static tally_status cannot_read(const char *path, int e, tally_error *error)
 {
-    cli_fail(error, TALLY_ERR_FILE, "the settings %s cannot be read: %s", path, strerror(e));
+    cli_fail(error, TALLY_ERR_FILE, "the settings %s cannot be read: %s", path, party_system_text(e));
     cli_hint(error, "they hold for everybody: let whoever runs tally read the file, or take it away");
     return TALLY_ERR_FILE;
 }

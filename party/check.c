@@ -408,17 +408,19 @@ static void warn(const tally_session *s, const party_finding *f, int sampled)
     party_lines_text(lines, &f->lines);
     party_trap_say(f->trap, f->column && f->column->exact, &e);
     if (!rows)
-        party_log(s, level, "the list: %s; %s", e.message, e.hint);
-    else if (!*lines || !f->lines.first[0])
-        party_log(s, level, "column \"%s\": %s; %s", f->column ? f->column->name : "", e.message, e.hint);
+        party_log(s, level, "the list: %s; %s", party_message_of(&e), party_hint_of(&e));
+    else if (!f->lines.first[0])
+        party_log(s, level, "column \"%s\": %s; %s", f->column ? f->column->name : "", party_message_of(&e),
+                  party_hint_of(&e));
     else if (!f->column)
-        party_log(s, level, "%llu rows, line %s: %s; %s", rows, lines, e.message, e.hint);
+        party_log(s, level, "line %s (%llu in all): %s; %s", lines, rows, party_message_of(&e),
+                  party_hint_of(&e));
     else if (sampled && f->weight != PARTY_REJECTED)
-        party_log(s, level, "column \"%s\", %llu of the first %u rows, line %s: %s; %s", f->column->name,
-                  rows, SAMPLE, lines, e.message, e.hint);
+        party_log(s, level, "column \"%s\", line %s (%llu among the first %u rows): %s; %s", f->column->name,
+                  lines, rows, SAMPLE, party_message_of(&e), party_hint_of(&e));
     else
-        party_log(s, level, "column \"%s\", %llu rows, line %s: %s; %s", f->column->name, rows, lines,
-                  e.message, e.hint);
+        party_log(s, level, "column \"%s\", line %s (%llu in all): %s; %s", f->column->name, lines, rows,
+                  party_message_of(&e), party_hint_of(&e));
 }
 
 tally_status party_warn_list(tally_session *s, tally_error *error)

@@ -50,7 +50,7 @@ static void tell(const ping *p, enum tally_ping_step step, enum tally_ping_state
                  const tally_error *detail)
 {
     if (p->tell)
-        p->tell(p->user, step, state, detail->message);
+        p->tell(p->user, step, state, detail);
 }
 
 /* ---- Frames ---- */

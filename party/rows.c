@@ -612,7 +612,7 @@ static void advise_on(size_t reason, tally_error *error)
     int trap = party_trap_of_reject((int)reason);
     if (trap >= 0) {
         party_trap_say((enum party_trap)trap, 0, &e);
-        party_hint(error, "%s; %s", e.message, e.hint);
+        party_hint(error, "%s; %s", party_message_of(&e), party_hint_of(&e));
     }
 }
 

@@ -80,7 +80,7 @@ def traps_in_a_list(t):
         t.equal(traps(report), {trap: weight}, f"cell {cell[:1]}..")
         t.equal(report["findings"][0]["lines"], [7], f"{trap}: lines")
         p = t.run("check", "-i", "list.csv", "--key", KEY)
-        t.check('column "id", 1 rows, line 7' in p.out.decode(), f"{trap}: {p.out!r}")
+        t.check('column "id", line 7 (1 in all)' in p.out.decode(), f"{trap}: {p.out!r}")
         t.look_for_secrets("the report", p.out.decode())
     report, _ = check(t, "sep=;\r\n" + rows().replace(",", ";").replace("\n", "\r\n"))
     t.equal((traps(report), report["identifiers"]), ({"separator-line": "handled"}, 40), "sep=;")
@@ -137,7 +137,7 @@ def warnings_of_a_run(t):
     t.write("receiver.csv", HEAD + "".join(f"{people.resident(i)},n\n" for i in range(40, 80)), secrets)
     s, r = t.pair(both=["-q"], receiver=["-o", "out.csv"], key=KEY)
     if t.good(s, r):
-        t.check("scientific notation, as 1.1E+17" in s.err and 'column "id", 1 rows, line 8' in s.err, f"rejects: {s.last()}")
+        t.check("scientific notation, as 1.1E+17" in s.err and 'column "id", line 8 (1 in all)' in s.err, f"rejects: {s.last()}")
         t.check("no identifier is on both lists" in r.err and "test data" in r.err, f"nothing in common: {r.last()}")
         t.check("no identifier is on both" not in s.err, "a side that does not learn it says so")
     t.write("sender.csv", HEAD + "".join(f"north,n{i}\n" for i in range(40)))

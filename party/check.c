@@ -50,6 +50,14 @@ static void add(finds *l, enum party_trap trap, enum party_weight weight, const 
     l->at[l->count++] = (party_finding){trap, weight, column, *lines};
 }
 
+/* What text that is not UTF-8 may be; -1: none of it was among the rows that were looked at. */
+static int looks_like(const party_survey *survey)
+{
+    if (survey && party_survey_file(survey, PARTY_TRAP_IS_WESTERN)->count)
+        return PARTY_TRAP_IS_WESTERN;
+    return survey && party_survey_file(survey, PARTY_TRAP_IS_GB18030)->count ? PARTY_TRAP_IS_GB18030 : -1;
+}
+
 /* The rejects, each reason by its trap. */
 static void find_rejects(finds *l, const tally_input *input, const party_survey *survey)
 {
@@ -60,8 +68,7 @@ static void find_rejects(finds *l, const tally_input *input, const party_survey 
         if (!lines->count)
             continue;
         if (i == PARTY_REJECT_ENCODING && input->format.encoding == PARTY_UTF8)
-            trap = survey && party_survey_file(survey, PARTY_TRAP_IS_WESTERN)->count ? PARTY_TRAP_IS_WESTERN
-                                                                                     : PARTY_TRAP_IS_GB18030;
+            trap = looks_like(survey);
         if (trap >= 0)
             add(l, (enum party_trap)trap, PARTY_REJECTED, i == PARTY_REJECT_COLUMNS ? NULL : column, lines);
     }
@@ -75,7 +82,8 @@ static void find_header(finds *l, const tally_input *input)
     if (input->header || !input->path || s->accepted * 2 < s->rows || s->accepted < 2)
         return;
     for (int i = 0; i < PARTY_REJECT_COUNT; i++)
-        if (input->reject_lines[i].count && input->reject_lines[i].first[0] == first) {
+        if (!party_consent_reason(i) && input->reject_lines[i].count &&
+            input->reject_lines[i].first[0] == first) {
             party_lines line = {1, {first}};
             add(l, PARTY_TRAP_HEADER_READ, PARTY_WARNED, NULL, &line);
         }

@@ -204,7 +204,9 @@ static tally_status measure(tally_session *s, bulk most, party_line *line, tally
 tally_status party_line_glance(tally_session *s, tally_ping *out, tally_error *error)
 {
     party_line line = {.measured = 0};
-    tally_status st = measure(s, (bulk){GLANCE_SECONDS, GLANCE_BYTES}, &line, error);
+    bulk most = {bulk_seconds < GLANCE_SECONDS ? bulk_seconds : GLANCE_SECONDS,
+                 bulk_bytes < GLANCE_BYTES ? bulk_bytes : GLANCE_BYTES};
+    tally_status st = measure(s, most, &line, error);
     out->sent_bits_per_second = line.sent_bits;
     out->received_bits_per_second = line.received_bits;
     return st;

@@ -62,6 +62,8 @@ static void *shake_hands(void *arg)
     if (!g->status && !w->options->ping && party_tls_is_ping(g->channel.tls)) {
         g->pinged = 1;
         party_ping_answer(&g->channel, &g->cancel);
+        g->channel.owns_raw = 1;
+        party_channel_close(&g->channel);
     }
     if (g->status)
         party_tcp_linger(&g->channel.raw, LINGER_MS, &g->cancel);
@@ -120,8 +122,6 @@ static int dismiss(struct waiting *w, struct guest *g, party_channel *out)
     g->used = 0;
     w->guests--;
     if (g->pinged) {
-        g->channel.owns_raw = 1;
-        party_channel_close(&g->channel);
         party_channel_log(w->options, 1, "answered a ping of the peer, from %s; still waiting for its run",
                           g->from);
         return 0;

@@ -76,7 +76,7 @@ static tally_status take_ping(party_link *link, wire_ping *out, tally_error *err
         st = party_fail(error, TALLY_ERR_MALFORMED, "the peer answers a ping with a frame '%s'",
                         wire_frame_name(frame.type));
     else if (wire_ping_parse(out, frame.payload, frame.length, &why))
-        st = party_fail(error, TALLY_ERR_MALFORMED, "the peer's ping is not valid: %s", why);
+        st = party_fail(error, TALLY_ERR_MALFORMED, "the peer's ping is not valid: %s", party_word(why));
     party_frame_free(&frame);
     return st;
 }

@@ -38,7 +38,8 @@ struct party_survey {
     size_t count, marks; /* bits of a column's marks */
     uint64_t most, rows;
     uint64_t high, high_utf8; /* records with bytes above 7F, and those of them that are UTF-8 */
-    uint64_t pairs, lone;     /* of cells that are not UTF-8: bytes above 7F in pairs, and before others */
+    int wide; /* and one of these has a character of three bytes, which two-byte text seldom forms */
+    uint64_t pairs, lone; /* of cells that are not UTF-8: bytes above 7F in pairs, and before others */
     party_lines file[PARTY_TRAPS];
     int begun, header, failed;
     char delimiter;
@@ -276,10 +277,13 @@ static void look_at_record(party_survey *s, const uint8_t *p, const party_csv_re
         return;
     int32_t c;
     ptrdiff_t n = 1;
+    int wide = 0;
     for (size_t i = 0; n > 0 && i < record->content; i += (size_t)n)
-        n = utf8proc_iterate(p + i, (ptrdiff_t)(record->content - i), &c);
+        if ((n = utf8proc_iterate(p + i, (ptrdiff_t)(record->content - i), &c)) >= 3)
+            wide = 1;
     s->high++;
     s->high_utf8 += n > 0;
+    s->wide |= wide && n > 0;
 }
 
 static int each(void *user, party_derive *d, const uint8_t *p, const party_csv_record *record, uint32_t line)
@@ -349,7 +353,7 @@ static void judge(party_survey *s)
 {
     for (size_t k = 0; k < s->count; k++)
         judge_column(&s->columns[k], s->marks);
-    if (s->high && s->high == s->high_utf8)
+    if (s->wide && s->high == s->high_utf8)
         s->file[PARTY_TRAP_IS_UTF8].count = s->high;
     if (s->pairs + s->lone)
         s->file[s->lone > s->pairs ? PARTY_TRAP_IS_WESTERN : PARTY_TRAP_IS_GB18030].count = 1;

@@ -36,7 +36,7 @@ MACROS = {"PRIu64": "lu", "PRId64": "ld", "PRIu32": "u", "PRId32": "d", "PRIu16"
 TABLES = [("party/profile.c", r"reject_names\[\] = "), ("party/csv.c", r"\*party_csv_\w+\("), ("party/summary.c", r"\*tally_status_name\("),
           ("party/agreement_value.c", r"\*strange_number\("), ("party/held.c", r"narrow\[\] ="), ("party/held.c", r"others_key\[\] ="),
           ("party/held.c", r"static const char hint\[\] ="), ("party/link.c", r"see_log\[\] ="), ("party/link.c", r"const char \*hint ="),
-          ("party/peer.c", r"tally_status party_peer_alert\("), ("party/rows.c", r"not_text\[\] = "), ("party/session.c", r"phase_names\["),
+          ("party/peer.c", r"tally_status party_peer_alert\("), ("party/session.c", r"phase_names\["),
           ("party/plan.c", r"bounds\[\] ="), ("party/greeting.c", r"party_choose\("), ("proto/abort.c", r"texts\[\] ="),
           ("party/ledger_append.c", r"\*nearly\("), ("cli/estimate.c", r"hints\[\] = ")]
 REASON = re.compile(r'\b(?:return|\*?why =|wrong =|(?:hint|what|message) =)\s+((?:"(?:[^"\\]|\\.)*"\s*)+)[;,]')

@@ -51,6 +51,7 @@ enum cli_run_option {
     CLI_NOISE,
     CLI_AGREEMENT,
     CLI_LEDGER,
+    CLI_LOG_FILE,
     CLI_HELP,
     CLI_RUN_OPTIONS
 };
@@ -85,7 +86,8 @@ typedef struct cli_run {
     int sender, both; /* from --role and --reveal-to */
     unsigned timeout_s;
     const char *identity_name, *peer_ca, *peer_name, *input_path, *rejects, *output, *summary;
-    const char *agreement_path, *ledger_path;
+    const char *agreement_path, *ledger_path, *log_given;
+    char *log_path; /* NULL: no log */
 } cli_run;
 
 static inline int cli_run_given(const cli_run *r, enum cli_run_option o)
@@ -101,6 +103,9 @@ int cli_run_main(const cli_command *command, char *const *argv);
 tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error) TALLY_MUST_CHECK;
 /* Of these the agreement alone, if one was given. */
 tally_status cli_run_agreement(cli_run *r, tally_error *error) TALLY_MUST_CHECK;
+/* An agreement with the signatures of FILE.sig, to be freed also on failure; without that file it is
+ * unsigned. That, and a signature that does not fit, the run says. */
+tally_status cli_agreement_open(const char *path, tally_agreement **out, tally_error *error) TALLY_MUST_CHECK;
 /* Where the ledger is: --ledger, else as the settings say, else in the home; to be freed. */
 tally_status cli_ledger_path(const cli_places *places, const char *given, char **out,
                              tally_error *error) TALLY_MUST_CHECK;
@@ -140,6 +145,7 @@ tally_status cli_run_parse(cli_run *r, char *const *argv, int *help, tally_error
 
 #define CLI_HELP_LOG                                                                                         \
     "      --ledger FILE             record the run there, not in the home\n"                                \
+    "      --log-file FILE           append messages to FILE\n"                                              \
     "  -q, --quiet                   say only warnings and errors\n"                                         \
     "  -v, --verbose                 say more\n"                                                             \
     "  -h, --help                    show this text\n"                                                       \

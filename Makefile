@@ -12,6 +12,11 @@ INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 LOCALEDIR  ?= $(PREFIX)/share/locale
 DOCDIR     ?= $(PREFIX)/share/doc/tally-psi
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 CFLAGS     ?= -O3 -g
 LDFLAGS    ?=
 SECONDS_PER_FUZZER ?= 60
@@ -64,6 +69,7 @@ MAN1     := $(sort $(wildcard docs/man/*.1))
 MAN7     := $(sort $(wildcard docs/man/*.7))
 LINGUAS  := $(basename $(notdir $(sort $(wildcard cli/po/*.po))))
 MO       := $(LINGUAS:%=$(B)/share/locale/%/LC_MESSAGES/tally.mo)
+UNITS    := $(notdir $(sort $(wildcard docs/systemd/*.service docs/systemd/*.timer)))
 
 SONAME   := libtally.so.$(SOVERSION)
 SHARED   := libtally.so.$(VERSION)
@@ -85,6 +91,9 @@ help:
 	  'make lint         include direction, names, forbidden calls, format, static analysis' \
 	  'make format       rewrite the sources as lint wants them' \
 	  'make asan|ubsan|tsan  unit tests under a sanitizer' \
+	  'make api          the public interface: symbols, programs in C, C++, Python; part of make check' \
+	  'make api-tsan     the same programs under ThreadSanitizer' \
+	  'make abi          the binary interface against the last release, by abidiff' \
 	  'make fuzz         every fuzz target for SECONDS_PER_FUZZER ($(SECONDS_PER_FUZZER)) seconds' \
 	  'make check-long   soak and scale tests' \
 	  'make bench        sizes, links, functions and protocols, every result checked; charts in results/' \
@@ -96,7 +105,8 @@ help:
 	  'make bench-page   charts and tables of RESULTS=results/results.json, one HTML page' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
 	  'make messages-missing  texts for people that have no translation yet; docs/messages.md' \
-	  'make dist         source archive in dist/'
+	  'make dist         source archive in dist/' \
+	  'make deb          Debian packages in dist/: tally-psi, libtally0, libtally-dev, tally-psi-doc'
 
 # ---- Compiling --------------------------------------------------------------------------------------------------
 
@@ -107,10 +117,10 @@ $(B)/gen/proto/tally.pb-c.c: proto/tally.proto
 	$(Q)mkdir -p $(B)/gen && protoc-c --c_out=$(B)/gen $<
 $(B)/gen/proto/tally.pb-c.h: $(B)/gen/proto/tally.pb-c.c ;
 
-# Generated code is not held to our warnings.
+# Generated code is not held to our warnings. Its assertions would end a program.
 $(PB).o: $(PB).c
 	$(call say,CC,$<)
-	$(Q)$(CC) -std=c11 -w $(HARD) $(DEFS) -I$(B)/gen $(PKG_CFLAGS) $(EXTRA) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) -std=c11 -w -DNDEBUG $(HARD) $(DEFS) -I$(B)/gen $(PKG_CFLAGS) $(EXTRA) $(CFLAGS) -c -o $@ $<
 
 $(B)/%.o: %.c | $(B)/gen/proto/tally.pb-c.h
 	$(call say,CC,$<)
@@ -180,6 +190,7 @@ check-run:
 	@tests/step.sh without $(MAKE) --no-print-directory without; :
 	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
 	@tests/step.sh messages python3 tests/messages.py check; :
+	@tests/step.sh api $(MAKE) --no-print-directory api; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/step.sh bench-harness $(MAKE) --no-print-directory bench-harness; :
 	@tests/step.sh bench-page python3 tests/bench_page.py; :
@@ -202,6 +213,20 @@ ct-levels:
 	  b=build/ct-$$cc-O$$level; echo "$$cc -O$$level"; \
 	  $(MAKE) --no-print-directory VARIANT=ct CC=$$cc CFLAGS="-O$$level -gdwarf-4" B=$$b $$b/tests/test_ct >/dev/null && \
 	  tests/ct.sh $$b/tests/test_ct curve-multiply curve-map curve-sums || exit 1; done; done
+
+# The public interface: what the library exports and calls, and programs in C, C++ and Python.
+API_TESTS := $(patsubst tests/%.c,%,$(filter-out tests/api_common.c,$(sort $(wildcard tests/api_*.c))))
+.PHONY: api api-tsan abi
+api: $(B)/$(SHARED) $(API_TESTS:%=$(B)/tests/%)
+	@CC="$(CC)" tests/api.sh $(B) $(API_TESTS)
+
+api-tsan:
+	@$(MAKE) --no-print-directory VARIANT=tsan $(API_TESTS:%=build/tsan/tests/%)
+	@tests/run.sh api-tsan build/tsan/tests/api_sessions build/tsan/tests/api_rules
+
+# The binary interface against the last release.
+abi: all
+	@tests/abi.sh $(B)
 
 # The group without one backend or the other.
 .PHONY: without
@@ -278,8 +303,14 @@ check-long: deps
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_calibration
 	@TALLY_LONG=1 build/plain/tests/test_calibration measure
 	@$(MAKE) --no-print-directory ct-levels
+	@$(MAKE) --no-print-directory $(API_TESTS:%=$(B)/tests/%)
+	@TALLY_LONG=10000 tests/step.sh api-sessions $(B)/tests/api_sessions; :
+	@TALLY_LONG=1 tests/step.sh api-memory $(B)/tests/api_memory; :
+	@tests/step.sh api-tsan $(MAKE) --no-print-directory api-tsan; :
+	@tests/step.sh abi $(MAKE) --no-print-directory abi; :
 	@tests/step.sh emulated $(MAKE) --no-print-directory emulated; :
 	@tests/arm64.sh
+	@tests/step.sh debian tests/debian.sh; :
 	@$(MAKE) --no-print-directory VARIANT=test build/test/tests/test_report
 	@tests/step.sh report-pages python3 tests/report_pages.py build/test/tests/test_report; :
 	@python3 tests/commands.py --long build/release/tally
@@ -377,7 +408,8 @@ bench-table: all
 
 D := $(DESTDIR)
 install: all
-	install -d $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR)/tally $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man7 $(D)$(DOCDIR)
+	install -d $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR)/tally $(D)$(MANDIR)/man1 $(if $(MAN7),$(D)$(MANDIR)/man7) $(D)$(DOCDIR)/examples
+	install -d $(D)$(BASHDIR) $(D)$(ZSHDIR) $(D)$(UNITDIR) $(D)$(SYSUSERSDIR) $(D)$(TMPFILESDIR)
 	install -m 755 $(B)/tally $(D)$(BINDIR)/tally
 	install -m 755 $(B)/$(SHARED) $(D)$(LIBDIR)/$(SHARED)
 	ln -sf $(SHARED) $(D)$(LIBDIR)/$(SONAME)
@@ -392,14 +424,24 @@ install: all
 	  install -m 644 $(B)/share/locale/$l/LC_MESSAGES/tally.mo $(D)$(LOCALEDIR)/$l/LC_MESSAGES/ && \
 	  $(if $(wildcard docs/man/$l/*.1),install -m 644 $(wildcard docs/man/$l/*.1) $(D)$(MANDIR)/$l/man1/ &&)) :
 	install -m 644 README.md $(wildcard docs/*.md docs/*.svg) $(D)$(DOCDIR)/
+	install -m 644 $(wildcard docs/examples/*) $(D)$(DOCDIR)/examples/
+	install -m 644 cli/completions/tally.bash $(D)$(BASHDIR)/tally
+	install -m 644 cli/completions/_tally $(D)$(ZSHDIR)/_tally
+	for f in $(UNITS); do sed 's|/usr/bin/tally|$(BINDIR)/tally|' docs/systemd/$$f > $(D)$(UNITDIR)/$$f || exit 1; done
+	install -m 644 docs/systemd/tally.sysusers $(D)$(SYSUSERSDIR)/tally.conf
+	install -m 644 docs/systemd/tally.tmpfiles $(D)$(TMPFILESDIR)/tally.conf
 
-# Removes what install put there. Keys and data live in the users' homes and are not touched.
+# Removes what install put there. Keys, settings and ledgers live in the users' homes, and stay.
 uninstall:
 	rm -f $(LINGUAS:%=$(D)$(LOCALEDIR)/%/LC_MESSAGES/tally.mo)
 	rm -f $(D)$(BINDIR)/tally $(D)$(LIBDIR)/libtally.so* $(D)$(LIBDIR)/libtally.a $(D)$(LIBDIR)/pkgconfig/tally.pc
 	rm -f $(foreach l,$(LINGUAS),$(addprefix $(D)$(MANDIR)/$l/man1/,$(notdir $(wildcard docs/man/$l/*.1))))
 	rm -f $(addprefix $(D)$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $(D)$(MANDIR)/man7/,$(notdir $(MAN7)))
+	rm -f $(D)$(BASHDIR)/tally $(D)$(ZSHDIR)/_tally $(addprefix $(D)$(UNITDIR)/,$(UNITS))
+	rm -f $(D)$(SYSUSERSDIR)/tally.conf $(D)$(TMPFILESDIR)/tally.conf
 	rm -rf $(D)$(INCLUDEDIR)/tally $(D)$(DOCDIR)
+	@echo 'Kept: keys, settings and ledgers, in ~/.config/tally of every user (or where TALLY_HOME points)'; \
+	for d in $(D)/etc/tally $(D)/var/lib/tally $(D)/var/log/tally; do [ ! -d $$d ] || echo "Kept: $$d"; done
 
 # Texts for people: what cli/po lacks, entries to be filled in and taken in (FILE=new.po), the table of docs/messages.md.
 .PHONY: messages messages-missing messages-merge messages-table
@@ -415,6 +457,12 @@ messages-table:
 dist:
 	mkdir -p dist
 	git archive --prefix=tally-$(VERSION)/ -o dist/tally-$(VERSION).tar.gz HEAD
+
+# Debian packages in dist/, from a copy of this tree; see debian/.
+.PHONY: deb
+deb:
+	@tests/deps.sh debian
+	@debian/build dist && ls dist/*.deb
 
 clean:
 	rm -rf build dist

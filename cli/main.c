@@ -5,6 +5,7 @@
 #include "cli/language.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/protect.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -179,6 +180,7 @@ static void fill_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
+    cli_protect();
     fill_standard_descriptors();
     /* A reader of our output that goes away is a write error like any other: status 7. */
     signal(SIGPIPE, SIG_IGN);

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 tally_status cli_fail(tally_error *error, tally_status status, const char *format, ...)
 {
@@ -86,34 +88,82 @@ static const char *general_hint(tally_status status)
     return "";
 }
 
+static void (*log_line)(enum cli_level level, const char *event, const char *text);
+static _Thread_local int log_alone;
+
+void cli_message_to(void (*line)(enum cli_level level, const char *event, const char *text))
+{
+    log_line = line;
+}
+
+void cli_message_log_alone(int on)
+{
+    log_alone = on;
+}
+
+int cli_message_journal(void)
+{
+    struct stat st;
+    unsigned long long device, inode;
+    const char *stream = getenv("JOURNAL_STREAM");
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+           (unsigned long long)st.st_dev == device && (unsigned long long)st.st_ino == inode;
+}
+
+/* One call per line, so that lines of two processes on one terminal do not mix. hint 1: it is one. */
+static void say_line(enum cli_level level, int hint, const char *text)
+{
+    static const int priorities[] = {3, 4, 6}; /* of sd-daemon(3): error, warning, information */
+    const char *prefix = hint ? party_local(PARTY_TEXT("hint")) : "tally";
+    if (!log_alone && !cli_message_journal())
+        fprintf(stderr, "%s: %s\n", prefix, text);
+    else if (!log_alone)
+        fprintf(stderr, "<%d>%s%s%s\n", priorities[level], hint ? prefix : "", hint ? ": " : "", text);
+    if (log_line)
+        log_line(level, hint ? "hint" : "message", text);
+}
+
+/* A message is a warning when its text, before it is translated, begins so. */
+static enum cli_level level_of(const char *format)
+{
+    return strncmp(format, "warning: ", 9) == 0 ? CLI_WARNING : CLI_INFO;
+}
+
+__attribute__((format(printf, 3, 0))) static void put_line(enum cli_level level, int hint, const char *format,
+                                                           va_list args)
+{
+    char line[1200];
+    party_render(line, sizeof line, party_translates(), format, args);
+    say_line(level, hint, line);
+}
+
+__attribute__((format(printf, 2, 3))) static void report_line(int hint, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_line(CLI_ERROR, hint, format, args);
+    va_end(args);
+}
+
 int cli_report(const tally_error *error)
 {
     if (*error->message)
-        cli_note("%s", cli_shown(error));
+        report_line(0, "%s", cli_shown(error));
     else
-        cli_note(PARTY_WHOLE, tally_status_name(error->status));
+        report_line(0, PARTY_WHOLE, tally_status_name(error->status));
     const char *hint = *error->local_hint ? error->local_hint
                        : *error->hint     ? error->hint
                                           : general_hint(error->status);
     if (*hint)
-        cli_advise("%s", hint);
+        report_line(1, "%s", hint);
     return tally_exit_status(error->status);
-}
-
-__attribute__((format(printf, 2, 0))) static void put_line(const char *prefix, const char *format,
-                                                           va_list args)
-{
-    /* One call per line, so that lines of two processes on one terminal do not mix. */
-    char line[1200];
-    party_render(line, sizeof line, party_translates(), format, args);
-    fprintf(stderr, "%s: %s\n", prefix, line);
 }
 
 void cli_note(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    put_line("tally", format, args);
+    put_line(level_of(format), 0, format, args);
     va_end(args);
 }
 
@@ -121,7 +171,7 @@ void cli_advise(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    put_line(party_local(PARTY_TEXT("hint")), format, args);
+    put_line(CLI_INFO, 1, format, args);
     va_end(args);
 }
 

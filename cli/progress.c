@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/progress.h"
 
+#include "cli/log.h"
 #include "cli/message.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -119,6 +120,16 @@ static void clear(cli_progress *progress)
     progress->drawn = 0;
 }
 
+/* The log has the run's number from the moment there is one. */
+static void tell_run(const cli_progress *progress)
+{
+    tally_result result;
+    if (!progress->session)
+        return;
+    tally_session_get_result(progress->session, &result);
+    cli_log_set_run(result.run);
+}
+
 static void waiting_text(char *out, size_t size, const cli_progress *progress)
 {
     unsigned s = progress->timeout_s;
@@ -133,11 +144,11 @@ static void plain(cli_progress *progress, double now, int fresh, uint64_t done, 
     char text[WIDTH_MAX + 1];
     if (fresh && strcmp(progress->phase, "waiting") == 0) {
         waiting_text(text, sizeof text, progress);
-        cli_note("%s", text);
-    } else if (now - progress->last_line >= PLAIN_EVERY_S && done && total) {
+        fprintf(stderr, "%s%s\n", cli_message_journal() ? "<6>" : "tally: ", text);
+    } else if (!cli_message_journal() && now - progress->last_line >= PLAIN_EVERY_S && done && total) {
         cli_progress_render(text, sizeof text, WIDTH_MAX, progress->phase, done, total,
                             now - progress->phase_began);
-        cli_note("%s", text);
+        fprintf(stderr, "tally: %s\n", text);
     } else {
         return;
     }
@@ -155,6 +166,8 @@ void cli_progress_update(void *user, const char *phase, uint64_t done, uint64_t 
         progress->phase_began = now;
         if (progress->last_line <= 0)
             progress->last_line = now;
+        tell_run(progress);
+        cli_log_line(CLI_INFO, "phase", phase);
     }
     if (progress->verbosity < 1)
         return;
@@ -178,13 +191,19 @@ void cli_progress_update(void *user, const char *phase, uint64_t done, uint64_t 
 void cli_progress_log(void *user, int level, const char *line)
 {
     cli_progress *progress = user;
-    if (level > progress->verbosity)
+    /* The log has what is told without --verbose, with --quiet too. */
+    int shown = level <= progress->verbosity;
+    if (!shown && level > 1)
         return;
-    clear(progress);
+    tell_run(progress);
+    if (shown)
+        clear(progress);
+    cli_message_log_alone(!shown);
     if (level == 0)
         cli_note("warning: %s", line);
     else
         cli_note("%s", line);
+    cli_message_log_alone(0);
 }
 
 void cli_progress_end(cli_progress *progress)

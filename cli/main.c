@@ -26,6 +26,7 @@ static const char help_main[] =
     "  match                match your list with the other side's\n"
     "  count                count the identifiers on both lists\n"
     "  sum                  add up values over the identifiers on both lists\n"
+    "  serve                wait for the other sides of several agreements\n"
     "  ledger ...           what was run: list, show, report, verify, prove\n"
     "  estimate             how long a run will take, how many bytes, how much memory\n"
     "  version              show versions\n"
@@ -76,6 +77,7 @@ static const command commands[] = {
     {"estimate", cli_help_estimate, cli_estimate_run},
     {"count", cli_help_count, cli_count},
     {"sum", cli_help_sum, cli_sum},
+    {"serve", cli_help_serve, cli_serve_main},
     {"version", cli_help_version, cli_version},
     {"help", help_main, run_help},
 };

@@ -238,6 +238,8 @@ class Sources:
         out = collections.OrderedDict()
         for t in self.all_texts():
             words = re.sub(r"%[-0-9.*#+ ]*[hlzjt]*[a-zA-Z]", "", t.text)
+            if t.text.startswith("serve: "):
+                continue  # log lines that programs read (docs/serve.md)
             if re.search(r"[A-Za-z]", words) or t.text in (", ", ".", ": "):
                 out.setdefault(t.text, []).append(t)
         return out

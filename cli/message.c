@@ -195,6 +195,12 @@ void cli_print(const char *format, ...)
     free(text);
 }
 
+void cli_column(const char *text, int width)
+{
+    int room = (width < 0 ? -width : width) - (int)party_width(text), pad = room > 0 ? room : 0;
+    printf("%*s%s%*s", width < 0 ? pad : 0, "", text, width < 0 ? 0 : pad, "");
+}
+
 int cli_flush_stdout(int exit)
 {
     int earlier = ferror(stdout) || lost;

@@ -287,6 +287,7 @@ check-long: deps
 	@$(MAKE) --no-print-directory ct-levels
 	@tests/step.sh emulated $(MAKE) --no-print-directory emulated; :
 	@tests/arm64.sh
+	@tests/step.sh first-day python3 tests/first_day.py build/release/tally; :
 	@tests/step.sh debian tests/debian.sh; :
 	@$(MAKE) --no-print-directory VARIANT=test build/test/tests/test_report
 	@tests/step.sh report-pages python3 tests/report_pages.py build/test/tests/test_report; :

@@ -94,6 +94,16 @@ static tally_status find_party(tally_session *s, tally_error *error)
     return TALLY_OK;
 }
 
+/* The agreed key, or the one that this identity has replaced it by. */
+static int own_key_agreed(const tally_identity *id, const char *pin)
+{
+    uint8_t agreed32[32];
+    int64_t until;
+    return !party_pin_parse(agreed32, pin, NULL) &&
+           party_rotation_judge(id->rotations, id->rotation_count, id->sign_fingerprint, agreed32,
+                                id->fingerprint32, (int64_t)time(NULL), &until) == PARTY_PIN_CURRENT;
+}
+
 /* Whether it may be that party. */
 static tally_status check_party(tally_session *s, tally_error *error)
 {
@@ -107,7 +117,7 @@ static tally_status check_party(tally_session *s, tally_error *error)
                       party_agreed_text(a, AGREED_ORGANISATION, s->own_party),
                       party_agreed_text(a, AGREED_ROLE, s->own_party));
     s->role = role;
-    if (*pin && strcmp(pin, id->fingerprint) != 0)
+    if (*pin && !own_key_agreed(id, pin))
         return breach(s, AGREED_LINK_KEY, error, others_key,
                       "this identity has the key %s, not the agreed %s", id->fingerprint, pin);
     if (*subject && strcmp(subject, id->subject) != 0)
@@ -167,6 +177,7 @@ static tally_status hold_peer(tally_session *s, tally_error *error)
     if (s->transport && !s->transport_tls)
         return TALLY_OK; /* the caller vouches for the other side */
     s->rule.agreed = 1;
+    snprintf(s->rule.signing, sizeof s->rule.signing, "%s", party_agreed_text(a, AGREED_SIGNING_KEY, other));
     if (*pin) {
         tally_status st = party_pin_parse(agreed32, pin, error);
         if (st)

@@ -2,6 +2,7 @@
 /* One run from start to end: read, connect, greet, match, confirm, write. The order of these calls is the
  * session. */
 #include "party/session.h"
+#include "party/expiry.h"
 
 #include "party/day.h"
 #include "party/entry.h"
@@ -187,6 +188,8 @@ static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error
     if (s->channel.tls) {
         party_pin_text(s->peer_pin, s->channel.peer_fingerprint);
         party_printable(s->peer_subject, sizeof s->peer_subject, s->channel.peer_subject);
+        if (error)
+            party_expiry_peer(s);
     }
     st = party_link_new(&s->link, &s->channel.io, silence_s * 1000, &s->cancel, error);
     if (st)
@@ -514,7 +517,11 @@ static tally_status prepare(tally_session *s, tally_error *error)
     tally_status st = name_run(s, error);
     if (!st)
         st = party_hold(s, error);
-    return st ? st : check_settings(s, error);
+    if (!st)
+        st = check_settings(s, error);
+    if (!st)
+        party_expiry_own(s);
+    return st;
 }
 
 /* A failed run is on record too; without its outcome it counts as incomplete. */

@@ -10,7 +10,9 @@
 
 #include "party/error.h"
 #include "party/identity.h"
+#include "party/known.h"
 #include "party/peer.h"
+#include "party/token.h"
 #include "psi/hash.h"
 #include "psi/mem.h"
 
@@ -33,6 +35,7 @@ struct party_tls_context {
     SSL_CTX *ctx;
     X509_STORE *store; /* NULL without a CA */
     const party_peer_rule *rule;
+    const tally_identity *identity;
     int server;
 };
 
@@ -90,9 +93,15 @@ static int verify(X509_STORE_CTX *ctx, void *user)
     (void)user;
     const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     party_tls *t = SSL_get_app_data(ssl);
-    int code = party_peer_judge(t->context->rule, t->context->store, X509_STORE_CTX_get0_cert(ctx),
+    const tally_identity *id = t->context->identity;
+    party_known *known = NULL;
+    int code = X509_V_ERR_APPLICATION_VERIFICATION;
+    memset(&t->verdict, 0, sizeof t->verdict);
+    if (!party_known_load(&known, id->peers, id->peers_count, &t->verdict.why))
+        code = party_peer_judge(t->context->rule, known, t->context->store, X509_STORE_CTX_get0_cert(ctx),
                                 X509_STORE_CTX_get0_untrusted(ctx), (int64_t)time(NULL), !t->context->server,
                                 t->who, &t->verdict);
+    party_known_free(known);
     X509_STORE_CTX_set_error(ctx, code);
     return code == X509_V_OK;
 }
@@ -128,7 +137,13 @@ tally_status party_tls_context_new(party_tls_context **out, int server, const ta
         return party_fail(error, TALLY_ERR_USAGE, "nothing says whom to accept as the peer");
     if (rule->ca_file && (!rule->name || !*rule->name))
         return party_fail(error, TALLY_ERR_USAGE, "a CA for the peer needs the peer's name as well");
+    if (rule->crl_file && !rule->ca_file)
+        return party_fail(error, TALLY_ERR_USAGE, "a list of revoked certificates needs its CA as well");
     tally_status st = party_identity_usable(identity, error);
+    party_known *known = NULL;
+    if (!st) /* a damaged file is noticed before anybody is kept waiting */
+        st = party_known_load(&known, identity->peers, identity->peers_count, error);
+    party_known_free(known);
     if (st)
         return st;
     party_tls_context *c = psi_calloc(1, sizeof *c);
@@ -137,6 +152,7 @@ tally_status party_tls_context_new(party_tls_context **out, int server, const ta
         goto done;
     }
     c->rule = rule;
+    c->identity = identity;
     c->server = server;
     if (rule->ca_file) {
         st = party_peer_store(&c->store, rule, error);
@@ -187,6 +203,9 @@ static void break_down(party_tls *t)
     t->broken = 1;
     if (t->verdict.why.status) {
         *e = t->verdict.why;
+    } else if (t->context && t->context->identity->token &&
+               party_token_failure(t->context->identity->token, e)) {
+        /* e says it */
     } else if (t->alert >= 0) {
         party_peer_alert(t->alert, t->who, e);
     } else if (reason == ERR_R_MALLOC_FAILURE) {
@@ -543,6 +562,12 @@ void party_tls_peer(const party_tls *tls, uint8_t fingerprint32[32], char *subje
 {
     memcpy(fingerprint32, tls->verdict.fingerprint32, 32);
     snprintf(subject, subject_size, "%s", tls->verdict.subject);
+}
+
+void party_tls_peer_until(const party_tls *tls, int64_t *certificate, int64_t *key)
+{
+    *certificate = tls->verdict.not_after;
+    *key = tls->verdict.key_until;
 }
 
 tally_status party_tls_binding(party_tls *tls, uint8_t binding32[32])

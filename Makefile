@@ -374,7 +374,7 @@ install: all
 	ln -sf $(SHARED) $(D)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(D)$(LIBDIR)/libtally.so
 	install -m 644 $(B)/libtally.a $(D)$(LIBDIR)/libtally.a
-	install -m 644 party/tally.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
+	install -m 644 party/tally.h party/tally-identity.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	  party/tally.pc.in > $(D)$(LIBDIR)/pkgconfig/tally.pc
 	$(if $(MAN1),install -m 644 $(MAN1) $(D)$(MANDIR)/man1/)

@@ -186,15 +186,14 @@ tally_status cli_peers_folder(const char *home, char **out, tally_error *error)
     return join(home, "peers", out, error);
 }
 
-tally_status cli_identity_load(const cli_places *places, const char *name, const char *dir,
-                               const char *passphrase_file, tally_identity **out, tally_error *error)
+tally_status cli_identity_load(const cli_places *places, const char *dir, cli_passphrase *passphrase,
+                               tally_identity **out, tally_error *error)
 {
     const char *const homes[] = {places->home, places->system};
-    cli_passphrase p = {.file = passphrase_file, .option = "--passphrase-file", .name = name};
     tally_identity *identity = NULL;
     unsigned flags = cli_is_credential(dir) ? TALLY_IDENTITY_CREDENTIAL : 0;
-    tally_status st = tally_identity_load_with(dir, flags, cli_passphrase_ask, &p, &identity, error);
-    st = cli_passphrase_reason(&p, st, error);
+    tally_status st = tally_identity_load_with(dir, flags, cli_passphrase_ask, passphrase, &identity, error);
+    st = cli_passphrase_reason(passphrase, st, error);
     for (int i = 0; !st && i < 2; i++) {
         char *folder = NULL;
         if (!homes[i])
@@ -216,9 +215,11 @@ tally_status cli_identity_open(const cli_places *places, const char *name, const
                                tally_identity **out, tally_error *error)
 {
     char *dir = NULL;
+    cli_passphrase p = {.file = passphrase_file, .option = "--passphrase-file", .name = name};
     tally_status st = cli_identity_existing(places, name, &dir, error);
     if (!st)
-        st = cli_identity_load(places, name, dir, passphrase_file, out, error);
+        st = cli_identity_load(places, dir, &p, out, error);
+    cli_passphrase_forget(&p);
     if (!st)
         cli_identity_warn(name, *out);
     free(dir);

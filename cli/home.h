@@ -3,6 +3,7 @@
 #ifndef CLI_HOME_H
 #define CLI_HOME_H
 
+#include "cli/passphrase.h"
 #include "party/tally.h"
 
 /* The places to look in, in order. Strings are borrowed; NULL: there is none. */
@@ -35,10 +36,9 @@ tally_status cli_identity_fresh(const cli_places *places, const char *name, char
  */
 tally_status cli_identity_open(const cli_places *places, const char *name, const char *passphrase_file,
                                tally_identity **out, tally_error *error) TALLY_MUST_CHECK;
-/* Without the warning, for one whose folder is known. */
-tally_status cli_identity_load(const cli_places *places, const char *name, const char *dir,
-                               const char *passphrase_file, tally_identity **out,
-                               tally_error *error) TALLY_MUST_CHECK;
+/* Without the warning, for one whose folder is known, with a passphrase that the caller forgets. */
+tally_status cli_identity_load(const cli_places *places, const char *dir, cli_passphrase *passphrase,
+                               tally_identity **out, tally_error *error) TALLY_MUST_CHECK;
 /* Warns on standard error when the certificate, or the key that is being replaced, has ended or has fewer
  * than 30 days left. */
 void cli_identity_warn(const char *name, const tally_identity *identity);

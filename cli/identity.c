@@ -244,6 +244,7 @@ static tally_status change_passphrase(const identity_options *o, const char *dir
     tally_status st = tally_identity_set_passphrase(
         dir, cli_passphrase_ask, p, given(o, REMOVE) ? NULL : cli_passphrase_ask, &fresh, error);
     st = cli_passphrase_reason(&fresh, st, error);
+    cli_passphrase_forget(&fresh);
     if (!st && given(o, REMOVE))
         cli_note("the keys of %s have no passphrase any more", o->name);
     else if (!st)
@@ -267,6 +268,7 @@ static tally_status rotate(const identity_options *o, const char *dir, cli_passp
         return tally_identity_rotate_finish(dir, error);
     tally_status st = tally_identity_rotate(dir, o->overlap, o->days, from.key ? &from : NULL,
                                             cli_passphrase_ask, p, error);
+    cli_passphrase_forget(&fresh);
     return cli_passphrase_reason(&fresh, st, error);
 }
 
@@ -293,25 +295,24 @@ static void advise(const identity_options *o, const char *dir, const tally_ident
 }
 
 static tally_status act(const identity_options *o, const cli_places *places, const char *dir,
-                        tally_error *error)
+                        cli_passphrase *p, tally_error *error)
 {
-    cli_passphrase p = {.file = o->values[PASSPHRASE_FILE], .option = "--passphrase-file", .name = o->name};
     tally_identity *identity = NULL;
     tally_status st = TALLY_OK;
     int fresh = o->what == NEW || o->what == IMPORT, need = 1;
     if (fresh)
-        st = make(o, dir, &p, error);
+        st = make(o, dir, p, error);
     else if (o->what == PASSPHRASE)
-        st = change_passphrase(o, dir, &p, error);
+        st = change_passphrase(o, dir, p, error);
     else if (o->what == ROTATE)
-        st = rotate(o, dir, &p, error);
+        st = rotate(o, dir, p, error);
     else if (o->what == ADD_SIGNING_KEY)
-        st = tally_identity_add_signing_key_with(dir, cli_passphrase_ask, &p, error);
-    st = cli_passphrase_reason(&p, st, error);
+        st = tally_identity_add_signing_key_with(dir, cli_passphrase_ask, p, error);
+    st = cli_passphrase_reason(p, st, error);
     need = o->what != PASSPHRASE;
     if (st || !need)
         return st;
-    st = cli_identity_load(places, o->name, dir, o->values[PASSPHRASE_FILE], &identity, error);
+    st = cli_identity_load(places, dir, p, &identity, error);
     if (!st)
         st = cli_identity_print(o->name, dir, o->what == NEW ? o->values[ORGANISATION] : NULL, given(o, JSON),
                                 identity, error);
@@ -339,8 +340,11 @@ int cli_identity(char *const *argv)
         st = cli_identity_fresh(&places, o.name, &dir, &error);
     else if (!st)
         st = cli_identity_existing(&places, o.name, &dir, &error);
-    if (!st)
-        st = act(&o, &places, dir, &error);
+    if (!st) {
+        cli_passphrase p = {.file = o.values[PASSPHRASE_FILE], .option = "--passphrase-file", .name = o.name};
+        st = act(&o, &places, dir, &p, &error);
+        cli_passphrase_forget(&p);
+    }
     if (st)
         cli_report(&error);
     free(dir);

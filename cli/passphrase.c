@@ -177,6 +177,10 @@ static long ask_twice(int fd, const cli_passphrase *p, char *out, size_t size, t
 long cli_passphrase_ask(void *user, const char *what, char *out, size_t size)
 {
     cli_passphrase *p = user;
+    if (p->kept_len && p->kept_len <= size) {
+        memcpy(out, p->kept, p->kept_len);
+        return (long)p->kept_len;
+    }
     char *credential = p->file || p->is_new ? NULL : find_credential(p->name);
     long n = -1;
     (void)what;
@@ -190,7 +194,17 @@ long cli_passphrase_ask(void *user, const char *what, char *out, size_t size)
             close(fd);
     }
     free(credential);
+    if (n > 0) {
+        memcpy(p->kept, out, (size_t)n);
+        p->kept_len = (size_t)n;
+    }
     return n;
+}
+
+void cli_passphrase_forget(cli_passphrase *p)
+{
+    explicit_bzero(p->kept, sizeof p->kept);
+    p->kept_len = 0;
 }
 
 tally_status cli_passphrase_reason(const cli_passphrase *p, tally_status st, tally_error *error)

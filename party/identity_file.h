@@ -15,8 +15,9 @@
 typedef struct party_passphrase {
     tally_passphrase_callback ask; /* NULL: there is none */
     void *user;
-    size_t len; /* 0: not asked yet */
-    int used;   /* 1: a file or a token needed it */
+    size_t len; /* 0: not asked yet, or there is none */
+    int asked;
+    int used; /* 1: a file or a token needed it */
     char text[TALLY_PASSPHRASE_MAX + 1];
 } party_passphrase;
 

@@ -276,6 +276,7 @@ tally_status tally_identity_create_with(const char *dir, const char *organisatio
     X509_NAME *name = NULL;
     party_identity_parts parts = {0};
     party_passphrase *p = NULL, *lock = NULL;
+    uint8_t probe;
     tally_status st = check_names(dir, organisation, error);
     if (!st)
         st = party_days_check(days, error);
@@ -293,6 +294,11 @@ tally_status tally_identity_create_with(const char *dir, const char *organisatio
         st = party_passphrase_get(p, dir, error);
         if (st)
             goto done;
+    }
+    st = psi_random(&probe, 1); /* whose failure OpenSSL would not tell apart */
+    if (st) {
+        party_fail(error, st, "the random generator failed");
+        goto done;
     }
     st = TALLY_ERR_INTERNAL;
     key = EVP_PKEY_Q_keygen(psi_openssl(), NULL, "ED25519");

@@ -294,8 +294,10 @@ static void test_judge(void)
     CU_ASSERT_EQUAL(party_peer_judge(&by_ca, NULL, store, leaf.cert, NULL, now, 0, "x", &v),
                     X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
     CU_ASSERT_PTR_NOT_NULL(strstr(v.why.message, "expired"));
-    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, NULL, store, leaf.cert, NULL, now - 3800, 0, "x", &v), X509_V_OK);
-    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, NULL, store, leaf.cert, NULL, now - 3800, 1, "x", &v), X509_V_OK);
+    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, NULL, store, leaf.cert, NULL, now - 3800, 0, "x", &v),
+                    X509_V_OK);
+    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, NULL, store, leaf.cert, NULL, now - 3800, 1, "x", &v),
+                    X509_V_OK);
     X509_STORE_free(store);
     cert_free(&leaf);
     cert_free(&ca);

@@ -32,22 +32,24 @@ static void day_text(char out[32], const char *utc)
 static const char *key_place(const json_t *all)
 {
     if (strcmp(text_of(all, "key_in"), "token") == 0)
-        return "in a token";
-    return is_set(all, "key_encrypted") ? "key.pem, encrypted" : "key.pem, not encrypted";
+        return PARTY_WORD("in a token");
+    return is_set(all, "key_encrypted") ? PARTY_WORD("key.pem, encrypted")
+                                        : PARTY_WORD("key.pem, not encrypted");
 }
 
 static const char *signing_place(const json_t *all)
 {
-    return is_set(all, "signing_key_encrypted") ? "sign.pem, encrypted" : "sign.pem, not encrypted";
+    return is_set(all, "signing_key_encrypted") ? PARTY_WORD("sign.pem, encrypted")
+                                                : PARTY_WORD("sign.pem, not encrypted");
 }
 
 static const char *uses(const json_t *all)
 {
     const json_t *may = json_object_get(all, "may");
     int listens = is_set(may, "listen"), connects = is_set(may, "connect");
-    return listens && connects ? "listening and connecting"
-           : listens           ? "listening only (serverAuth without clientAuth)"
-                               : "connecting only (clientAuth without serverAuth)";
+    return listens && connects ? PARTY_WORD("listening and connecting")
+           : listens           ? PARTY_WORD("listening only (serverAuth without clientAuth)")
+                               : PARTY_WORD("connecting only (clientAuth without serverAuth)");
 }
 
 static void print_rotation(const json_t *all)
@@ -61,11 +63,11 @@ static void print_rotation(const json_t *all)
         return;
     day_text(until, text_of(last, "old_key_until"));
     if (is_set(rotation, "new_key_waits"))
-        printf("rotation: the new key %s waits in next/; this one is accepted until %s\n",
-               text_of(last, "new_key"), until);
+        cli_print("rotation: the new key %s waits in next/; this one is accepted until %s\n",
+                  text_of(last, "new_key"), until);
     else
-        printf("rotation: this key replaced %s, which is accepted until %s\n", text_of(last, "old_key"),
-               until);
+        cli_print("rotation: this key replaced %s, which is accepted until %s\n", text_of(last, "old_key"),
+                  until);
 }
 
 static void print_people(const char *name, const char *dir, const json_t *all)
@@ -75,26 +77,26 @@ static void print_people(const char *name, const char *dir, const json_t *all)
     long long left = json_integer_value(json_object_get(all, "days_left"));
     day_text(from, text_of(all, "valid_from"));
     day_text(until, text_of(all, "valid_until"));
-    printf("name: %s\nfolder: %s\nsubject: %s\nkey: %s\nkey kept: %s\nfingerprint: %s\n", name, dir,
-           text_of(all, "subject"), text_of(all, "key"), key_place(all), text_of(all, "fingerprint"));
+    cli_print("name: %s\nfolder: %s\nsubject: %s\nkey: %s\nkey kept: %s\nfingerprint: %s\n", name, dir,
+              text_of(all, "subject"), text_of(all, "key"), key_place(all), text_of(all, "fingerprint"));
     if (*text_of(all, "token"))
-        printf("token: %s\n", text_of(all, "token"));
+        cli_print("token: %s\n", text_of(all, "token"));
     if (*text_of(all, "signing_key"))
-        printf("signing key: %s\nsigning key kept: %s\n", text_of(all, "signing_key"), signing_place(all));
+        cli_print("signing key: %s\nsigning key kept: %s\n", text_of(all, "signing_key"), signing_place(all));
     else
-        printf("signing key: none\n");
+        cli_print("signing key: none\n");
     if (is_set(all, "self_signed"))
-        printf("issuer: itself\n");
+        cli_print("issuer: itself\n");
     else
-        printf("issuer: %s\n", text_of(all, "issuer"));
-    printf("serial: %s\nvalid from: %s\nvalid until: %s\n", text_of(all, "serial"), from, until);
+        cli_print("issuer: %s\n", text_of(all, "issuer"));
+    cli_print("serial: %s\nvalid from: %s\nvalid until: %s\n", text_of(all, "serial"), from, until);
     if (left >= 0)
-        printf("days left: %lld\n", left);
+        cli_print("days left: %lld\n", left);
     else
-        printf("days left: none, it has expired\n");
-    printf("certificate for: %s\n", uses(all));
+        cli_print("days left: none, it has expired\n");
+    cli_print("certificate for: %s\n", uses(all));
     for (size_t i = 0; i < json_array_size(chain); i++)
-        printf("chain: %s\n", text_of(json_array_get(chain, i), "subject"));
+        cli_print("chain: %s\n", text_of(json_array_get(chain, i), "subject"));
     print_rotation(all);
 }
 
@@ -122,8 +124,8 @@ tally_status cli_identity_print(const char *name, const char *dir, const char *o
     if (!st && json)
         st = print_json(name, dir, organisation, all);
     else if (!st && organisation)
-        printf("folder: %s\norganisation: %s\nfingerprint: %s\nsigning key: %s\n", dir, organisation,
-               tally_identity_fingerprint(identity), tally_identity_signing_fingerprint(identity));
+        cli_print("folder: %s\norganisation: %s\nfingerprint: %s\nsigning key: %s\n", dir, organisation,
+                  tally_identity_fingerprint(identity), tally_identity_signing_fingerprint(identity));
     else if (!st)
         print_people(name, dir, all);
     json_decref(all);

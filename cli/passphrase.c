@@ -72,7 +72,7 @@ static long read_file(const cli_passphrase *p, const char *path, char *out, size
     char bytes[TALLY_PASSPHRASE_MAX + 2];
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &info)) {
-        cli_fail(error, TALLY_ERR_FILE, "%s: %s: %s", p->option, path, strerror(errno));
+        cli_fail(error, TALLY_ERR_FILE, "%s: %s: %s", p->option, path, party_system_text(errno));
         cli_hint(error, "write the passphrase into a file that only you may read, and name that file");
         goto done;
     }
@@ -85,7 +85,7 @@ static long read_file(const cli_passphrase *p, const char *path, char *out, size
     for (ssize_t got = 1; got != 0;) {
         got = used < sizeof bytes ? read(fd, bytes + used, sizeof bytes - used) : 0;
         if (got < 0 && errno != EINTR) {
-            cli_fail(error, TALLY_ERR_FILE, "%s: %s: %s", p->option, path, strerror(errno));
+            cli_fail(error, TALLY_ERR_FILE, "%s: %s: %s", p->option, path, party_system_text(errno));
             goto done;
         }
         used += got > 0 ? (size_t)got : 0;

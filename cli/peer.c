@@ -110,14 +110,19 @@ static void print_list(const json_t *all)
     const json_t *one, *revoked = json_object_get(all, "revoked"),
                        *rotations = json_object_get(all, "rotations");
     if (!json_array_size(revoked))
-        printf("no key is revoked\n");
+        cli_print("no key is revoked\n");
     json_array_foreach(revoked, i, one)
-        printf("revoked: %s\n    since %s%s%s\n", text_of(one, "key"), text_of(one, "since"),
-               *text_of(one, "reason") ? ": " : "", text_of(one, "reason"));
+    {
+        cli_print("revoked: %s\n", text_of(one, "key"));
+        if (*text_of(one, "reason"))
+            cli_print("    since %s: %s\n", text_of(one, "since"), text_of(one, "reason"));
+        else
+            cli_print("    since %s\n", text_of(one, "since"));
+    }
     json_array_foreach(rotations, i, one)
-        printf("replaced: %s\n    by %s from %s\n    accepted until %s, as signing key %s says\n",
-               text_of(one, "old_key"), text_of(one, "new_key"), text_of(one, "from"),
-               text_of(one, "old_key_until"), text_of(one, "signing_key"));
+        cli_print("replaced: %s\n    by %s from %s\n    accepted until %s, as signing key %s says\n",
+                  text_of(one, "old_key"), text_of(one, "new_key"), text_of(one, "from"),
+                  text_of(one, "old_key_until"), text_of(one, "signing_key"));
 }
 
 /* Of both places as one. */

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "party/expiry.h"
 
+#include "party/error.h"
 #include "party/identity.h"
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #define DAY_S 86400
 
 void party_warn(tally_session *s, int say, const char *format, ...)
 {
-    char text[sizeof s->warnings[0]];
-    va_list args;
+    char line[1024];
+    va_list args, again;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
+    va_copy(again, args);
     if (s->warning_count < PARTY_WARNINGS)
-        memcpy(s->warnings[s->warning_count++], text, sizeof text);
-    if (say)
-        party_log(s, 0, "%s", text);
+        party_render(s->warnings[s->warning_count++], sizeof s->warnings[0], 0, format, again);
+    if (say && s->on_log) {
+        party_render(line, sizeof line, 1, format, args);
+        s->on_log(s->on_log_user, 0, line);
+    }
+    va_end(again);
+    va_end(args);
 }
 
 /* Days from now, 0 when less than one is left; 1 when that is soon. */

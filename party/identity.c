@@ -68,7 +68,7 @@ void party_time_text(char out[32], int64_t seconds)
 
 static tally_status file_error(tally_error *error, const char *path, const char *what)
 {
-    return party_fail(error, TALLY_ERR_FILE, "%s: %s", path, what);
+    return party_fail(error, TALLY_ERR_FILE, PARTY_OF_WHOLE, path, what);
 }
 
 /* sign.pem. An identity made by another program, or by an earlier version of this one, has none. */

@@ -22,7 +22,7 @@
 
 static tally_status folder_error(tally_error *error, const char *dir, const char *what)
 {
-    return party_fail(error, TALLY_ERR_FILE, "%s: %s", dir, what);
+    return party_fail(error, TALLY_ERR_FILE, PARTY_OF_WHOLE, dir, what);
 }
 
 static int open_folder(const char *dir)
@@ -33,7 +33,7 @@ static int open_folder(const char *dir)
 static tally_status path_of(char out[PATH_MAX], const char *dir, const char *name, tally_error *error)
 {
     int n = snprintf(out, PATH_MAX, "%s/%s", dir, name);
-    return n > 0 && n < PATH_MAX ? TALLY_OK : folder_error(error, dir, strerror(ENAMETOOLONG));
+    return n > 0 && n < PATH_MAX ? TALLY_OK : folder_error(error, dir, party_system_text(ENAMETOOLONG));
 }
 
 /* ---- Passphrase ---- */
@@ -64,7 +64,7 @@ tally_status tally_identity_set_passphrase(const char *dir, tally_passphrase_cal
     if (!old || !new)
         st = party_no_memory(error, "a passphrase");
     if (!st && fd < 0)
-        st = folder_error(error, dir, strerror(errno));
+        st = folder_error(error, dir, party_system_text(errno));
     if (!st) {
         *old = (party_passphrase){.ask = old_ask, .user = old_user};
         *new = (party_passphrase){.ask = new_ask, .user = new_user};
@@ -90,7 +90,7 @@ tally_status tally_identity_set_passphrase(const char *dir, tally_passphrase_cal
         if (!pem)
             st = party_no_memory(error, "a key");
         else if (!party_identity_replace(in_next ? next : fd, in_next ? "key.pem" : names[i], 0600, pem))
-            st = folder_error(error, dir, strerror(errno));
+            st = folder_error(error, dir, party_system_text(errno));
         changed += !st;
         BIO_free(pem);
     }
@@ -118,7 +118,7 @@ static tally_status replace_cert(const char *dir, X509 *cert, STACK_OF(X509) * c
     if (!pem)
         st = party_no_memory(error, "a certificate");
     else if (fd < 0 || !party_identity_replace(fd, "cert.pem", 0644, pem))
-        st = folder_error(error, dir, strerror(errno));
+        st = folder_error(error, dir, party_system_text(errno));
     BIO_free(pem);
     if (fd >= 0)
         close(fd);
@@ -241,7 +241,7 @@ static tally_status write_rotations(const char *dir, const tally_identity *id, c
     }
     tally_status st = ok ? TALLY_OK : party_no_memory(error, "a statement of rotation");
     if (!st && (fd < 0 || !party_identity_replace(fd, "rotations", 0644, bio)))
-        st = folder_error(error, dir, strerror(errno));
+        st = folder_error(error, dir, party_system_text(errno));
     BIO_free(bio);
     if (fd >= 0)
         close(fd);
@@ -340,7 +340,7 @@ tally_status tally_identity_rotate_finish(const char *dir, tally_error *error)
     struct stat info;
     int fd = open_folder(dir), ok = 1;
     if (fd < 0)
-        return folder_error(error, dir, strerror(errno));
+        return folder_error(error, dir, party_system_text(errno));
     tally_status st = TALLY_OK;
     if (fstatat(fd, "next/cert.pem", &info, AT_SYMLINK_NOFOLLOW)) {
         st = folder_error(error, dir, "there is no new key in next/");
@@ -357,7 +357,7 @@ tally_status tally_identity_rotate_finish(const char *dir, tally_error *error)
     ok = ok && renameat(fd, "next/cert.pem", fd, "cert.pem") == 0 &&
          unlinkat(fd, "next", AT_REMOVEDIR) == 0 && fsync(fd) == 0;
     if (!ok) {
-        st = folder_error(error, dir, strerror(errno));
+        st = folder_error(error, dir, party_system_text(errno));
         party_hint(error,
                    "remove the cause and repeat the command; the new key is in the folder or in next/");
     }

@@ -49,7 +49,7 @@ int party_mode_too_open(mode_t mode, unsigned flags)
 
 static tally_status file_error(tally_error *error, const char *path, const char *what)
 {
-    return party_fail(error, TALLY_ERR_FILE, "%s: %s", path, what);
+    return party_fail(error, TALLY_ERR_FILE, PARTY_OF_WHOLE, path, what);
 }
 
 tally_status party_identity_read(BIO **out, const char *path, int secret, unsigned flags, tally_error *error)
@@ -62,7 +62,7 @@ tally_status party_identity_read(BIO **out, const char *path, int secret, unsign
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &info)) {
         int missing = errno == ENOENT;
-        file_error(error, path, strerror(errno));
+        file_error(error, path, party_system_text(errno));
         if (missing)
             party_hint(error, "make an identity with `tally identity new`, or check the folder's name");
         goto done;
@@ -87,7 +87,7 @@ tally_status party_identity_read(BIO **out, const char *path, int secret, unsign
     for (ssize_t n = 1; n != 0;) {
         n = len < FILE_MAX ? read(fd, bytes + len, FILE_MAX - len) : 0;
         if (n < 0 && errno != EINTR) {
-            file_error(error, path, strerror(errno));
+            file_error(error, path, party_system_text(errno));
             goto done;
         }
         len += n > 0 ? (size_t)n : 0;

@@ -115,7 +115,7 @@ static const char *last_component(const char *dir, size_t *len)
 
 static tally_status folder_error(tally_error *error, const char *dir, const char *what)
 {
-    return party_fail(error, TALLY_ERR_FILE, "%s: %s", dir, what);
+    return party_fail(error, TALLY_ERR_FILE, PARTY_OF_WHOLE, dir, what);
 }
 
 static int holds_identity(int fd)
@@ -137,7 +137,7 @@ static tally_status check_empty(int fd, const char *dir, tally_error *error)
     int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = copy < 0 ? NULL : fdopendir(copy);
     if (!d) {
-        folder_error(error, dir, strerror(errno));
+        folder_error(error, dir, party_system_text(errno));
         if (copy >= 0)
             close(copy);
         return TALLY_ERR_FILE;
@@ -198,7 +198,7 @@ tally_status party_identity_store(const char *dir, const party_identity_parts *p
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         int opening = errno;
-        folder_error(error, dir, strerror(failed && failed != EEXIST ? failed : opening));
+        folder_error(error, dir, party_system_text(failed && failed != EEXIST ? failed : opening));
         if (failed == ENOENT)
             party_hint(error, "the folder above it does not exist; make it first");
         if (made)
@@ -207,7 +207,7 @@ tally_status party_identity_store(const char *dir, const party_identity_parts *p
     }
     tally_status st = made ? TALLY_OK : check_empty(fd, dir, error);
     if (!st && (fchmod(fd, 0700) || !put_files(fd, parts)))
-        st = folder_error(error, dir, strerror(errno));
+        st = folder_error(error, dir, party_system_text(errno));
     close(fd);
     if (st && made)
         rmdir(dir);
@@ -340,7 +340,7 @@ static tally_status find_passphrase(const char *dir, party_passphrase *p, int *e
     EVP_PKEY *key = NULL;
     *encrypt = 0;
     if (snprintf(path, sizeof path, "%s/key.pem", dir) >= (int)sizeof path)
-        return folder_error(error, dir, strerror(ENAMETOOLONG));
+        return folder_error(error, dir, party_system_text(ENAMETOOLONG));
     if (lstat(path, &info)) { /* in a token: its PIN is no passphrase for files, but may be made one */
         *encrypt = p->ask != NULL;
         return *encrypt ? party_passphrase_get(p, path, error) : TALLY_OK;
@@ -365,7 +365,7 @@ tally_status tally_identity_add_signing_key_with(const char *dir, tally_passphra
     p->user = user;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
-        st = folder_error(error, dir, strerror(errno));
+        st = folder_error(error, dir, party_system_text(errno));
         goto done;
     }
     if (fstatat(fd, "key.pem", &info, AT_SYMLINK_NOFOLLOW) &&
@@ -385,8 +385,9 @@ tally_status tally_identity_add_signing_key_with(const char *dir, tally_passphra
     /* The exclusive temporary file keeps a second process out; the link never replaces a key. */
     if (!party_identity_write(fd, tmp, 0600, pem)) {
         int exists = errno == EEXIST;
-        st =
-            folder_error(error, dir, exists ? "has a file .sign.pem.new of an earlier try" : strerror(errno));
+        st = folder_error(error, dir,
+                          exists ? PARTY_WORD("has a file .sign.pem.new of an earlier try")
+                                 : party_system_text(errno));
         if (exists)
             party_hint(
                 error,
@@ -396,13 +397,14 @@ tally_status tally_identity_add_signing_key_with(const char *dir, tally_passphra
     }
     if (linkat(fd, tmp, fd, name, 0)) {
         int exists = errno == EEXIST;
-        st = folder_error(error, dir, exists ? "has a key that signs already" : strerror(errno));
+        st = folder_error(error, dir,
+                          exists ? PARTY_WORD("has a key that signs already") : party_system_text(errno));
         if (exists)
             party_hint(error, "use it; nothing was changed");
     }
     unlinkat(fd, tmp, 0);
     if (!st && fsync(fd))
-        st = folder_error(error, dir, strerror(errno));
+        st = folder_error(error, dir, party_system_text(errno));
 done:
     BIO_free(pem);
     psi_secret_free(p);

@@ -105,7 +105,7 @@ static tally_status read_whole(char **out, size_t *len, const char *path, size_t
     if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
         return TALLY_OK;
     if (fd < 0 || fstat(fd, &info)) {
-        st = party_fail(error, TALLY_ERR_FILE, "%s: %s", path, strerror(errno));
+        st = party_fail(error, TALLY_ERR_FILE, "%s: %s", path, party_system_text(errno));
         party_hint(error, "without it nobody knows which keys are revoked, so no peer is accepted");
         goto done;
     }
@@ -122,7 +122,7 @@ static tally_status read_whole(char **out, size_t *len, const char *path, size_t
     for (ssize_t n = 1; !st && n != 0;) {
         n = used <= max ? read(fd, bytes + used, max + 1 - used) : 0;
         if (n < 0 && errno != EINTR)
-            st = party_fail(error, TALLY_ERR_FILE, "%s: %s", path, strerror(errno));
+            st = party_fail(error, TALLY_ERR_FILE, "%s: %s", path, party_system_text(errno));
         used += n > 0 ? (size_t)n : 0;
     }
     if (!st && used > max)
@@ -247,11 +247,11 @@ static tally_status begin_change(int *lock, const char *folder, party_known **kn
     char path[4096];
     *lock = -1;
     if (mkdir(folder, 0700) && errno != EEXIST)
-        return party_fail(error, TALLY_ERR_FILE, "%s: %s", folder, strerror(errno));
+        return party_fail(error, TALLY_ERR_FILE, "%s: %s", folder, party_system_text(errno));
     snprintf(path, sizeof path, "%s/.lock", folder);
     *lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (*lock < 0 || flock(*lock, LOCK_EX))
-        return party_fail(error, TALLY_ERR_FILE, "%s: %s", path, strerror(errno));
+        return party_fail(error, TALLY_ERR_FILE, "%s: %s", path, party_system_text(errno));
     return party_known_load(known, folders, 1, error);
 }
 
@@ -357,7 +357,7 @@ tally_status tally_peers_add_rotation(const char *folder, const char *path, tall
     if (!st)
         st = read_whole(&text, &len, path, PARTY_ROTATIONS_TEXT, 0, error);
     if (!st && !text)
-        st = party_fail(error, TALLY_ERR_FILE, "%s: %s", path, strerror(ENOENT));
+        st = party_fail(error, TALLY_ERR_FILE, "%s: %s", path, party_system_text(ENOENT));
     if (!st)
         st = party_rotation_parse(more, &n, path, text, len, error);
     if (!st && !n)

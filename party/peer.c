@@ -234,7 +234,7 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
                   code == X509_V_ERR_CRL_HAS_EXPIRED || code == X509_V_ERR_CRL_NOT_YET_VALID ||
                   code == X509_V_ERR_CRL_SIGNATURE_FAILURE)) {
         party_fail(why, TALLY_ERR_AUTH, "the certificate of %s by %s: %s (subject \"%s\")", who,
-                   rule->crl_file, wrong, out->subject);
+                   rule->crl_file, party_word(wrong), out->subject);
         party_hint(why, code == X509_V_ERR_CERT_REVOKED
                             ? "the authority has revoked it; the peer needs a new certificate"
                             : "fetch the authority's latest list of revoked certificates for --peer-crl");
@@ -242,16 +242,17 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
     }
     if (wrong) {
         party_fail(why, TALLY_ERR_AUTH,
-                   "the certificate of %s is not signed by the given CA: %s (subject \"%s\")", who, wrong,
-                   out->subject);
+                   "the certificate of %s is not signed by the given CA: %s (subject \"%s\")", who,
+                   party_word(wrong), out->subject);
         party_hint(why,
                    "ask the peer which CA signed its certificate, and give that CA's file with --peer-ca");
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     }
     if (!*out->subject || strcmp(out->subject, rule->name) != 0) {
-        party_fail(why, TALLY_ERR_AUTH, "%s has subject \"%s\", not the %s", who,
-                   *out->subject ? out->subject : "(longer than 255 bytes)",
-                   rule->agreed ? "subject of the agreement" : "name given with --peer-name");
+        party_fail(why, TALLY_ERR_AUTH, "%s has subject \"%s\", not %s", who,
+                   *out->subject ? out->subject : PARTY_WORD("(longer than 255 bytes)"),
+                   rule->agreed ? PARTY_WORD("the subject of the agreement")
+                                : PARTY_WORD("the name given with --peer-name"));
         party_hint(why,
                    "the name is compared exactly; copy the subject line of the peer's `tally identity show`");
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
@@ -279,7 +280,7 @@ static tally_status add_crls(X509_STORE *store, const party_peer_rule *rule, tal
     errno = 0;
     if (stat(rule->crl_file, &info) || !S_ISREG(info.st_mode) || !(bio = BIO_new_file(rule->crl_file, "r")))
         return party_fail(error, TALLY_ERR_FILE, "%s: %s", rule->crl_file,
-                          errno ? strerror(errno) : "cannot be read");
+                          errno ? party_system_text(errno) : PARTY_WORD("cannot be read"));
     for (; !st; count++) {
         X509_CRL *crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
         if (!crl)
@@ -311,7 +312,8 @@ tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule, tal
     }
     errno = 0;
     if (stat(ca_file, &info) || !S_ISREG(info.st_mode) || !(bio = BIO_new_file(ca_file, "r"))) {
-        party_fail(error, st, "%s: %s", ca_file, errno ? strerror(errno) : "cannot be read");
+        party_fail(error, st, "%s: %s", ca_file,
+                   errno ? party_system_text(errno) : PARTY_WORD("cannot be read"));
         goto done;
     }
     for (;; count++) {
@@ -330,7 +332,7 @@ tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule, tal
     }
     if (!count || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
         party_fail(error, st, "%s: %s", ca_file,
-                   count ? "a certificate is damaged" : "no certificate in PEM form");
+                   count ? PARTY_WORD("a certificate is damaged") : PARTY_WORD("no certificate in PEM form"));
         goto done;
     }
     if (!used) {
@@ -379,8 +381,8 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         if (ours[i].alert != alert)
             continue;
-        party_fail(error, TALLY_ERR_AUTH, "%s refused our certificate: %s", who, ours[i].words);
-        party_hint(error, "%s", ours[i].hint);
+        party_fail(error, TALLY_ERR_AUTH, "%s refused our certificate: %s", who, party_word(ours[i].words));
+        party_hint(error, PARTY_WHOLE, ours[i].hint);
         return TALLY_ERR_AUTH;
     }
     if (alert == SSL_AD_NO_APPLICATION_PROTOCOL)

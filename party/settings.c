@@ -212,8 +212,8 @@ static tally_status add_column(wire_column *list, size_t *count, const char *nam
     size_t len = name ? strlen(name) : 0;
     if (!name || !wire_column_name(name, len))
         return party_fail(error, TALLY_ERR_USAGE,
-                          "the name of %s column has to be 1 to %u bytes of printable UTF-8", what,
-                          WIRE_NAME_MAX);
+                          "the name of %s column has to be 1 to %u bytes of printable UTF-8",
+                          party_word(what), WIRE_NAME_MAX);
     if (*count == WIRE_COLUMNS_MAX)
         return party_fail(error, TALLY_ERR_USAGE, "more than %u columns", WIRE_COLUMNS_MAX);
     for (size_t i = 0; i < *count; i++)
@@ -328,12 +328,12 @@ void tally_session_cancel(tally_session *s)
 
 void party_log(const tally_session *s, int level, const char *format, ...)
 {
-    char line[600];
+    char line[1024];
     va_list args;
     if (!s->on_log)
         return;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    party_render(line, sizeof line, 1, format, args);
     va_end(args);
     s->on_log(s->on_log_user, level, line);
 }

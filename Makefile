@@ -33,7 +33,7 @@ say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 # Empty when the libraries are not installed yet: `make deps` comes first, in a make of its own.
 PACKAGES   := libsodium libcrypto libssl libprotobuf-c libutf8proc jansson gmp yaml-0.1 sqlite3
 # Of p11-kit only the header of PKCS#11; its modules are loaded when a key is in a token.
-PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) p11-kit-1 2>/dev/null)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(shell pkg-config --cflags p11-kit-1 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
 WARN := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wmissing-prototypes \

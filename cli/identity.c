@@ -284,7 +284,7 @@ static void advise(const identity_options *o, const char *dir, const tally_ident
         cli_advise(
             "the old key is deleted; who has not taken %s/rotations yet has to: tally peer add-rotation",
             dir);
-    else if (o->what == ROTATE)
+    else if (o->what == ROTATE || (o->what == SHOW && tally_identity_overlap_until(identity)))
         cli_advise(
             "give %s/rotations to the other sides: tally peer add-rotation rotations. Once all have taken "
             "it: tally identity rotate %s --finish",

@@ -379,3 +379,35 @@ def renewal(t):
     t.failed(t.run("identity", "rotate", "byca", "--renew"), 5, "authority", hint=True)
     t.failed(t.run("identity", "rotate", "byca", "--renew", "--cert", "home/bank/cert.pem"), 5, "not of this key", hint=True)
     t.equal(t.run("identity", "rotate", "byca", "--renew", "--cert", "home/byca/cert.pem").status, 0, "renew with --cert")
+
+
+@test
+def authority_revokes(t):
+    """--peer-crl: a list in force lets others in and the revoked one not; without one in force nobody."""
+    lists(t)
+    openssl(t, "genpkey", "-algorithm", "ED25519", "-out", "ca.key")
+    openssl(t, "req", "-x509", "-key", "ca.key", "-subj", "/CN=ca", "-days", "30", "-out", "ca.pem", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
+    subject = "CN=agency,O=Example"
+    identity_of(t, "byca", "/O=Example/CN=agency", authority="ca")
+
+    def crl(name, *more):
+        openssl(t, "ca", "-config", "c.cnf", "-gencrl", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", "sha256", *more, "-out", name)
+
+    def run(crl_file):
+        return t.pair(receiver=("--peer-ca", "ca.pem", "--peer-name", subject, "--peer-crl", crl_file, "-o", f"out-{crl_file}.csv"),
+                      s={"identity": "byca"}, r={"peer": False}, timeout="2s")
+
+    t.write("index.txt", "")
+    t.write("crlnumber", "01")
+    crl("empty.crl", "-crldays", "30")
+    crl("past.crl", "-crl_lastupdate", "20200101000000Z", "-crl_nextupdate", "20200201000000Z")
+    openssl(t, "ca", "-config", "c.cnf", "-keyfile", "ca.key", "-cert", "ca.pem", "-md", "sha256", "-revoke", "home/byca/cert.pem")
+    crl("full.crl", "-crldays", "30")
+    t.good(*run("empty.crl"))
+    t.failed(run("full.crl")[1], 5, "revoked", hint=True)
+    t.failed(run("past.crl")[1], 5, "CRL has expired", hint=True)
+    t.write("none.crl", "no list")
+    t.failed(run("none.crl")[1], 7, "none.crl", hint=True)
+    p = t.spawn("receiver", "connect", free_port(), "--peer-crl", "empty.crl", "-o", "o.csv")
+    p.wait()
+    t.failed(p, 1, "--peer-crl", hint=True)

@@ -35,6 +35,7 @@ struct tally_session {
     int has_listen, has_connect;
     const tally_transport *transport;
     int transport_tls, transport_tls_server;
+    tally_connection *connection; /* owned; of a server: the link is there already */
     unsigned timeout_s, threads;
     const tally_calibration *calibration; /* NULL: nothing is predicted */
     unsigned vole_k;                      /* 4 or 6; 0: by the line */

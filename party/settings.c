@@ -70,6 +70,7 @@ void tally_session_free(tally_session *s)
     party_offer_free(s->offer);
     party_aggregate_free(&s->aggregate);
     party_cancel_close(&s->cancel);
+    tally_connection_free(s->connection);
     psi_free(s);
 }
 
@@ -93,6 +94,12 @@ void tally_session_bypass_ledger(tally_session *s)
 {
     s->ledger = NULL;
     s->bypass_ledger = 1;
+}
+
+void tally_session_set_connection(tally_session *s, tally_connection *connection)
+{
+    tally_connection_free(s->connection);
+    s->connection = connection;
 }
 
 void tally_session_set_identity(tally_session *s, const tally_identity *identity)

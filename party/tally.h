@@ -495,6 +495,10 @@ TALLY_API tally_status tally_pipe_new(tally_transport *a, tally_transport *b,
                                       tally_error *error) TALLY_MUST_CHECK;
 TALLY_API void tally_pipe_free(tally_transport *end);
 
+/* Or a connection that a server has accepted, taken over in place of the link; its run begins at once. */
+typedef struct tally_connection tally_connection;
+TALLY_API void tally_session_set_connection(tally_session *session, tally_connection *connection);
+
 /* How long to wait for the peer to appear, seconds (default 600). A connected peer may be silent for at most
    min(timeout, 30) seconds; one that computes is not silent. */
 TALLY_API void tally_session_set_timeout(tally_session *session, unsigned seconds);
@@ -560,6 +564,11 @@ TALLY_API void tally_session_on_log(tally_session *session, tally_log_callback c
  * Blocks. A session runs once. Status codes as in docs/exit-status.md.
  */
 TALLY_API tally_status tally_session_run(tally_session *session, tally_error *error) TALLY_MUST_CHECK;
+/*
+ * In place of tally_session_run: what it looks at before it reads the list. Settings, identity, and of an
+ * agreement signatures, days and every field. Nothing is sent or recorded. The session is then over.
+ */
+TALLY_API tally_status tally_session_check(tally_session *session, tally_error *error) TALLY_MUST_CHECK;
 /* Makes a running session end with TALLY_ERR_INTERRUPTED; the peer is told. Any thread, signal handlers too.
  */
 TALLY_API void tally_session_cancel(tally_session *session);
@@ -600,6 +609,50 @@ TALLY_API const char *tally_session_learned(const tally_session *session);
 /* Sizes, result, bytes, seconds per phase, rejects by reason, terms, versions, as one JSON object
    (docs/summary.md). Release with free(). NULL when memory is short. */
 TALLY_API char *tally_session_summary_json(const tally_session *session);
+
+/* ---- Server: one place where the peers of several agreements come ---- */
+
+typedef struct tally_server tally_server;
+
+#define TALLY_SERVER_ENTRIES 64
+
+/* For the agreements of one identity, which is borrowed. */
+TALLY_API tally_status tally_server_new(tally_server **out, const tally_identity *identity,
+                                        tally_error *error) TALLY_MUST_CHECK;
+/* Stops listening too. Connections that it gave live on. */
+TALLY_API void tally_server_free(tally_server *server);
+/*
+ * An entry: an agreement (borrowed), and where it names an authority of the other side, that authority's file
+ * (NULL: none). Entries count from 0. Whether a run is allowed today, only the run looks. TALLY_ERR_POLICY:
+ * the identity is not one of its parties; TALLY_ERR_USAGE: it is there already, or one too many.
+ */
+TALLY_API tally_status tally_server_add(tally_server *server, const tally_agreement *agreement,
+                                        const char *peer_ca, tally_error *error) TALLY_MUST_CHECK;
+/* Where to listen, "HOST:PORT"; up to 16. */
+TALLY_API tally_status tally_server_add_address(tally_server *server, const char *address,
+                                                tally_error *error) TALLY_MUST_CHECK;
+/* Who was dropped, and why: a bounded number of lines. From the thread that calls tally_server_accept. */
+TALLY_API void tally_server_on_log(tally_server *server, tally_log_callback callback, void *user);
+/* Begins to listen. old (may be NULL): a server whose sockets are taken over where the address is the same,
+   and which then stops; on failure it goes on as before. TALLY_ERR_NETWORK. */
+TALLY_API tally_status tally_server_listen(tally_server *server, tally_server *old,
+                                           tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Waits for the next peer that has authenticated and named the agreement of an entry of its own; everybody
+ * else is dropped meanwhile, and delays nobody. *out goes to tally_session_set_connection of a session with
+ * the same identity and agreement, in any thread. TALLY_ERR_TIMEOUT; TALLY_ERR_INTERRUPTED:
+ * tally_server_wake.
+ */
+TALLY_API tally_status tally_server_accept(tally_server *server, unsigned timeout_ms, size_t *entry,
+                                           tally_connection **out, tally_error *error) TALLY_MUST_CHECK;
+/* Makes tally_server_accept return, now or when it is next called. Any thread, signal handlers too. */
+TALLY_API void tally_server_wake(tally_server *server);
+/* Closes the sockets and ends all handshakes. */
+TALLY_API void tally_server_stop(tally_server *server);
+/* The peer's address. */
+TALLY_API const char *tally_connection_from(const tally_connection *connection);
+/* Of a connection that no session has: the peer hears that this side cannot run now. */
+TALLY_API void tally_connection_free(tally_connection *connection);
 
 /* ---- Sizing: what a run will take, before it ---- */
 

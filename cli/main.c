@@ -22,6 +22,7 @@ static const char help_main[] =
     "commands:\n"
     "  identity new NAME    make a key and a certificate for your organisation\n"
     "  identity show NAME   show its fingerprint, to be given to the other side\n"
+    "  peer ...             keys of other sides: revoke one, take over a new one\n"
     "  agreement ...        write, check, sign and compare an agreement\n"
     "  check                look at your list before a run: what is wrong with it\n"
     "  ping                 try the way to the other side before a run\n"
@@ -73,6 +74,7 @@ static int run_help(char *const *argv);
 
 static const command commands[] = {
     {"identity", cli_help_identity, cli_identity},
+    {"peer", cli_help_peer, cli_peer},
     {"agreement", cli_help_agreement, cli_agreement},
     {"ledger", cli_help_ledger, cli_ledger},
     {"check", cli_help_check, cli_check},

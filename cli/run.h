@@ -17,8 +17,10 @@ enum cli_run_option {
     CLI_LISTEN,
     CLI_CONNECT,
     CLI_IDENTITY,
+    CLI_PASSPHRASE_FILE,
     CLI_PEER,
     CLI_PEER_CA,
+    CLI_PEER_CRL,
     CLI_PEER_NAME,
     CLI_TIMEOUT,
     CLI_INPUT,
@@ -85,7 +87,8 @@ typedef struct cli_run {
     cli_progress progress;
     int sender, both; /* from --role and --reveal-to */
     unsigned timeout_s;
-    const char *identity_name, *peer_ca, *peer_name, *input_path, *rejects, *output, *summary;
+    const char *identity_name, *passphrase_file, *peer_ca, *peer_crl, *peer_name, *input_path, *rejects,
+        *output, *summary;
     const char *agreement_path, *ledger_path, *log_given;
     char *log_path; /* NULL: no log */
 } cli_run;
@@ -115,18 +118,17 @@ tally_status cli_run_parse(cli_run *r, char *const *argv, int *help, tally_error
 
 /* Parts of the help texts. */
 #define CLI_HELP_LINK                                                                                        \
-    "      --agreement FILE          what both sides signed (with FILE.sig): what\n"                         \
-    "                                is left out comes from it, options may narrow\n"                        \
-    "                                it\n"                                                                   \
+    "      --agreement FILE          what both sides signed (with FILE.sig); options\n"                      \
+    "                                may only narrow it\n"                                                   \
     "      --listen HOST:PORT        wait here for the other side, or\n"                                     \
     "      --connect HOST:PORT       call it there (IPv6 in brackets)\n"                                     \
     "      --identity NAME           your identity (tally identity new)\n"                                   \
+    "      --passphrase-file FILE    its passphrase, if it has one\n"                                        \
     "      --peer sha256:HEX         fingerprint of the other side; may be repeated\n"                       \
-    "      --peer-ca FILE            authority that signed the other side's\n"                               \
-    "                                certificate; needs --peer-name\n"                                       \
+    "      --peer-ca FILE            authority of its certificate; needs --peer-name\n"                      \
     "      --peer-name SUBJECT       exact subject of that certificate\n"                                    \
-    "      --timeout TIME            how long to wait for the other side: 90s, 10m,\n"                       \
-    "                                2h (default 10m)\n"                                                     \
+    "      --peer-crl FILE           certificates that this authority has revoked\n"                         \
+    "      --timeout TIME            how long to wait for it: 90s, 2h (default 10m)\n"                       \
     "\n"
 
 #define CLI_HELP_INPUT                                                                                       \

@@ -15,6 +15,8 @@ static const cli_option all_options[CLI_RUN_OPTIONS] = {
     [CLI_LISTEN] = {.name = "listen", .takes_value = 1},
     [CLI_CONNECT] = {.name = "connect", .takes_value = 1},
     [CLI_IDENTITY] = {.name = "identity", .takes_value = 1},
+    [CLI_PASSPHRASE_FILE] = {.name = "passphrase-file", .takes_value = 1},
+    [CLI_PEER_CRL] = {.name = "peer-crl", .takes_value = 1},
     [CLI_PEER] = {.name = "peer", .takes_value = 1, .repeats = 1},
     [CLI_PEER_CA] = {.name = "peer-ca", .takes_value = 1},
     [CLI_PEER_NAME] = {.name = "peer-name", .takes_value = 1},
@@ -55,10 +57,11 @@ static const cli_option all_options[CLI_RUN_OPTIONS] = {
 
 /* What every run takes. */
 static const enum cli_run_option common[] = {
-    CLI_ROLE,        CLI_LISTEN,    CLI_CONNECT,  CLI_IDENTITY, CLI_PEER,      CLI_PEER_CA,   CLI_PEER_NAME,
-    CLI_TIMEOUT,     CLI_INPUT,     CLI_KEY,      CLI_ENCODING, CLI_DELIMITER, CLI_NO_HEADER, CLI_REJECTS,
-    CLI_MAX_REJECTS, CLI_REVEAL_TO, CLI_PROTOCOL, CLI_THREADS,  CLI_SUMMARY,   CLI_JSON,      CLI_QUIET,
-    CLI_VERBOSE,     CLI_AGREEMENT, CLI_LEDGER,   CLI_LOG_FILE, CLI_HELP};
+    CLI_ROLE,      CLI_LISTEN,    CLI_CONNECT,   CLI_IDENTITY, CLI_PASSPHRASE_FILE, CLI_PEER_CRL,
+    CLI_PEER,      CLI_PEER_CA,   CLI_PEER_NAME, CLI_TIMEOUT,  CLI_INPUT,           CLI_KEY,
+    CLI_ENCODING,  CLI_DELIMITER, CLI_NO_HEADER, CLI_REJECTS,  CLI_MAX_REJECTS,     CLI_REVEAL_TO,
+    CLI_PROTOCOL,  CLI_THREADS,   CLI_SUMMARY,   CLI_JSON,     CLI_QUIET,           CLI_VERBOSE,
+    CLI_AGREEMENT, CLI_LEDGER,    CLI_LOG_FILE,  CLI_HELP};
 
 /* ---- Values of options ---- */
 
@@ -310,6 +313,12 @@ static tally_status set_option(cli_run *r, int o, const char *value, tally_error
     case CLI_IDENTITY:
         r->identity_name = value;
         return TALLY_OK;
+    case CLI_PASSPHRASE_FILE:
+        r->passphrase_file = value;
+        return TALLY_OK;
+    case CLI_PEER_CRL:
+        r->peer_crl = value;
+        return TALLY_OK;
     case CLI_PEER_CA:
         r->peer_ca = value;
         return TALLY_OK;
@@ -379,6 +388,11 @@ static tally_status check_link(const cli_run *r, tally_error *error)
         return refuse(error, "--peer-ca needs --peer-name",
                       "an authority signs many certificates; name the subject to accept, such as "
                       "\"CN=bank-id,O=Example Bank\"");
+    if (r->peer_crl && !r->peer_ca)
+        return refuse(
+            error, "--peer-crl needs --peer-ca",
+            "a list of revoked certificates is that of an authority; a key is revoked by tally peer "
+            "revoke");
     if (r->peer_name && !r->peer_ca)
         return refuse(error, "--peer-name needs --peer-ca",
                       "give the authority's certificates, or the fingerprint of the other side with --peer");

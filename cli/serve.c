@@ -152,7 +152,6 @@ static tally_status check(const arguments *a, tally_error *error)
         if (st)
             *error = (tally_error){.status = st}; /* said already */
     }
-    cli_warn_expiry(s->config.identity, tally_identity_not_after(s->identity));
     tally_server_free(server);
     cli_serve_setup_free(s);
     return st;
@@ -233,7 +232,6 @@ static void say_serving(const cli_serve_setup *setup)
 {
     for (size_t i = 0; i < setup->config.listen.count; i++)
         cli_note("serve: event=listening on=%s entries=%zu", setup->config.listen.at[i], setup->config.count);
-    cli_warn_expiry(setup->config.identity, tally_identity_not_after(setup->identity));
 }
 
 static void reload_config(cli_serve *s)

@@ -296,7 +296,8 @@ static tally_status reach(ping *p, tally_error *error)
             return st;
         }
     }
-    p->out->peer_not_after = party_tls_peer_not_after(s->channel.tls);
+    int64_t key_until;
+    party_tls_peer_until(s->channel.tls, &p->out->peer_not_after, &key_until);
     st = party_session_link(s, error);
     if (!st)
         tell_peer(p);

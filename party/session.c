@@ -2,6 +2,7 @@
 /* One run from start to end: read, connect, greet, match, confirm, write. The order of these calls is the
  * session. */
 #include "party/session.h"
+#include "party/expiry.h"
 
 #include "party/check.h"
 #include "party/day.h"
@@ -207,6 +208,8 @@ tally_status party_session_link(tally_session *s, tally_error *error)
     if (s->channel.tls) {
         party_pin_text(s->peer_pin, s->channel.peer_fingerprint);
         party_printable(s->peer_subject, sizeof s->peer_subject, s->channel.peer_subject);
+        if (error)
+            party_expiry_peer(s);
     }
     tally_status st = party_link_new(&s->link, &s->channel.io, silence_s * 1000, &s->cancel, error);
     if (st)
@@ -556,7 +559,11 @@ static tally_status prepare(tally_session *s, tally_error *error)
     tally_status st = name_run(s, error);
     if (!st)
         st = party_hold(s, error);
-    return st ? st : check_settings(s, error);
+    if (!st)
+        st = check_settings(s, error);
+    if (!st)
+        party_expiry_own(s);
+    return st;
 }
 
 tally_status tally_session_check(tally_session *s, tally_error *error)

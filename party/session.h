@@ -11,6 +11,8 @@
 #include "party/receipt.h"
 #include "proto/hello.h"
 
+#define PARTY_WARNINGS 8
+
 enum party_phase { PARTY_READING, PARTY_WAITING, PARTY_MATCHING, PARTY_WRITING, PARTY_PHASES };
 
 struct tally_session {
@@ -28,7 +30,7 @@ struct tally_session {
     const tally_identity *identity;
     tally_input *input;
     party_peer_rule rule;
-    char *ca_file, *peer_name;
+    char *ca_file, *crl_file, *peer_name;
     party_address address;
     int has_listen, has_connect;
     const tally_transport *transport;
@@ -107,6 +109,8 @@ struct tally_session {
     double round_trip; /* of the line, seconds; 0: not known */
     int on_this_machine;
     char peer_pin[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* empty without TLS */
+    char warnings[PARTY_WARNINGS][256];                       /* for the summary */
+    size_t warning_count;
     tally_error outcome;
     char learned[2048], learned_local[3072]; /* in English; as it is shown, empty without translation */
 };

@@ -70,47 +70,7 @@ typedef struct tally_error {
  */
 TALLY_API void tally_set_translation(const char *(*translate)(const char *text));
 
-/* ---- Identity: the private key and certificate of one organisation ---- */
-
-typedef struct tally_identity tally_identity;
-
-#define TALLY_FINGERPRINT_TEXT 72 /* "sha256:", 64 hex digits, zero */
-
-/*
- * Makes a new identity in the folder dir (created with mode 0700, must not exist yet or be empty): key.pem
- * (Ed25519, PKCS#8, mode 0600), cert.pem (self-signed, X.509, subject O=organisation, CN=the folder's last
- * name, 730 days) and sign.pem (a second Ed25519 key, mode 0600, which signs agreements). organisation: 1..64
- * characters, no control characters. TALLY_ERR_FILE: a file exists or cannot be written; nothing is left
- * behind. TALLY_ERR_USAGE: organisation.
- */
-TALLY_API tally_status tally_identity_create(const char *dir, const char *organisation,
-                                             tally_error *error) TALLY_MUST_CHECK;
-/*
- * Loads key.pem and cert.pem of a folder, and sign.pem if there is one. Any key type TLS 1.3 can use is
- * accepted; the two must belong together. TALLY_ERR_FILE: missing, unreadable, or a key that others may read
- * (mode & 077). TALLY_ERR_AUTH: not a matching pair, or a sign.pem that is no Ed25519 key. An expired
- * certificate loads, so that it can be shown; a session refuses it.
- */
-TALLY_API tally_status tally_identity_load(const char *dir, tally_identity **out,
-                                           tally_error *error) TALLY_MUST_CHECK;
-TALLY_API void tally_identity_free(tally_identity *identity);
-/* "sha256:<64 hex>": SHA-256 of the public key (DER SubjectPublicKeyInfo). Lives as long as the identity. */
-TALLY_API const char *tally_identity_fingerprint(const tally_identity *identity);
-/* The same of the key that signs, "" for an identity without one. Lives as long as the identity. */
-TALLY_API const char *tally_identity_signing_fingerprint(const tally_identity *identity);
-/*
- * Gives an identity that was made by another program, or by a version of this one before there were
- * agreements, its sign.pem (Ed25519, mode 0600). A loaded identity does not change. TALLY_ERR_FILE: dir holds
- * no identity, has a sign.pem already, or cannot be written; nothing was changed.
- */
-TALLY_API tally_status tally_identity_add_signing_key(const char *dir, tally_error *error) TALLY_MUST_CHECK;
-/* Subject of the certificate, RFC 2253, UTF-8: the text --peer-name compares with. */
-TALLY_API const char *tally_identity_subject(const tally_identity *identity);
-/* "Ed25519", "RSA 3072", ... */
-TALLY_API const char *tally_identity_key_type(const tally_identity *identity);
-/* Validity of the certificate, seconds since 1970 UTC. */
-TALLY_API int64_t tally_identity_not_before(const tally_identity *identity);
-TALLY_API int64_t tally_identity_not_after(const tally_identity *identity);
+#include "tally-identity.h"
 
 /* ---- Agreement: what two organisations allow each other to ask, signed by both ---- */
 
@@ -509,6 +469,11 @@ TALLY_API tally_status tally_session_add_peer_pin(tally_session *session, const 
  * NULL: the one that the agreement names. */
 TALLY_API tally_status tally_session_set_peer_ca(tally_session *session, const char *ca_file,
                                                  const char *name, tally_error *error) TALLY_MUST_CHECK;
+
+/* Lists of revoked certificates of that CA, PEM; a peer is then refused too when there is no list in force.
+ */
+TALLY_API tally_status tally_session_set_peer_crl(tally_session *session, const char *crl_file,
+                                                  tally_error *error) TALLY_MUST_CHECK;
 
 /* The link, exactly one of the three. "HOST:PORT", IPv6 in brackets. */
 TALLY_API tally_status tally_session_set_listen(tally_session *session, const char *address,

@@ -10,7 +10,9 @@
 
 #include "party/error.h"
 #include "party/identity.h"
+#include "party/known.h"
 #include "party/peer.h"
+#include "party/token.h"
 #include "psi/hash.h"
 #include "psi/mem.h"
 
@@ -36,6 +38,7 @@ struct party_tls_context {
     X509_STORE *store[PARTY_RULES_MAX]; /* NULL without a CA */
     const party_peer_rule *rule[PARTY_RULES_MAX];
     size_t rules;
+    const tally_identity *identity;
     int server;
     enum party_tls_purpose purpose;
 };
@@ -106,7 +109,7 @@ static int need_alpn(SSL *ssl, int *alert, void *user)
 }
 
 /* By all rules. A refusal by one that knows the key says more than one by a rule for somebody else. */
-static int judge(party_tls *t, X509 *leaf, STACK_OF(X509) * untrusted)
+static int judge(party_tls *t, const party_known *known, X509 *leaf, STACK_OF(X509) * untrusted)
 {
     const party_tls_context *c = t->context;
     int64_t now = (int64_t)time(NULL);
@@ -114,7 +117,8 @@ static int judge(party_tls *t, X509 *leaf, STACK_OF(X509) * untrusted)
     t->accepted = 0;
     for (size_t i = 0; i < c->rules; i++) {
         party_verdict v;
-        int one = party_peer_judge(c->rule[i], c->store[i], leaf, untrusted, now, !c->server, t->who, &v);
+        int one =
+            party_peer_judge(c->rule[i], known, c->store[i], leaf, untrusted, now, !c->server, t->who, &v);
         if (one == X509_V_OK)
             t->accepted |= (uint64_t)1 << i;
         if (!i || one == X509_V_OK ||
@@ -138,7 +142,13 @@ static int verify(X509_STORE_CTX *ctx, void *user)
     (void)user;
     const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     party_tls *t = SSL_get_app_data(ssl);
-    int code = judge(t, X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx));
+    const tally_identity *id = t->context->identity;
+    party_known *known = NULL;
+    int code = X509_V_ERR_APPLICATION_VERIFICATION;
+    memset(&t->verdict, 0, sizeof t->verdict);
+    if (!party_known_load(&known, id->peers, id->peers_count, &t->verdict.why))
+        code = judge(t, known, X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx));
+    party_known_free(known);
     X509_STORE_CTX_set_error(ctx, code);
     return code == X509_V_OK;
 }
@@ -173,6 +183,8 @@ tally_status party_tls_context_add(party_tls_context *c, const party_peer_rule *
         return party_fail(error, TALLY_ERR_USAGE, "nothing says whom to accept as the peer");
     if (rule->ca_file && (!rule->name || !*rule->name))
         return party_fail(error, TALLY_ERR_USAGE, "a CA for the peer needs the peer's name as well");
+    if (rule->crl_file && !rule->ca_file)
+        return party_fail(error, TALLY_ERR_USAGE, "a list of revoked certificates needs its CA as well");
     if (c->rules == PARTY_RULES_MAX)
         return party_fail(error, TALLY_ERR_USAGE, "more than %d peers at one place", PARTY_RULES_MAX);
     if (rule->ca_file) {
@@ -188,13 +200,18 @@ tally_status party_tls_context_new(party_tls_context **out, int server, const ta
                                    const party_peer_rule *rule, tally_error *error)
 {
     party_tls_context *c = psi_calloc(1, sizeof *c);
+    party_known *known = NULL;
     tally_status st = c && psi_openssl() ? TALLY_OK : party_no_memory(error, "TLS");
     if (st)
         goto done;
     c->server = server;
+    c->identity = identity;
     st = party_tls_context_add(c, rule, error);
     if (!st)
         st = party_identity_usable(identity, error);
+    if (!st) /* a damaged file is noticed before anybody is kept waiting */
+        st = party_known_load(&known, identity->peers, identity->peers_count, error);
+    party_known_free(known);
     if (st)
         goto done;
     c->ctx = SSL_CTX_new_ex(psi_openssl(), NULL, server ? TLS_server_method() : TLS_client_method());
@@ -250,6 +267,9 @@ static void break_down(party_tls *t)
     t->broken = 1;
     if (t->verdict.why.status) {
         *e = t->verdict.why;
+    } else if (t->context && t->context->identity->token &&
+               party_token_failure(t->context->identity->token, e)) {
+        /* e says it */
     } else if (t->alert >= 0) {
         party_peer_alert(t->alert, t->who, e);
     } else if (reason == ERR_R_MALLOC_FAILURE) {
@@ -616,11 +636,10 @@ int party_tls_is_ping(const party_tls *tls)
     return tls->ping;
 }
 
-int64_t party_tls_peer_not_after(const party_tls *tls)
+void party_tls_peer_until(const party_tls *tls, int64_t *certificate, int64_t *key)
 {
-    int64_t seconds = 0;
-    const X509 *cert = SSL_get0_peer_certificate(tls->ssl);
-    return cert && party_asn1_seconds(X509_get0_notAfter(cert), &seconds) ? seconds : 0;
+    *certificate = tls->verdict.not_after;
+    *key = tls->verdict.key_until;
 }
 
 uint64_t party_tls_accepted(const party_tls *tls)

@@ -24,6 +24,9 @@ typedef struct party_peer_rule {
     const char *name;    /* exact subject, RFC 2253, required with ca_file */
     int agreed;          /* pins and name are those of an agreement: for messages */
     int has_ca_pin;
+    char signing[TALLY_FINGERPRINT_TEXT]; /* with agreed: the other side's signing key, whose statements of
+                                             rotation replace pins; else "" */
+    const char *crl_file;                 /* PEM, for ca_file; NULL: none */
     uint8_t ca_pin32[32]; /* of the certificates in ca_file only those with this public key sign */
 } party_peer_rule;
 
@@ -83,8 +86,8 @@ void party_tls_free(party_tls *tls);
 void party_tls_peer(const party_tls *tls, uint8_t fingerprint32[32], char *subject, size_t subject_size);
 /* 1 for a ping. */
 int party_tls_is_ping(const party_tls *tls);
-/* End of validity of the peer's certificate, seconds since 1970 UTC; 0 when unknown. */
-int64_t party_tls_peer_not_after(const party_tls *tls);
+/* When the peer's certificate ends, and when its key is replaced for good (0: it is not); seconds, UTC. */
+void party_tls_peer_until(const party_tls *tls, int64_t *certificate, int64_t *key);
 /* Bit i: the peer's certificate meets rule i of the context, in the order in which they were given. */
 uint64_t party_tls_accepted(const party_tls *tls);
 /* TLS exporter (RFC 8446 section 7.5), label "EXPORTER-tally-session", no context: binds the session id to

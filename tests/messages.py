@@ -20,7 +20,7 @@ TABLE = os.path.join(ROOT, "docs/messages.md")
 BEGIN, END = "<!-- table: make messages-table -->\n", "<!-- end of the table -->\n"
 
 # Functions by whose name a text is found: the arguments that are texts, counted from 0.
-TEXTS = {"party_fail": [2], "party_hint": [1], "party_log": [2], "party_no_memory": [1], "party_channel_log": [2],
+TEXTS = {"party_fail": [2], "party_hint": [1], "party_log": [2], "party_warn": [2], "party_no_memory": [1], "party_channel_log": [2],
          "party_show": [2], "party_both": [2], "party_say": [1], "party_local": [0], "party_word": [0], "PARTY_TEXT": [0],
          "PARTY_WORD": [0], "party_io_failed": [1], "party_ledger_failed": [2], "party_ledger_damaged": [1],
          "party_agreed_fail": [4], "cli_fail": [2], "cli_hint": [1], "cli_note": [0], "cli_advise": [0], "cli_print": [0], "stage": [1]}

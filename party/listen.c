@@ -42,7 +42,8 @@ struct waiting {
     const party_tls_context *context;
     int fds[SOCKETS];
     size_t fd_count;
-    int wake; /* eventfd */
+    int wake;             /* eventfd */
+    psi_account *account; /* of the thread that waits: handshakes allocate for the same */
     struct guest guest[GUESTS];
     size_t guests;
     unsigned refused; /* connections that failed with TALLY_ERR_AUTH */
@@ -55,6 +56,7 @@ static void *shake_hands(void *arg)
     struct guest *g = arg;
     const uint64_t one = 1;
     const struct waiting *w = g->waiting;
+    psi_account_enter(w->account);
     g->status = party_channel_secure(&g->channel, w->context, w->options->identity, NULL, g->deadline_ms,
                                      &g->cancel, &g->error);
     if (g->status)
@@ -216,6 +218,7 @@ tally_status party_channel_listen(party_channel *out, const party_connect_option
     struct waiting *w = psi_calloc(1, sizeof *w);
     if (!w)
         return party_no_memory(error, "waiting connections");
+    w->account = psi_account_current();
     w->options = options;
     w->context = context;
     w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

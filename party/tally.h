@@ -33,6 +33,8 @@ extern "C" {
 #define TALLY_VERSION_MINOR 1
 #define TALLY_VERSION_PATCH 0
 #define TALLY_VERSION "0.1.0"
+/* One number that grows with the version, to compare: 0.1.0 is 100. */
+#define TALLY_VERSION_NUMBER (TALLY_VERSION_MAJOR * 10000 + TALLY_VERSION_MINOR * 100 + TALLY_VERSION_PATCH)
 
 #if defined(__GNUC__)
 #define TALLY_API __attribute__((visibility("default")))
@@ -42,6 +44,9 @@ extern "C" {
 
 /* Version of the library in use, such as "0.1.0". */
 TALLY_API const char *tally_version(void);
+/* The same as TALLY_VERSION_NUMBER has it. A library fits a program that was compiled against an older or
+ * equal version with the same major, and while that is 0 the same minor number. */
+TALLY_API uint32_t tally_version_number(void);
 /* Versions of Tally, of the wire protocol and of the libraries in use, and the chosen backends, as one JSON
    object. The caller releases it with free(). NULL when memory is short. */
 TALLY_API char *tally_version_json(void);
@@ -55,6 +60,16 @@ typedef struct tally_error {
     char message[512]; /* what went wrong and where, one line, lower case, no full stop */
     char hint[384];    /* what to do about it, or empty */
 } tally_error;
+
+/*
+ * Takes memory from the caller in place of calloc and free, for everything that Tally's own code allocates.
+ * alloc: aligned for any type, NULL when there is none; any thread; not in a call of the other two. Both
+ * NULL: calloc and free. Texts that are released with free() stay the system's. TALLY_ERR_USAGE: only one of
+ * the two, or Tally has allocated already: call it before anything else.
+ */
+TALLY_API tally_status tally_set_allocator(void *(*alloc)(void *user, size_t bytes),
+                                           void (*release)(void *user, void *memory), void *user,
+                                           tally_error *error) TALLY_MUST_CHECK;
 
 /* ---- Identity: the private key and certificate of one organisation ---- */
 
@@ -347,14 +362,14 @@ TALLY_API tally_status tally_input_add_row(tally_input *input, const tally_text 
  * a value already.
  */
 TALLY_API tally_status tally_input_add_value(tally_input *input, const char *column, int64_t min, int64_t max,
-                                             unsigned scale, tally_error *error) TALLY_MUST_CHECK;
+                                             uint32_t scale, tally_error *error) TALLY_MUST_CHECK;
 /*
  * Adds a band column: bands [e0, e1), [e1, e2), ... and what lies outside of all. edges: count (2..33) of
  * them, ascending, at `scale` decimals (0..9), below 2^48 in magnitude. At most 4. A column may be both: its
  * band is then that of its value. TALLY_ERR_USAGE as above.
  */
 TALLY_API tally_status tally_input_add_band(tally_input *input, const char *column, const int64_t *edges,
-                                            size_t count, unsigned scale,
+                                            size_t count, uint32_t scale,
                                             tally_error *error) TALLY_MUST_CHECK;
 enum tally_duplicates { TALLY_DUPLICATES_SUM = 1, TALLY_DUPLICATES_MAX = 2, TALLY_DUPLICATES_REFUSE = 3 };
 /*
@@ -415,6 +430,8 @@ enum tally_reveal { TALLY_REVEAL_RECEIVER = 1, TALLY_REVEAL_SENDER = 2, TALLY_RE
 enum tally_scheme { TALLY_SCHEME_AUTO = 0, TALLY_SCHEME_RLWE = 1, TALLY_SCHEME_PAILLIER = 2 };
 
 TALLY_API tally_status tally_session_new(tally_session **out, tally_error *error) TALLY_MUST_CHECK;
+/* A session that was started and is not over is cancelled and waited for, a moment. From one of its callbacks
+ * it only cancels; free it again when the run has returned. */
 TALLY_API void tally_session_free(tally_session *session);
 
 /* Required: role, identity (unless an authenticated transport is given), input. The session borrows identity
@@ -468,7 +485,7 @@ TALLY_API tally_status tally_session_set_noise(tally_session *session, uint64_t 
 /* The owner of the values accepts that the other side has these bands of a column of its own (their sizes are
    then known to this side). As tally_input_add_band; at most one. */
 TALLY_API tally_status tally_session_add_peer_band(tally_session *session, const char *column,
-                                                   const int64_t *edges, size_t count, unsigned scale,
+                                                   const int64_t *edges, size_t count, uint32_t scale,
                                                    tally_error *error) TALLY_MUST_CHECK;
 
 /* The peer, at least one of the two; with both, both must hold. pin: "sha256:<64 hex>" (may repeat: any of up
@@ -497,9 +514,9 @@ TALLY_API tally_status tally_session_set_connect(tally_session *session, const c
 typedef struct tally_transport {
     void *user;
     /* Up to cap bytes into buf; returns how many (>= 1), or one of the three codes above. */
-    long (*read)(void *user, void *buf, size_t cap, int timeout_ms);
+    int64_t (*read)(void *user, void *buf, size_t cap, int timeout_ms);
     /* Writes up to len bytes; returns how many (>= 1), TALLY_IO_FAILED or TALLY_IO_TIMEOUT. */
-    long (*write)(void *user, const void *buf, size_t len, int timeout_ms);
+    int64_t (*write)(void *user, const void *buf, size_t len, int timeout_ms);
     void (*shutdown)(void *user);
 } tally_transport;
 
@@ -518,9 +535,34 @@ TALLY_API void tally_pipe_free(tally_transport *end);
 
 /* How long to wait for the peer to appear, seconds (default 600). A connected peer may be silent for at most
    min(timeout, 30) seconds; one that computes is not silent. */
-TALLY_API void tally_session_set_timeout(tally_session *session, unsigned seconds);
-/* Worker threads; 0 (default): as many as the affinity mask and the cgroup allow. At most 256. */
-TALLY_API void tally_session_set_threads(tally_session *session, unsigned threads);
+TALLY_API void tally_session_set_timeout(tally_session *session, uint32_t seconds);
+/* Threads that compute, the one that runs the session included; 0 (default): as many as the affinity mask and
+ * the cgroup allow. At most 256. */
+TALLY_API void tally_session_set_threads(tally_session *session, uint32_t threads);
+/*
+ * The caller's threads in place of those the session would start to compute. submit hands a job over: 0, and
+ * job(arg) is called exactly once, on any thread and at any time, also within submit or after the session was
+ * freed; or not 0, refused, and job must not be called. The session never waits for a job that was not
+ * called: its own thread does the work that nobody takes. So an executor that is busy or refuses makes it
+ * slower, and one whose threads all run sessions is no deadlock. job returns when its share is done, and
+ * calls nothing of the caller's. submit is called by the thread that runs the session, up to threads - 1 jobs
+ * outstanding.
+ */
+typedef struct tally_executor {
+    void *user;
+    int (*submit)(void *user, void (*job)(void *arg), void *arg);
+} tally_executor;
+/* Copied; NULL: threads of the library, the default. What user points to has to live until the last job was
+ * called. */
+TALLY_API void tally_session_set_executor(tally_session *session, const tally_executor *executor);
+/*
+ * The most memory that the session may hold at once, bytes; 0 (default): no limit. Counted is what Tally
+ * allocates for the run, on all its threads, the list included if the session loads it (docs/api.md says what
+ * is not). TALLY_ERR_NO_MEMORY from the run: more is needed. That is noticed before the own list's size is
+ * told if the own list alone is too large; when the peer has told the size of its list and the estimate for
+ * both is above the limit; or else when the limit is hit.
+ */
+TALLY_API void tally_session_set_memory_limit(tally_session *session, uint64_t bytes);
 
 /*
  * Output of the matching rows: the header (if the input has one), then the rows, byte for byte and in input
@@ -545,7 +587,7 @@ TALLY_API tally_status tally_session_add_offer(tally_session *session, const cha
                                                tally_error *error) TALLY_MUST_CHECK;
 TALLY_API tally_status tally_session_add_want(tally_session *session, const char *column,
                                               tally_error *error) TALLY_MUST_CHECK;
-TALLY_API tally_status tally_session_set_rows_per_person(tally_session *session, unsigned rows,
+TALLY_API tally_status tally_session_set_rows_per_person(tally_session *session, uint32_t rows,
                                                          tally_error *error) TALLY_MUST_CHECK;
 /*
  * Called for each output row, in input order, when columns are wanted: a matching row once for each of the
@@ -581,9 +623,32 @@ TALLY_API void tally_session_on_log(tally_session *session, tally_log_callback c
  * Blocks. A session runs once. Status codes as in docs/exit-status.md.
  */
 TALLY_API tally_status tally_session_run(tally_session *session, tally_error *error) TALLY_MUST_CHECK;
+/*
+ * The same without blocking. start checks nothing but that the session can still be run, and lets a thread of
+ * the library run it. From then on tally_session_step calls the callbacks, on the thread that steps; nothing
+ * else does. step never waits: it delivers up to 64 progress and log calls and 256 rows, and returns
+ * TALLY_IN_PROGRESS; or, when all is delivered and the run is over, its status, as tally_session_run would
+ * have, then and each time after. Step when the descriptor is readable (poll, epoll: POLLIN), and when
+ * deadline_ms says so at the latest. The library keeps up to 64 progress and log calls that were not
+ * delivered, progress brought up to date; then the run waits for a step, as it does for rows, while
+ * heartbeats keep the peer. Between start and the final status of step: step, poll_fd, deadline_ms, cancel
+ * and free alone may be called. start: TALLY_ERR_USAGE as tally_session_run; TALLY_ERR_NO_MEMORY,
+ * TALLY_ERR_INTERNAL: no thread or descriptor, and the session may be started again. step: TALLY_ERR_USAGE:
+ * not started, or called from a callback.
+ */
+TALLY_API tally_status tally_session_start(tally_session *session, tally_error *error) TALLY_MUST_CHECK;
+TALLY_API tally_status tally_session_step(tally_session *session, tally_error *error) TALLY_MUST_CHECK;
+/* Readable when step has something to do, and from the end of the run on; -1 before start. The session's: not
+ * to be read or closed; closed by tally_session_free. */
+TALLY_API int tally_session_poll_fd(const tally_session *session);
+/* Milliseconds until step is due, 0: now, -1: when the descriptor is readable. */
+TALLY_API int tally_session_deadline_ms(const tally_session *session);
 /* Makes a running session end with TALLY_ERR_INTERRUPTED; the peer is told. Any thread, signal handlers too.
  */
 TALLY_API void tally_session_cancel(tally_session *session);
+/* The last call on this session that failed, or its run: status, message and hint. TALLY_OK and empty if none
+ * did. Never NULL; lives until the session is freed, and changes with the next failure. */
+TALLY_API const tally_error *tally_session_error(const tally_session *session);
 
 /* What a run did; valid after tally_session_run, also a failed one, as far as it came. */
 typedef struct tally_result {
@@ -614,8 +679,8 @@ TALLY_API char *tally_session_figures_text(const tally_session *session);
  * TALLY_ERR_USAGE: there is no such figure, or it is merged with others, or this side does not learn it.
  */
 TALLY_API tally_status tally_session_get_figure(const tally_session *session, size_t group, size_t value,
-                                                size_t band_column, long band, int64_t *count, int64_t *high,
-                                                uint64_t *low) TALLY_MUST_CHECK;
+                                                size_t band_column, int64_t band, int64_t *count,
+                                                int64_t *high, uint64_t *low) TALLY_MUST_CHECK;
 /* One plain sentence: what each side learned. Lives as long as the session; empty before a successful end. */
 TALLY_API const char *tally_session_learned(const tally_session *session);
 /* Sizes, result, bytes, seconds per phase, rejects by reason, terms, versions, as one JSON object
@@ -631,7 +696,7 @@ TALLY_API char *tally_session_summary_json(const tally_session *session);
 typedef struct tally_calibration tally_calibration;
 
 /* done of total parts are measured; from the calling thread. */
-typedef void (*tally_calibration_progress)(void *user, unsigned done, unsigned total);
+typedef void (*tally_calibration_progress)(void *user, uint32_t done, uint32_t total);
 /*
  * Measures: runs each protocol between two threads of this process over made-up lists, about 30 s on one
  * processor. Call it first in a process, so that what a process makes once is measured too. folder: where
@@ -696,7 +761,7 @@ typedef struct tally_plan {
     double bits_per_second;          /* of the line towards the peer; 0: no limit */
     double received_bits_per_second; /* of the other way; 0: the same */
     double round_trip_seconds;
-    unsigned threads, peer_threads; /* 0: all processors of this machine; 0: as many as here */
+    uint32_t threads, peer_threads; /* 0: all processors of this machine; 0: as many as here */
     int same_machine;               /* 1: both parties share the processors of this one */
     double row_bytes;               /* bytes of a row of either list; 0: TALLY_PLAN_ROW_BYTES */
 } tally_plan;

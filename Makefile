@@ -131,6 +131,11 @@ $(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_LIB:%.c=$(B)/%.o) $(B)/libtally.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit -lcsv -lm -lpthread
 
+# The public interface as a program sees it: the header and the shared library, nothing else.
+$(B)/tests/api_%: $(B)/tests/api_%.o $(B)/tests/api_common.o $(B)/tests/support_unit.o $(B)/$(SHARED)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(B) -Wl,-rpath,'$$ORIGIN/..' -ltally -lcunit -lpthread
+
 # Statistics, minutes long: check-long only.
 $(B)/tests/long_%: $(B)/tests/long_%.o $(B)/libtally.a
 	$(call say,LINK,$@)

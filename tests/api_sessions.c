@@ -211,20 +211,10 @@ static void test_in_a_row(void)
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {{"many", test_many}, {"loop", test_loop}, {"in_a_row", test_in_a_row}};
-    char dir[] = "/tmp/tally-api-XXXXXX", command[64];
-    if (tally_set_allocator(count_alloc, count_release, NULL, NULL) || !mkdtemp(dir))
+    if (tally_set_allocator(count_alloc, count_release, NULL, NULL))
         return 1;
-    api_identities_new(dir);
+    api_identities_new(unit_tmp());
     int status = unit_main(argc, argv, "api_sessions", tests, sizeof tests / sizeof *tests);
     api_identities_free();
-    for (int i = 0; i < 8; i++) {
-        snprintf(command, sizeof command, "%s/%s/%s", dir, i % 2 ? "bank" : "court",
-                 i / 2 == 0   ? "key.pem"
-                 : i / 2 == 1 ? "cert.pem"
-                 : i / 2 == 2 ? "sign.pem"
-                              : "");
-        if (i / 2 == 3 ? rmdir(command) : unlink(command))
-            perror(command);
-    }
-    return rmdir(dir) || status;
+    return status;
 }

@@ -210,7 +210,7 @@ api: $(B)/$(SHARED) $(API_TESTS:%=$(B)/tests/%)
 
 api-tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan $(API_TESTS:%=build/tsan/tests/%)
-	@tests/run.sh api-tsan build/tsan/tests/api_sessions build/tsan/tests/api_rules
+	@TSAN_OPTIONS=die_after_fork=0 tests/run.sh api-tsan build/tsan/tests/api_sessions build/tsan/tests/api_rules
 
 # The binary interface against the last release.
 abi: all

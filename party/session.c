@@ -216,7 +216,7 @@ tally_status party_may_run(const tally_session *s, tally_error *error)
         return party_other_process(error);
     if (party_in_callback(s))
         return usage(error, "a session is not run from one of its callbacks");
-    if (s->ran || s->steps)
+    if (s->steps || s->ran) /* in this order: the run of one that was started sets ran */
         return usage(error, "a session runs once; make a new one");
     return TALLY_OK;
 }

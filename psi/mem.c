@@ -42,15 +42,12 @@ static size_t total(size_t count, size_t size)
 }
 
 /*
- * Stands before every block: its size for the account and the wipe, and the account. The union keeps the
- * block aligned for any type.
+ * Stands before every block: its size for the account and the wipe, and the account. Aligned so that the
+ * block is, for any type.
  */
-typedef union head {
-    struct {
-        size_t bytes; /* of the block, without this head */
-        psi_account *account;
-    } of;
-    max_align_t align;
+typedef struct head {
+    _Alignas(max_align_t) size_t bytes; /* of the block, without this head */
+    psi_account *account;
 } head;
 
 /* ---- Accounts ---- */
@@ -169,8 +166,8 @@ void *psi_calloc(size_t count, size_t size)
         give_back(account, with_head);
         return NULL;
     }
-    h->of.bytes = bytes;
-    h->of.account = account;
+    h->bytes = bytes;
+    h->account = account;
     return h + 1;
 }
 
@@ -179,8 +176,8 @@ void psi_free(void *p)
     if (!p)
         return;
     head *h = (head *)p - 1;
-    psi_account *account = h->of.account;
-    size_t with_head = h->of.bytes + sizeof *h;
+    psi_account *account = h->account;
+    size_t with_head = h->bytes + sizeof *h;
     raw_free(h);
     give_back(account, with_head);
 }
@@ -193,7 +190,7 @@ void *psi_secret_calloc(size_t count, size_t size)
 void psi_secret_free(void *p)
 {
     if (p)
-        psi_wipe(p, ((const head *)p - 1)->of.bytes);
+        psi_wipe(p, ((const head *)p - 1)->bytes);
     psi_free(p);
 }
 

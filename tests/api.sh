@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The public interface as programs in C, C++ and Python use it, and what the shared library exports and calls.
-# Usage: api.sh BUILD PROGRAM... (BUILD/libtally.so, BUILD/tests/PROGRAM), or api.sh BUILD --write; CC, CXX, PYTHON.
+# Usage: api.sh BUILD PROGRAM... (BUILD/libtally.so, BUILD/tests/PROGRAM), or api.sh BUILD --write or --names; CC, CXX, PYTHON.
 build=$1
 work=$(mktemp -d /tmp/tally-api-XXXXXX) || exit 2
 trap 'rm -rf "$work"' EXIT
@@ -55,10 +55,16 @@ cplusplus() {
         -L"$build" -Wl,-rpath,"$(realpath "$build")" -ltally -lpthread && "$work/class"
 }
 
-if [ "$2" = --write ]; then
+case $2 in
+--write)
     symbols >party/libtally.symbols
     exit
-fi
+    ;;
+--names)
+    exported
+    exit
+    ;;
+esac
 check "exported symbols" exported
 check "declared functions" declared
 check "calls of the library" calls

@@ -210,7 +210,7 @@ api: $(B)/$(SHARED) $(API_TESTS:%=$(B)/tests/%)
 
 api-tsan:
 	@$(MAKE) --no-print-directory VARIANT=tsan $(API_TESTS:%=build/tsan/tests/%)
-	@TSAN_OPTIONS=die_after_fork=0 tests/run.sh api-tsan build/tsan/tests/api_sessions build/tsan/tests/api_rules
+	@tests/run.sh api-tsan build/tsan/tests/api_sessions build/tsan/tests/api_rules
 
 # The binary interface against the last release.
 abi: all
@@ -401,7 +401,7 @@ install: all
 	ln -sf $(SHARED) $(D)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(D)$(LIBDIR)/libtally.so
 	install -m 644 $(B)/libtally.a $(D)$(LIBDIR)/libtally.a
-	install -m 644 party/tally.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
+	install -m 644 party/tally.h party/tally-sizing.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	  party/tally.pc.in > $(D)$(LIBDIR)/pkgconfig/tally.pc
 	$(if $(MAN1),install -m 644 $(MAN1) $(D)$(MANDIR)/man1/)

@@ -19,6 +19,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#if defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#else
+#define SANITIZED 0
+#endif
+
 extern char **environ;
 
 static void pause_ms(long ms)
@@ -414,12 +420,17 @@ static void test_executor(void)
 /* ---- Fork ---- */
 
 /* In a child: status 0 if all is as it should be. */
-static int in_child(api_pair *p, api_side *running)
+static int in_child(api_pair *p, api_side *running, tally_ledger *ledger)
 {
+    uint64_t runs;
     tally_error error;
     int good = tally_session_run(p->side[0].session, &error) == TALLY_ERR_USAGE &&
                strstr(error.message, "fork") && tally_session_start(p->side[0].session, NULL) &&
                tally_session_step(running->session, NULL) == TALLY_ERR_USAGE;
+    good = good && tally_ledger_runs(ledger, &runs, &error) == TALLY_ERR_USAGE &&
+           strstr(error.message, "fork") &&
+           tally_ledger_backup(ledger, "/nonexistent/copy", &error) == TALLY_ERR_USAGE;
+    tally_ledger_free(ledger);
     tally_session_cancel(running->session); /* not the parent's */
     tally_session_free(running->session);
     api_pair_free(p);
@@ -435,15 +446,22 @@ static void test_fork(void)
     api_pair p, running;
     api_side *sides[] = {&running.side[0]};
     int status = -1;
+    char path[200];
+    uint64_t runs = 1;
+    tally_ledger *ledger = NULL;
+    snprintf(path, sizeof path, "%s/ledger.db", unit_tmp());
+    CU_ASSERT_EQUAL_FATAL(tally_ledger_open(&ledger, path, TALLY_LEDGER_WRITE, NULL), TALLY_OK);
     api_pair_new(&p, 4, TALLY_MATCH, TALLY_ECDH, API_PIPE);
     api_pair_new(&running, 4, TALLY_MATCH, TALLY_ECDH, API_PIPE);
     CU_ASSERT_EQUAL_FATAL(tally_session_start(running.side[0].session, NULL), TALLY_OK);
     fflush(stdout);
     pid_t child = fork();
-    if (child == 0)
-        _exit(in_child(&p, &running.side[0]));
+    if (child == 0) /* ThreadSanitizer cannot run a child with threads of its own */
+        _exit(SANITIZED ? 0 : in_child(&p, &running.side[0], ledger));
     CU_ASSERT_EQUAL(waitpid(child, &status, 0), child);
     CU_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    CU_ASSERT(tally_ledger_runs(ledger, &runs, NULL) == TALLY_OK && runs == 0);
+    tally_ledger_free(ledger);
     api_run(&running.side[1]); /* the parent's goes on */
     api_loop(sides, 1);
     api_join(&running.side[1]);

@@ -11,6 +11,11 @@ LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 DOCDIR     ?= $(PREFIX)/share/doc/tally-psi
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+SYSUSERSDIR ?= $(PREFIX)/lib/sysusers.d
+TMPFILESDIR ?= $(PREFIX)/lib/tmpfiles.d
 CFLAGS     ?= -O3 -g
 LDFLAGS    ?=
 SECONDS_PER_FUZZER ?= 60
@@ -61,6 +66,7 @@ FUZZERS  := $(FUZZ_SRC:tests/%.c=build/fuzz-clang/tests/%)
 EXAMPLES := $(patsubst docs/examples/%.c,build/examples/%,$(sort $(wildcard docs/examples/*.c)))
 MAN1     := $(sort $(wildcard docs/man/*.1))
 MAN7     := $(sort $(wildcard docs/man/*.7))
+UNITS    := $(notdir $(sort $(wildcard docs/systemd/*.service docs/systemd/*.timer)))
 
 SONAME   := libtally.so.$(SOVERSION)
 SHARED   := libtally.so.$(VERSION)
@@ -95,7 +101,8 @@ help:
 	  'make bench-table  identifiers from 10^4 to 10^8: measured in RESULTS, else estimated' \
 	  'make bench-page   charts and tables of RESULTS=results/results.json, one HTML page' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
-	  'make dist         source archive in dist/'
+	  'make dist         source archive in dist/' \
+	  'make deb          Debian packages in dist/: tally-psi, libtally0, libtally-dev, tally-psi-doc'
 
 # ---- Compiling --------------------------------------------------------------------------------------------------
 
@@ -298,6 +305,7 @@ check-long: deps
 	@tests/step.sh abi $(MAKE) --no-print-directory abi; :
 	@tests/step.sh emulated $(MAKE) --no-print-directory emulated; :
 	@tests/arm64.sh
+	@tests/step.sh debian tests/debian.sh; :
 	@$(MAKE) --no-print-directory VARIANT=test build/test/tests/test_report
 	@tests/step.sh report-pages python3 tests/report_pages.py build/test/tests/test_report; :
 	@python3 tests/commands.py --long build/release/tally
@@ -395,7 +403,8 @@ bench-table: all
 
 D := $(DESTDIR)
 install: all
-	install -d $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR)/tally $(D)$(MANDIR)/man1 $(D)$(MANDIR)/man7 $(D)$(DOCDIR)
+	install -d $(D)$(BINDIR) $(D)$(LIBDIR)/pkgconfig $(D)$(INCLUDEDIR)/tally $(D)$(MANDIR)/man1 $(if $(MAN7),$(D)$(MANDIR)/man7) $(D)$(DOCDIR)/examples
+	install -d $(D)$(BASHDIR) $(D)$(ZSHDIR) $(D)$(UNITDIR) $(D)$(SYSUSERSDIR) $(D)$(TMPFILESDIR)
 	install -m 755 $(B)/tally $(D)$(BINDIR)/tally
 	install -m 755 $(B)/$(SHARED) $(D)$(LIBDIR)/$(SHARED)
 	ln -sf $(SHARED) $(D)$(LIBDIR)/$(SONAME)
@@ -407,16 +416,32 @@ install: all
 	$(if $(MAN1),install -m 644 $(MAN1) $(D)$(MANDIR)/man1/)
 	$(if $(MAN7),install -m 644 $(MAN7) $(D)$(MANDIR)/man7/)
 	install -m 644 README.md $(wildcard docs/*.md docs/*.svg) $(D)$(DOCDIR)/
+	install -m 644 $(wildcard docs/examples/*) $(D)$(DOCDIR)/examples/
+	install -m 644 cli/completions/tally.bash $(D)$(BASHDIR)/tally
+	install -m 644 cli/completions/_tally $(D)$(ZSHDIR)/_tally
+	for f in $(UNITS); do sed 's|/usr/bin/tally|$(BINDIR)/tally|' docs/systemd/$$f > $(D)$(UNITDIR)/$$f || exit 1; done
+	install -m 644 docs/systemd/tally.sysusers $(D)$(SYSUSERSDIR)/tally.conf
+	install -m 644 docs/systemd/tally.tmpfiles $(D)$(TMPFILESDIR)/tally.conf
 
-# Removes what install put there. Keys and data live in the users' homes and are not touched.
+# Removes what install put there. Keys, settings and ledgers live in the users' homes, and stay.
 uninstall:
 	rm -f $(D)$(BINDIR)/tally $(D)$(LIBDIR)/libtally.so* $(D)$(LIBDIR)/libtally.a $(D)$(LIBDIR)/pkgconfig/tally.pc
 	rm -f $(addprefix $(D)$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $(D)$(MANDIR)/man7/,$(notdir $(MAN7)))
+	rm -f $(D)$(BASHDIR)/tally $(D)$(ZSHDIR)/_tally $(addprefix $(D)$(UNITDIR)/,$(UNITS))
+	rm -f $(D)$(SYSUSERSDIR)/tally.conf $(D)$(TMPFILESDIR)/tally.conf
 	rm -rf $(D)$(INCLUDEDIR)/tally $(D)$(DOCDIR)
+	@echo 'Kept: keys, settings and ledgers, in ~/.config/tally of every user (or where TALLY_HOME points)'; \
+	for d in $(D)/etc/tally $(D)/var/lib/tally $(D)/var/log/tally; do [ ! -d $$d ] || echo "Kept: $$d"; done
 
 dist:
 	mkdir -p dist
 	git archive --prefix=tally-$(VERSION)/ -o dist/tally-$(VERSION).tar.gz HEAD
+
+# Debian packages in dist/, from a copy of this tree; see debian/.
+.PHONY: deb
+deb:
+	@tests/deps.sh debian
+	@debian/build dist && ls dist/*.deb
 
 clean:
 	rm -rf build dist

@@ -78,7 +78,7 @@ static tally_status print(char *text, tally_error *error)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return TALLY_OK;
     return cli_fail(error, TALLY_ERR_FILE, "standard output could not be written: %s",
-                    errno ? strerror(errno) : "a write failed");
+                    party_system_text(errno ? errno : EIO));
 }
 
 /* "FILE.sig", to be freed. */
@@ -194,11 +194,12 @@ static tally_status run_sign(const options *o, tally_error *error)
         st = tally_agreement_write_signatures(a, beside, error);
     for (int p = 0; !st && p < 2; p++) {
         int is_signed = tally_agreement_signed(a, (size_t)p) == TALLY_SIGNED;
-        printf("%s: %s\n", tally_agreement_organisation(a, (size_t)p), is_signed ? "signed" : "not signed");
+        cli_print(is_signed ? "%s: signed\n" : "%s: not signed\n",
+                  tally_agreement_organisation(a, (size_t)p));
         missing = is_signed ? missing : p;
     }
     if (!st)
-        printf("digest: %s\nsignatures: %s\n", tally_agreement_digest(a), beside);
+        cli_print("digest: %s\nsignatures: %s\n", tally_agreement_digest(a), beside);
     if (!st)
         warn_days(a);
     if (!st && missing >= 0)
@@ -303,8 +304,9 @@ static tally_status find_action(const options *o, const action **out, tally_erro
         if (o->count > a->words)
             cli_fail(error, TALLY_ERR_USAGE, "unexpected argument %s", o->words[a->words]);
         else
-            cli_fail(error, TALLY_ERR_USAGE, "the %s is missing",
-                     a->words == 2 && o->count == 1 ? "second agreement" : "agreement");
+            cli_fail(error, TALLY_ERR_USAGE,
+                     a->words == 2 && o->count == 1 ? "the second agreement is missing"
+                                                    : "the agreement is missing");
         cli_hint(error, "write %s", a->form);
         return TALLY_ERR_USAGE;
     }

@@ -26,7 +26,7 @@ static void show_progress(void *user, unsigned done, unsigned total)
 {
     const int *redraw = user;
     if (*redraw && done < total)
-        fprintf(stderr, "\r%u of %u", done, total);
+        fprintf(stderr, party_local("\r%u of %u"), done, total);
     else if (*redraw)
         fputs("\r        \r", stderr);
 }
@@ -80,7 +80,7 @@ tally_status cli_calibration_line(const cli_estimate *e, tally_calibration *c, c
     if (!st) {
         cli_note(
             "measuring the line to %s: waiting for the other side, then about 7 seconds, more on a slow line",
-            e->listen ? "the peer" : e->connect);
+            e->listen ? PARTY_WORD("the peer") : e->connect);
         cli_signals_begin(session);
         st = tally_session_measure_line(session, c, out, error);
         cli_signals_end();

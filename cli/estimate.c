@@ -101,19 +101,19 @@ static void print_head(const json_t *all, const cli_estimate *e, const char *min
     const tally_plan *p = &e->plan;
     cli_record_grouped(n[0], (long long)p->own_items);
     cli_record_grouped(n[1], (long long)p->peer_items);
-    printf("%s, this side is the %s: %s identifiers here, %s there\n", text(all, "function"), mine, n[0],
-           n[1]);
+    cli_print("%s, this side is the %s: %s identifiers here, %s there\n", party_word(text(all, "function")),
+              party_word(mine), n[0], n[1]);
     if (p->bits_per_second > 0) {
-        printf("line: %.4g Mbit/s there", p->bits_per_second / 1e6);
+        cli_print("line: %.4g Mbit/s there", p->bits_per_second / 1e6);
         if (p->received_bits_per_second > 0)
-            printf(", %.4g Mbit/s back", p->received_bits_per_second / 1e6);
+            cli_print(", %.4g Mbit/s back", p->received_bits_per_second / 1e6);
         else
-            printf(" and back");
-        printf(", round trip %.3g ms\n", p->round_trip_seconds * 1e3);
+            cli_print(" and back");
+        cli_print(", round trip %.3g ms\n", p->round_trip_seconds * 1e3);
     } else {
-        printf("line: none that limits; give one with --link 100mbit,30ms\n");
+        cli_print("line: none that limits; give one with --link 100mbit,30ms\n");
     }
-    printf("processor: %s\n\n", text(json_object_get(all, "calibration"), "processor"));
+    cli_print("processor: %s\n\n", text(json_object_get(all, "calibration"), "processor"));
 }
 
 static void print_row(const json_t *row, const char *mine, const char *theirs)
@@ -130,7 +130,7 @@ static void print_row(const json_t *row, const char *mine, const char *theirs)
     }
     const char *scheme = text(row, "scheme");
     snprintf(name, sizeof name, "%s%s%s", text(row, "protocol"), *scheme ? ", " : "", scheme);
-    snprintf(range, sizeof range, "%s to %s", t[1], t[2]);
+    party_show(range, sizeof range, "%s to %s", t[1], t[2]);
     printf("%-15s %8s  %-19s %8s %8s  %8s %8s  %8s %8s\n", name, t[0], range, sent[0], sent[1], memory[0],
            memory[1], cpu[0], cpu[1]);
 }
@@ -149,7 +149,7 @@ static void print_stages(const json_t *row)
     size_t i;
     const json_t *stage;
     const char *scheme = text(row, "scheme");
-    printf("\nwhere the time of %s%s%s goes:\n", text(row, "protocol"), *scheme ? ", " : "", scheme);
+    cli_print("\nwhere the time of %s%s%s goes:\n", text(row, "protocol"), *scheme ? ", " : "", scheme);
     json_array_foreach(json_object_get(row, "stages"), i, stage)
     {
         char t[24];
@@ -180,10 +180,11 @@ static void print_hint(const json_t *row, int same_machine)
     }
     for (size_t h = 0; h < 3; h++)
         if (by[h] > 0.5 * total)
-            puts(hints[h].says);
+            puts(party_local(hints[h].says));
     if (by[3] > 0.5 * total)
-        puts(same_machine ? "Most of the time is computing, and both sides share the processors."
-                          : "Most of the time is computing: more processors (--cores) shorten it.");
+        puts(party_local(same_machine
+                             ? "Most of the time is computing, and both sides share the processors."
+                             : "Most of the time is computing: more processors (--cores) shorten it."));
 }
 
 static void print_advice(const json_t *all, const json_t *row, const cli_estimate *e, const char *mine)
@@ -191,20 +192,20 @@ static void print_advice(const json_t *all, const json_t *row, const cli_estimat
     size_t i;
     const json_t *other;
     double total = number(row, "wall_seconds", "expected");
-    printf("\nauto picks %s: %s.\n", text(all, "auto"), text(all, "because"));
+    cli_print("\nauto picks %s: %s.\n", text(all, "auto"), party_word(text(all, "because")));
     json_array_foreach(json_object_get(all, "protocols"), i, other)
     {
         double t = number(other, "wall_seconds", "expected");
         const char *scheme = text(other, "scheme");
         if (t < 0.8 * total)
-            printf("Here %s should be faster: %.1f times.\n", *scheme ? scheme : text(other, "protocol"),
-                   total / t);
+            cli_print("Here %s should be faster: %.1f times.\n", *scheme ? scheme : text(other, "protocol"),
+                      total / t);
     }
     print_hint(row, e->plan.same_machine);
     if (number(row, mine, "disk_bytes") > 0) {
         char disk[24];
         bytes_text(disk, number(row, mine, "disk_bytes"));
-        printf("Rows that match are taken as a tenth of the shorter list: %s to be written.\n", disk);
+        cli_print("Rows that match are taken as a tenth of the shorter list: %s to be written.\n", disk);
     }
 }
 
@@ -264,9 +265,9 @@ static tally_status answer(const tally_calibration *c, cli_estimate *e, tally_er
 
 static void print_line(const tally_line *line)
 {
-    printf("line to %s\nsent: %.1f Mbit/s\nreceived: %.1f Mbit/s\nround trip: %.2f ms\n", line->peer,
-           line->sent_bits_per_second / 1e6, line->received_bits_per_second / 1e6,
-           line->round_trip_seconds * 1e3);
+    cli_print("line to %s\nsent: %.1f Mbit/s\nreceived: %.1f Mbit/s\nround trip: %.2f ms\n", line->peer,
+              line->sent_bits_per_second / 1e6, line->received_bits_per_second / 1e6,
+              line->round_trip_seconds * 1e3);
 }
 
 /* The machine, unless only a line is asked for and the machine is known; then the line. */

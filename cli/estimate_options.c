@@ -265,8 +265,8 @@ static tally_status take(enum option o, const char *value, cli_estimate *e, tall
 
 static tally_status refuse(tally_error *error, const char *message, const char *hint)
 {
-    cli_fail(error, TALLY_ERR_USAGE, "%s", message);
-    cli_hint(error, "%s", hint);
+    cli_fail(error, TALLY_ERR_USAGE, PARTY_WHOLE, message);
+    cli_hint(error, PARTY_WHOLE, hint);
     return TALLY_ERR_USAGE;
 }
 

@@ -61,7 +61,8 @@ tally_status cli_file_check(const char *option, const char *path, int overwrite,
         return cli_fail(error, TALLY_ERR_FILE, "%s: %s is not the name of a file", option, path);
     int fd = open_beside(path, &name);
     if (fd < 0) {
-        cli_fail(error, TALLY_ERR_FILE, "%s: %s cannot be written: %s", option, path, strerror(errno));
+        cli_fail(error, TALLY_ERR_FILE, "%s: %s cannot be written: %s", option, path,
+                 party_system_text(errno));
         cli_hint(error, "the folder must exist, be yours to write to, and have room");
         return TALLY_ERR_FILE;
     }
@@ -117,7 +118,7 @@ tally_status cli_file_write(const char *path, const char *text, tally_error *err
         unlink(name);
     free(name);
     if (failed)
-        return cli_fail(error, TALLY_ERR_FILE, "%s cannot be written: %s", path, strerror(cause));
+        return cli_fail(error, TALLY_ERR_FILE, "%s cannot be written: %s", path, party_system_text(cause));
     sync_folder(path);
     return TALLY_OK;
 }
@@ -156,9 +157,10 @@ tally_status cli_file_read(const char *path, size_t max, char **out, tally_error
     }
     free(text);
     if (failed)
-        return cli_fail(error, TALLY_ERR_FILE, "%s cannot be read: %s", path, strerror(cause));
-    return cli_fail(error, TALLY_ERR_INPUT, "%s is not such a file: it is %s", path,
-                    len > max ? "too long" : "no text");
+        return cli_fail(error, TALLY_ERR_FILE, "%s cannot be read: %s", path, party_system_text(cause));
+    return cli_fail(
+        error, TALLY_ERR_INPUT,
+        len > max ? "%s is not such a file: it is too long" : "%s is not such a file: it is no text", path);
 }
 
 int cli_file_same(const char *a, const char *b)

@@ -90,10 +90,13 @@ tally_status cli_identity_existing(const cli_places *places, const char *name, c
     }
     if (strchr(name, '/'))
         cli_fail(error, TALLY_ERR_FILE, "there is no identity %s", name);
+    else if (folders[0] && folders[1])
+        cli_fail(error, TALLY_ERR_FILE, "there is no identity %s in %s or %s", name, folders[0], folders[1]);
     else
-        cli_fail(error, TALLY_ERR_FILE, "there is no identity %s in %s%s%s", name,
-                 folders[0] ? folders[0] : "", folders[0] && folders[1] ? " or " : "",
-                 folders[1] ? folders[1] : "");
+        cli_fail(error, TALLY_ERR_FILE, "there is no identity %s in %s", name,
+                 folders[0]   ? folders[0]
+                 : folders[1] ? folders[1]
+                              : "");
     cli_hint(error, "make one with: tally identity new %s --organisation \"...\"", name);
     return TALLY_ERR_FILE;
 }
@@ -131,7 +134,7 @@ tally_status cli_identity_fresh(const cli_places *places, const char *name, char
     if (!home)
         return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
     if (make_folders(home)) {
-        cli_fail(error, TALLY_ERR_FILE, "the folder %s cannot be made: %s", home, strerror(errno));
+        cli_fail(error, TALLY_ERR_FILE, "the folder %s cannot be made: %s", home, party_system_text(errno));
         cli_hint(error, "set TALLY_HOME to a folder you may write to, or give a path with a slash");
         st = TALLY_ERR_FILE;
     } else {

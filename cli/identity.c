@@ -94,10 +94,10 @@ static void print_plain(const char *name, const char *dir, const tally_identity 
     const char *signing = tally_identity_signing_fingerprint(identity);
     utc_text(from, tally_identity_not_before(identity), 0);
     utc_text(until, tally_identity_not_after(identity), 0);
-    printf("name: %s\nfolder: %s\nsubject: %s\nkey: %s\nfingerprint: %s\nsigning key: %s\nvalid from: "
-           "%s\nvalid until: %s\n",
-           name, dir, tally_identity_subject(identity), tally_identity_key_type(identity),
-           tally_identity_fingerprint(identity), *signing ? signing : "none", from, until);
+    cli_print("name: %s\nfolder: %s\nsubject: %s\nkey: %s\nfingerprint: %s\nsigning key: %s\nvalid from: "
+              "%s\nvalid until: %s\n",
+              name, dir, tally_identity_subject(identity), tally_identity_key_type(identity),
+              tally_identity_fingerprint(identity), *signing ? signing : PARTY_WORD("none"), from, until);
 }
 
 typedef struct identity_options {
@@ -189,8 +189,9 @@ int cli_identity(char *const *argv)
         if (print_json(options.name, dir, options.organisation, identity))
             st = cli_fail(&error, TALLY_ERR_NO_MEMORY, "the result could not be written as JSON");
     } else if (fresh) {
-        printf("folder: %s\norganisation: %s\nfingerprint: %s\nsigning key: %s\n", dir, options.organisation,
-               tally_identity_fingerprint(identity), tally_identity_signing_fingerprint(identity));
+        cli_print("folder: %s\norganisation: %s\nfingerprint: %s\nsigning key: %s\n", dir,
+                  options.organisation, tally_identity_fingerprint(identity),
+                  tally_identity_signing_fingerprint(identity));
     } else {
         print_plain(options.name, dir, identity);
     }

@@ -67,7 +67,7 @@ static tally_status check_signer(const tally_ledger_state *state, const char *wa
     if (!*wanted || strcmp(state->signer, wanted) == 0)
         return TALLY_OK;
     cli_fail(error, TALLY_ERR_DIFFERS, "the latest checkpoint was signed by %s; you asked for %s",
-             *state->signer ? state->signer : "nobody", wanted);
+             *state->signer ? state->signer : PARTY_WORD("nobody"), wanted);
     cli_hint(error,
              "--key takes the line \"signing key\" of tally identity show, not \"fingerprint\"; if that is "
              "not it, keep the file: somebody else may have written it");
@@ -103,36 +103,36 @@ static tally_status check_older(tally_ledger *ledger, const tally_ledger_state *
 }
 
 /* In what way everything could have been made anew. */
-static const char unless_signer[] =
+static const char help_signer[] =
     "This shows that no record was changed, taken out or put in between after it was written, unless by\n"
     "somebody who has the signing key and made everything anew; a checkpoint kept elsewhere shows that "
     "too.\n";
-static const char unless_anybody[] =
+static const char help_anybody[] =
     "This shows that records, tree and checkpoint fit together.\n"
     "Whose key signed was not compared (--key): whoever can write the file could have made it anew.\n";
-static const char shows_not[] =
+static const char help_not_shown[] =
     "It does not show that the lists of the runs were true, nor that every run was recorded.\n";
 
 static void print_state(const tally_ledger_state *s, const cli_ledger_options *o, const char *wanted)
 {
-    printf("checked: every record, the tree over all of them, the latest checkpoint%s\n",
-           o->signatures ? ", and the signatures of agreements and receipts" : "");
-    printf("ledger: %s\nruns: %llu\nincomplete runs: %llu\nrecords: %llu\n", s->origin,
-           (unsigned long long)s->runs, (unsigned long long)s->incomplete, (unsigned long long)s->records);
+    cli_print("checked: every record, the tree over all of them, the latest checkpoint%s\n",
+              o->signatures ? PARTY_WORD(", and the signatures of agreements and receipts") : "");
+    cli_print("ledger: %s\nruns: %llu\nincomplete runs: %llu\nrecords: %llu\n", s->origin,
+              (unsigned long long)s->runs, (unsigned long long)s->incomplete, (unsigned long long)s->records);
     if (o->signatures)
-        printf("receipts with signatures that hold: %llu\n", (unsigned long long)s->receipts);
+        cli_print("receipts with signatures that hold: %llu\n", (unsigned long long)s->receipts);
     else
-        printf("signatures of receipts: not checked (--signatures)\n");
-    printf("root: %s\n", s->root);
+        cli_print("signatures of receipts: not checked (--signatures)\n");
+    cli_print("root: %s\n", s->root);
     if (*s->signer)
-        printf("latest checkpoint signed by: %s%s\n", s->signer,
-               *wanted ? ", the key that was asked for" : "");
+        cli_print("latest checkpoint signed by: %s%s\n", s->signer,
+                  *wanted ? PARTY_WORD(", the key that was asked for") : "");
     else
-        printf("latest checkpoint signed by: nobody\n");
+        cli_print("latest checkpoint signed by: nobody\n");
     if (o->checkpoint)
-        printf("older checkpoint: nothing that %s covers was changed since\n", o->checkpoint);
-    fputs(*wanted ? unless_signer : unless_anybody, stdout);
-    fputs(shows_not, stdout);
+        cli_print("older checkpoint: nothing that %s covers was changed since\n", o->checkpoint);
+    fputs(party_local(*wanted ? help_signer : help_anybody), stdout);
+    fputs(party_local(help_not_shown), stdout);
 }
 
 /* Takes j over; NULL: memory was short. */
@@ -311,12 +311,16 @@ static tally_status compare(tally_ledger *ledger, tally_ledger *other, lines *l,
 
 static void say_the_same(const comparison *c)
 {
-    char left[128] = "";
+    char left[600] = "";
     if (c->left)
-        snprintf(left, sizeof left, "; %llu of your runs %s no session there and %s not compared",
-                 (unsigned long long)c->left, c->left == 1 ? "has" : "have", c->left == 1 ? "was" : "were");
-    cli_note("compared %llu session%s of %s (yours) with %s (theirs): both record the same%s",
-             (unsigned long long)c->compared, c->compared == 1 ? "" : "s", c->own, c->theirs, left);
+        party_both(left, sizeof left,
+                   c->left == 1 ? "; %llu of your runs has no session there and was not compared"
+                                : "; %llu of your runs have no session there and were not compared",
+                   (unsigned long long)c->left);
+    cli_note(c->compared == 1
+                 ? "compared %llu session of %s (yours) with %s (theirs): both record the same%s"
+                 : "compared %llu sessions of %s (yours) with %s (theirs): both record the same%s",
+             (unsigned long long)c->compared, c->own, c->theirs, left);
 }
 
 tally_status cli_ledger_reconcile(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)
@@ -341,8 +345,10 @@ tally_status cli_ledger_reconcile(tally_ledger *ledger, const cli_ledger_options
         say_the_same(&c);
         return TALLY_OK;
     }
-    cli_fail(error, TALLY_ERR_DIFFERS, "the two ledgers differ in %llu place%s",
-             (unsigned long long)c.differences, c.differences == 1 ? "" : "s");
+    cli_fail(error, TALLY_ERR_DIFFERS,
+             c.differences == 1 ? "the two ledgers differ in %llu place"
+                                : "the two ledgers differ in %llu places",
+             (unsigned long long)c.differences);
     cli_hint(
         error,
         "a run that went on while the other ledger was copied is one; otherwise show both runs, and ask the "

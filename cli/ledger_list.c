@@ -26,23 +26,23 @@ const char *cli_ledger_outcome(int exit_status)
     static const struct {
         int status;
         const char *words;
-    } all[] = {{-1, "INCOMPLETE"},
-               {0, "completed"},
-               {1, "wrong option"},
-               {2, "terms differed"},
-               {3, "list not usable"},
-               {4, "refused by a rule"},
-               {5, "not authenticated"},
-               {6, "network or other side"},
-               {7, "local file"},
-               {8, "malformed message"},
-               {9, "interrupted"},
-               {10, "out of memory"},
-               {11, "verification differed"}};
+    } all[] = {{-1, PARTY_TEXT("INCOMPLETE")},
+               {0, PARTY_TEXT("completed")},
+               {1, PARTY_TEXT("wrong option")},
+               {2, PARTY_TEXT("terms differed")},
+               {3, PARTY_TEXT("list not usable")},
+               {4, PARTY_TEXT("refused by a rule")},
+               {5, PARTY_TEXT("not authenticated")},
+               {6, PARTY_TEXT("network or other side")},
+               {7, PARTY_TEXT("local file")},
+               {8, PARTY_TEXT("malformed message")},
+               {9, PARTY_TEXT("interrupted")},
+               {10, PARTY_TEXT("out of memory")},
+               {11, PARTY_TEXT("verification differed")}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (all[i].status == exit_status)
             return all[i].words;
-    return "internal fault";
+    return PARTY_TEXT("internal fault");
 }
 
 static int keep(void *user, const tally_run *run)
@@ -121,17 +121,22 @@ static void fill(row *out, const tally_run *run)
     cli_record_time(when, run->began);
     when[strcspn(when, "U")] = 0; /* the head says UTC */
     snprintf(out->cell[1], 128, "%.19s", when);
-    snprintf(out->cell[2], 128, "%s", functions[run->function]);
-    snprintf(out->cell[3], 128, "%s", role_of(run) ? role_of(run) : "not known");
-    snprintf(out->cell[4], 128, "%.8s", *run->agreement ? run->agreement + strlen("sha256:") : "trial");
+    snprintf(out->cell[2], 128, "%s", party_local(functions[run->function]));
+    snprintf(out->cell[3], 128, "%s", party_local(role_of(run) ? role_of(run) : "not known"));
+    if (*run->agreement)
+        snprintf(out->cell[4], 128, "%.8s", run->agreement + strlen("sha256:"));
+    else
+        snprintf(out->cell[4], 128, "%s", party_local(PARTY_TEXT("trial")));
     if (strncmp(run->peer, "sha256:", 7) == 0)
         snprintf(out->cell[5], 128, "%.15s..", run->peer);
     else
-        cli_record_fit(out->cell[5], 128, *run->peer ? run->peer : "not known", OTHER_WIDTH);
+        cli_record_fit(out->cell[5], 128, *run->peer ? run->peer : party_local(PARTY_TEXT("not known")),
+                       OTHER_WIDTH);
     size_text(out->cell[6], run->items);
     size_text(out->cell[7], run->peer_items);
-    snprintf(out->cell[8], 128, "%s", cli_ledger_outcome(run->exit_status));
-    snprintf(out->cell[9], 128, "%s", run->disclosed ? "yes" : "no");
+    snprintf(out->cell[8], 128, "%s", party_local(cli_ledger_outcome(run->exit_status)));
+    snprintf(out->cell[9], 128, "%s",
+             run->disclosed ? party_local(PARTY_TEXT("yes")) : party_local(PARTY_TEXT("no")));
 }
 
 static void print_row(const row *r, const size_t width[COLUMNS])
@@ -149,14 +154,19 @@ static void print_row(const row *r, const size_t width[COLUMNS])
 
 static tally_status print_table(const runs *r, size_t first, tally_error *error)
 {
-    static const row head = {{"run", "began (UTC)", "function", "role", "agreement", "other side", "our list",
-                              "their list", "outcome", "disclosed"}};
+    static const char *const heads[COLUMNS] = {
+        PARTY_TEXT("run"),       PARTY_TEXT("began (UTC)"), PARTY_TEXT("function"), PARTY_TEXT("role"),
+        PARTY_TEXT("agreement"), PARTY_TEXT("other side"),  PARTY_TEXT("our list"), PARTY_TEXT("their list"),
+        PARTY_TEXT("outcome"),   PARTY_TEXT("disclosed")};
+    row head;
     size_t width[COLUMNS], count = r->count - first;
     row *rows = calloc(count, sizeof *rows);
     if (!rows)
         return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
-    for (size_t c = 0; c < COLUMNS; c++)
-        width[c] = strlen(head.cell[c]);
+    for (size_t c = 0; c < COLUMNS; c++) {
+        snprintf(head.cell[c], sizeof head.cell[c], "%s", party_local(heads[c]));
+        width[c] = cli_record_width(head.cell[c]);
+    }
     for (size_t i = 0; i < count; i++) {
         fill(&rows[i], &r->at[first + i]);
         for (size_t c = 0; c < COLUMNS; c++)
@@ -214,8 +224,11 @@ static void say_rest(const runs *r, size_t first, uint64_t all, uint64_t left)
     else if (left)
         cli_note("the newest %zu runs; --all shows %llu more", r->count - first, (unsigned long long)left);
     if (incomplete)
-        cli_note("%zu run%s incomplete: still running, or stopped without an end; counts as disclosed",
-                 incomplete, incomplete == 1 ? " is" : "s are");
+        cli_note(
+            incomplete == 1
+                ? "%zu run is incomplete: still running, or stopped without an end; counts as disclosed"
+                : "%zu runs are incomplete: still running, or stopped without an end; counts as disclosed",
+            incomplete);
 }
 
 tally_status cli_ledger_list(tally_ledger *ledger, const cli_ledger_options *o, tally_error *error)

@@ -12,8 +12,9 @@
 
 static void fact(const char *name, const char *value)
 {
-    printf("%s: ", name);
-    cli_record_print(stdout, *value ? value : "not recorded");
+    fputs(party_local(name), stdout);
+    fputs(": ", stdout);
+    cli_record_print(stdout, *value ? value : party_local("not recorded"));
     putchar('\n');
 }
 
@@ -27,51 +28,55 @@ static void number_if(const json_t *object, const char *name, const char *key)
 {
     long long number;
     if (cli_record_number(object, key, &number))
-        printf("%s: %lld\n", name, number);
+        printf("%s: %lld\n", party_local(name), number);
 }
 
 /* ---- How it ended ---- */
 
 static void show_outcome(const cli_record *r)
 {
-    static const char *const functions[] = {[TALLY_MATCH] = "match: which identifiers are on both lists",
-                                            [TALLY_COUNT] = "count: how many identifiers are on both lists",
-                                            [TALLY_SUM] = "sum: values over the identifiers on both lists"};
+    static const char *const functions[] = {
+        [TALLY_MATCH] = PARTY_WORD("match: which identifiers are on both lists"),
+        [TALLY_COUNT] = PARTY_WORD("count: how many identifiers are on both lists"),
+        [TALLY_SUM] = PARTY_WORD("sum: values over the identifiers on both lists")};
     char began[32], ended[32];
     long long status = 70;
     cli_record_time(began, r->began);
     cli_record_time(ended, r->ended);
-    printf("run: %lld\nfunction: %s\nbegan: %s\n", r->n, functions[r->function], began);
-    printf("ended: %s\n", r->state == CLI_RUN_INCOMPLETE ? "no end is recorded" : ended);
+    cli_print("run: %lld\nfunction: %s\nbegan: %s\n", r->n, functions[r->function], began);
+    cli_print("ended: %s\n", r->state == CLI_RUN_INCOMPLETE ? PARTY_WORD("no end is recorded") : ended);
     cli_record_number(r->end, "exit_status", &status);
     if (r->state == CLI_RUN_INCOMPLETE)
-        printf("outcome: INCOMPLETE: still running, or stopped without an end\n");
+        cli_print("outcome: INCOMPLETE: still running, or stopped without an end\n");
     else
-        printf("outcome: %s%s (exit status %lld)\n", cli_ledger_outcome((int)(status & 127)),
-               r->state == CLI_RUN_REFUSED ? ", before anything that derives from the list was sent" : "",
-               status);
+        cli_print("outcome: %s%s (exit status %lld)\n", party_word(cli_ledger_outcome((int)(status & 127))),
+                  r->state == CLI_RUN_REFUSED
+                      ? PARTY_WORD(", before anything that derives from the list was sent")
+                      : "",
+                  status);
     fact_if("message", cli_record_text(r->end, "message"));
     fact_if("hint", cli_record_text(r->end, "hint"));
-    printf("disclosed: %s\n", r->disclosed ? "yes, a side may have learned something of the result"
-                                           : "no, no side can have learned anything of the result");
+    cli_print(r->disclosed ? "disclosed: yes, a side may have learned something of the result\n"
+                           : "disclosed: no, no side can have learned anything of the result\n");
 }
 
 /* ---- Who, and under what ---- */
 
 static void show_parties(const cli_record *r)
 {
-    static const char *const roles[] = {
-        [CLI_RECEIVER] = ", the receiver", [CLI_SENDER] = ", the sender", ", role not known"};
+    static const char *const roles[] = {[CLI_RECEIVER] = PARTY_TEXT(", the receiver"),
+                                        [CLI_SENDER] = PARTY_TEXT(", the sender"),
+                                        PARTY_TEXT(", role not known")};
     int mine = r->has_role ? r->side : 2, theirs = r->has_role ? !r->side : 2;
-    printf("this side: ");
-    cli_record_print(stdout, *r->own ? r->own : "not named");
-    printf("%s\n", roles[mine]);
+    cli_print("this side: ");
+    cli_record_print(stdout, *r->own ? r->own : party_local(PARTY_TEXT("not named")));
+    printf("%s\n", party_local(roles[mine]));
     fact("this side's link key", r->identity);
-    printf("other side: ");
-    cli_record_print(stdout, r->other_unknown ? "not known"
+    cli_print("other side: ");
+    cli_record_print(stdout, r->other_unknown ? party_local(PARTY_TEXT("not known"))
                              : *r->other      ? r->other
-                                              : "not named by an agreement");
-    printf("%s\n", roles[theirs]);
+                                              : party_local(PARTY_TEXT("not named by an agreement")));
+    printf("%s\n", party_local(roles[theirs]));
     fact("other side's link key", cli_record_text(r->peer, "fingerprint"));
     fact_if("other side's certificate", cli_record_text(r->peer, "subject"));
     fact_if("other side's software", cli_record_text(r->peer, "software"));
@@ -79,11 +84,11 @@ static void show_parties(const cli_record *r)
 
 static void show_agreement(const cli_record *r)
 {
-    static const char *const states[] = {[TALLY_UNSIGNED] = "not signed",
-                                         [TALLY_SIGNED] = "signed, the signature holds",
-                                         [TALLY_SIGNATURE_BAD] = "THE SIGNATURE DOES NOT HOLD"};
+    static const char *const states[] = {[TALLY_UNSIGNED] = PARTY_WORD("not signed"),
+                                         [TALLY_SIGNED] = PARTY_WORD("signed, the signature holds"),
+                                         [TALLY_SIGNATURE_BAD] = PARTY_WORD("THE SIGNATURE DOES NOT HOLD")};
     if (!*r->digest) {
-        printf("agreement: none, a trial\n");
+        cli_print("agreement: none, a trial\n");
         return;
     }
     fact("agreement", cli_record_text(r->begin, "agreement_name"));
@@ -93,12 +98,12 @@ static void show_agreement(const cli_record *r)
         return;
     fact("purpose", cli_record_text(r->agreed, "purpose"));
     fact("legal basis", cli_record_text(r->agreed, "legal-basis"));
-    printf("valid: from %s to %s\n", tally_agreement_valid_from(r->agreement),
-           tally_agreement_valid_until(r->agreement));
+    cli_print("valid: from %s to %s\n", tally_agreement_valid_from(r->agreement),
+              tally_agreement_valid_until(r->agreement));
     for (size_t i = 0; i < 2; i++) {
-        printf("signature of ");
+        cli_print("signature of ");
         cli_record_print(stdout, tally_agreement_organisation(r->agreement, i));
-        printf(": %s\n", states[tally_agreement_signed(r->agreement, i)]);
+        cli_print(": %s\n", states[tally_agreement_signed(r->agreement, i)]);
     }
 }
 
@@ -111,7 +116,7 @@ static void list_if(const json_t *object, const char *name, const char *key)
     size_t i;
     if (!json_array_size(list))
         return;
-    printf("%s: ", name);
+    printf("%s: ", party_local(name));
     json_array_foreach(list, i, entry)
     {
         const char *edge;
@@ -147,11 +152,11 @@ static void show_terms(const cli_record *r)
     list_if(r->terms, "bands of the owner", "bands");
     list_if(r->terms, "bands of the side that adds up", "bands_of_the_adder");
     if (cli_record_number(r->terms, "min_overlap", &minimum) && !minimum)
-        printf("minimum overlap: none\n");
+        cli_print("minimum overlap: none\n");
     else
         number_if(r->terms, "minimum overlap", "min_overlap");
     if (json_is_number(epsilon))
-        printf("noise: epsilon %g\n", json_number_value(epsilon));
+        cli_print("noise: epsilon %g\n", json_number_value(epsilon));
     fact("protocol", term(r, "protocol"));
     fact("security", term(r, "security"));
 }
@@ -160,20 +165,20 @@ static void show_terms(const cli_record *r)
 
 static void show_lists(const cli_record *r)
 {
-    static const char *const rows[][2] = {{"rows read", "rows"},
-                                          {"rows rejected", "rejected"},
-                                          {"rows without consent", "without_consent"},
-                                          {"rows accepted", "accepted"},
-                                          {"rows that repeat an identifier", "duplicates"},
-                                          {"values taken as the end of their range", "clipped"},
-                                          {"identifiers", "items"},
-                                          {"identifiers told, padding included", "declared"}};
+    static const char *const rows[][2] = {{PARTY_TEXT("rows read"), "rows"},
+                                          {PARTY_TEXT("rows rejected"), "rejected"},
+                                          {PARTY_TEXT("rows without consent"), "without_consent"},
+                                          {PARTY_TEXT("rows accepted"), "accepted"},
+                                          {PARTY_TEXT("rows that repeat an identifier"), "duplicates"},
+                                          {PARTY_TEXT("values taken as the end of their range"), "clipped"},
+                                          {PARTY_TEXT("identifiers"), "items"},
+                                          {PARTY_TEXT("identifiers told, padding included"), "declared"}};
     long long theirs = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (r->function == TALLY_SUM || strcmp(rows[i][1], "clipped") != 0)
             number_if(r->input, rows[i][0], rows[i][1]);
     if (cli_record_number(r->end, "peer_items", &theirs) && theirs)
-        printf("identifiers of the other side, as told: %lld\n", theirs);
+        cli_print("identifiers of the other side, as told: %lld\n", theirs);
 }
 
 static void show_figures(const char *of, const json_t *figures);
@@ -182,12 +187,12 @@ static void show_band(const char *column, const json_t *band)
 {
     char *of = NULL;
     if (json_object_get(band, "of")) {
-        if (asprintf(&of, "%s, bands put together", column) < 0)
+        if (asprintf(&of, party_local("%s, bands put together"), column) < 0)
             of = NULL;
     } else if (json_is_true(json_object_get(band, "outside"))) {
-        if (asprintf(&of, "%s outside all bands", column) < 0)
+        if (asprintf(&of, party_local("%s outside all bands"), column) < 0)
             of = NULL;
-    } else if (asprintf(&of, "%s from %s to below %s", column, cli_record_text(band, "from"),
+    } else if (asprintf(&of, party_local("%s from %s to below %s"), column, cli_record_text(band, "from"),
                         cli_record_text(band, "to")) < 0) {
         of = NULL;
     }
@@ -207,7 +212,7 @@ static void show_bands(const json_t *all)
 
 static void show_figures(const char *of, const json_t *figures)
 {
-    static const char *const names[] = {"sum", "mean", "variance"};
+    static const char *const names[] = {PARTY_TEXT("sum"), PARTY_TEXT("mean"), PARTY_TEXT("variance")};
     const json_t *value, *count = json_object_get(figures, "count");
     size_t i;
     if (json_is_integer(count)) {
@@ -220,7 +225,7 @@ static void show_figures(const char *of, const json_t *figures)
             if (!*cli_record_text(value, names[k]))
                 continue;
             cli_record_print(stdout, of);
-            printf(", %s of ", names[k]);
+            cli_print(", %s of ", party_word(names[k]));
             cli_record_print(stdout, cli_record_text(value, "column"));
             fact("", cli_record_text(value, names[k]));
         }
@@ -236,60 +241,61 @@ static void show_result(const cli_record *r)
                  *exceeded = json_object_get(r->end, "share_exceeded");
     long long matched;
     if (json_is_object(figures))
-        show_figures("identifiers on both lists", figures);
+        show_figures(party_local("identifiers on both lists"), figures);
     else if (cli_record_number(r->end, "matched", &matched))
-        printf("identifiers on both lists: %lld\n", matched);
+        cli_print("identifiers on both lists: %lld\n", matched);
     else
-        printf("identifiers on both lists: %s\n",
-               r->state == CLI_RUN_DONE ? "this side was not told" : "there is no result");
+        cli_print(r->state == CLI_RUN_DONE ? "identifiers on both lists: this side was not told\n"
+                                           : "identifiers on both lists: there is no result\n");
     if (json_is_boolean(exceeded))
-        printf("more matches than the agreed share: %s\n", json_is_true(exceeded) ? "yes" : "no");
+        cli_print(json_is_true(exceeded) ? "more matches than the agreed share: yes\n"
+                                         : "more matches than the agreed share: no\n");
     fact_if("learned", cli_record_text(r->end, "learned"));
 }
 
 static void show_cost(const cli_record *r)
 {
-    static const char *const phases[] = {"greeting", "protocol", "receipt", "total"}, *const parts[] = {
-                                                                                          "reading",
-                                                                                          "waiting",
-                                                                                          "matching",
-                                                                                          "writing"};
+    static const char *const phases[] = {PARTY_TEXT("greeting"), PARTY_TEXT("protocol"),
+                                         PARTY_TEXT("receipt"), PARTY_TEXT("total")},
+                             *const parts[] = {PARTY_TEXT("reading"), PARTY_TEXT("waiting"),
+                                               PARTY_TEXT("matching"), PARTY_TEXT("writing")};
     const json_t *bytes = json_object_get(r->end, "bytes"), *seconds = json_object_get(r->end, "seconds");
     for (size_t i = 0; i < 4; i++) {
         long long sent = 0, received = 0;
         const json_t *phase = json_object_get(bytes, phases[i]);
         if (cli_record_number(phase, "sent", &sent) && cli_record_number(phase, "received", &received))
-            printf("bytes, %s: %lld sent, %lld received\n", phases[i], sent, received);
+            cli_print("bytes, %s: %lld sent, %lld received\n", party_word(phases[i]), sent, received);
     }
     for (size_t i = 0; i < 4; i++)
         if (json_is_number(json_object_get(seconds, parts[i])))
-            printf("seconds, %s: %.3f\n", parts[i], json_number_value(json_object_get(seconds, parts[i])));
+            cli_print("seconds, %s: %.3f\n", party_word(parts[i]),
+                      json_number_value(json_object_get(seconds, parts[i])));
 }
 
 /* ---- The receipt ---- */
 
 static void show_receipt(const cli_record *r)
 {
-    static const char *const
-        sides[] = {"receiver", "sender"},
-        *const states[] = {
-            [TALLY_UNSIGNED] = "none", [TALLY_SIGNED] = "holds", [TALLY_SIGNATURE_BAD] = "DOES NOT HOLD"};
+    static const char *const sides[] = {PARTY_TEXT("receiver"), PARTY_TEXT("sender")},
+                             *const states[] = {[TALLY_UNSIGNED] = PARTY_WORD("none"),
+                                                [TALLY_SIGNED] = PARTY_WORD("holds"),
+                                                [TALLY_SIGNATURE_BAD] = PARTY_WORD("DOES NOT HOLD")};
     const char *text = cli_record_text(r->receipt, "text");
     const char *signatures[2] = {cli_record_text(r->receipt, "receiver"),
                                  cli_record_text(r->receipt, "sender")};
     tally_receipt_signature found[2];
     if (!r->receipt) {
-        printf("receipt: none\n");
+        cli_print("receipt: none\n");
         return;
     }
     if (tally_receipt_check(text, signatures, found, NULL)) {
-        printf("receipt: THE TEXT THAT IS KEPT IS NONE\n");
+        cli_print("receipt: THE TEXT THAT IS KEPT IS NONE\n");
         return;
     }
     for (size_t i = 0; i < 2; i++)
-        printf("signature of the %s: %s%s%s\n", sides[i], states[found[i].state],
-               *found[i].key ? ", of the key " : "", found[i].key);
-    printf("receipt:\n");
+        cli_print("signature of the %s: %s%s%s\n", party_word(sides[i]), states[found[i].state],
+                  *found[i].key ? PARTY_WORD(", of the key ") : "", found[i].key);
+    cli_print("receipt:\n");
     for (const char *line = text; *line;) {
         size_t len = strcspn(line, "\n");
         char *one = strndup(line, len);

@@ -2,8 +2,10 @@
 /* tally: picks the subcommand. */
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/language.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/protect.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -29,7 +31,8 @@ static const char help_main[] =
     "  version              show versions\n"
     "  help [COMMAND]       show this text, or the help of a command\n"
     "\n"
-    "Also: tally help exit-status, tally COMMAND --help, man tally.\n"
+    "Also: tally help exit-status, tally COMMAND --help, man tally. Messages are in\n"
+    "the language of the environment (LANG), or of tally --lang zh_CN COMMAND.\n"
     "\n"
     "example:\n"
     "  tally identity new bank-id --organisation \"Example Bank\"\n"
@@ -80,7 +83,7 @@ enum { COMMANDS = sizeof commands / sizeof *commands };
 
 int cli_show_help(const char *text)
 {
-    fputs(text, stdout);
+    fputs(party_local(text), stdout);
     return CLI_EXIT_OK;
 }
 
@@ -120,8 +123,18 @@ static int run_help(char *const *argv)
 
 static int run_main(char *const *argv)
 {
+    tally_error error;
+    if (argv[0] && strcmp(argv[0], "--lang") == 0) {
+        if (!argv[1]) {
+            cli_fail(&error, TALLY_ERR_USAGE, "--lang needs a value");
+            cli_hint(&error, "write tally --lang zh_CN COMMAND, or tally --lang en COMMAND");
+            return cli_report(&error);
+        }
+        if (cli_language_set(argv[1], &error))
+            return cli_report(&error);
+        argv += 2;
+    }
     if (!argv[0]) {
-        tally_error error;
         cli_fail(&error, TALLY_ERR_USAGE, "no command was given");
         cli_hint(&error, "tally help lists the commands");
         return cli_report(&error);
@@ -145,8 +158,10 @@ static void fill_standard_descriptors(void)
 
 int main(int argc, char **argv)
 {
+    cli_protect();
     fill_standard_descriptors();
     /* A reader of our output that goes away is a write error like any other: status 7. */
     signal(SIGPIPE, SIG_IGN);
+    cli_language_begin();
     return cli_flush_stdout(run_main(argc > 0 ? argv + 1 : argv));
 }

@@ -5,25 +5,17 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-
-/* Text from arguments and file names must not steer a terminal. */
-static void make_printable(char *text)
-{
-    for (char *p = text; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            *p = '?';
-}
+#include <sys/stat.h>
+#include <unistd.h>
 
 tally_status cli_fail(tally_error *error, tally_status status, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(error->message, sizeof error->message, format, args);
+    party_fail_of(error, status, format, args);
     va_end(args);
-    make_printable(error->message);
-    error->hint[0] = 0;
-    error->status = status;
     return status;
 }
 
@@ -31,46 +23,106 @@ void cli_hint(tally_error *error, const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    vsnprintf(error->hint, sizeof error->hint, format, args);
+    party_hint_of_args(error, format, args);
     va_end(args);
-    make_printable(error->hint);
+}
+
+static void put_before(char *message, size_t room, const char *prefix)
+{
+    size_t used = strlen(prefix) + 2;
+    if (used >= room || !*message)
+        return;
+    /* A message at the limit loses its end rather than the option's name. */
+    memmove(message + used, message, room - used);
+    memcpy(message, prefix, used - 2);
+    memcpy(message + used - 2, ": ", 2);
+    message[room - 1] = 0;
 }
 
 void cli_prefix(tally_error *error, const char *prefix)
 {
-    size_t room = sizeof error->message, used = strlen(prefix) + 2;
-    if (used >= room)
-        return;
-    /* A message at the limit loses its end rather than the option's name. */
-    memmove(error->message + used, error->message, room - used);
-    memcpy(error->message, prefix, used - 2);
-    memcpy(error->message + used - 2, ": ", 2);
-    error->message[room - 1] = 0;
+    put_before(error->message, sizeof error->message, prefix);
+    put_before(error->local_message, sizeof error->local_message, prefix);
+}
+
+const char *cli_shown(const tally_error *error)
+{
+    return *error->local_message ? error->local_message : error->message;
+}
+
+static void (*log_line)(enum cli_level level, const char *event, const char *text);
+static _Thread_local int log_alone;
+
+void cli_message_to(void (*line)(enum cli_level level, const char *event, const char *text))
+{
+    log_line = line;
+}
+
+void cli_message_log_alone(int on)
+{
+    log_alone = on;
+}
+
+int cli_message_journal(void)
+{
+    struct stat st;
+    unsigned long long device, inode;
+    const char *stream = getenv("JOURNAL_STREAM");
+    return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
+           (unsigned long long)st.st_dev == device && (unsigned long long)st.st_ino == inode;
+}
+
+/* One call per line, so that lines of two processes on one terminal do not mix. hint 1: it is one. */
+static void say_line(enum cli_level level, int hint, const char *text)
+{
+    static const int priorities[] = {3, 4, 6}; /* of sd-daemon(3): error, warning, information */
+    const char *prefix = hint ? party_local(PARTY_TEXT("hint")) : "tally";
+    if (!log_alone && !cli_message_journal())
+        fprintf(stderr, "%s: %s\n", prefix, text);
+    else if (!log_alone)
+        fprintf(stderr, "<%d>%s%s%s\n", priorities[level], hint ? prefix : "", hint ? ": " : "", text);
+    if (log_line)
+        log_line(level, hint ? "hint" : "message", text);
+}
+
+/* A message is a warning when its text, before it is translated, begins so. */
+static enum cli_level level_of(const char *format)
+{
+    return strncmp(format, "warning: ", 9) == 0 ? CLI_WARNING : CLI_INFO;
+}
+
+__attribute__((format(printf, 3, 0))) static void put_line(enum cli_level level, int hint, const char *format,
+                                                           va_list args)
+{
+    char line[1200];
+    party_render(line, sizeof line, party_translates(), format, args);
+    say_line(level, hint, line);
+}
+
+__attribute__((format(printf, 2, 3))) static void report_line(int hint, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    put_line(CLI_ERROR, hint, format, args);
+    va_end(args);
 }
 
 int cli_report(const tally_error *error)
 {
-    cli_note("%s", error->message[0] ? error->message : tally_status_name(error->status));
-    if (error->hint[0])
-        cli_advise("%s", error->hint);
+    if (*error->message)
+        report_line(0, "%s", cli_shown(error));
+    else
+        report_line(0, PARTY_WHOLE, tally_status_name(error->status));
+    if (*error->hint)
+        report_line(1, "%s", *error->local_hint ? error->local_hint : error->hint);
     return tally_exit_status(error->status);
-}
-
-__attribute__((format(printf, 2, 0))) static void put_line(const char *prefix, const char *format,
-                                                           va_list args)
-{
-    /* One call per line, so that lines of two processes on one terminal do not mix. */
-    char line[1200];
-    int used = snprintf(line, sizeof line, "%s: ", prefix);
-    vsnprintf(line + used, sizeof line - (size_t)used, format, args);
-    fprintf(stderr, "%s\n", line);
 }
 
 void cli_note(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    put_line("tally", format, args);
+    put_line(level_of(format), 0, format, args);
     va_end(args);
 }
 
@@ -78,17 +130,37 @@ void cli_advise(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    put_line("hint", format, args);
+    put_line(CLI_INFO, 1, format, args);
     va_end(args);
+}
+
+static int lost; /* what cli_print had no memory for */
+
+void cli_print(const char *format, ...)
+{
+    va_list args;
+    char *text = NULL;
+    va_start(args, format);
+    int len = vasprintf(&text, party_local(format), args);
+    va_end(args);
+    size_t room = len >= 0 ? (size_t)len * 2 + 1024 : 0;
+    char *shown = room ? malloc(room) : NULL;
+    lost |= !shown;
+    if (shown) {
+        party_read_marks(shown, room, party_translates(), text);
+        fputs(shown, stdout);
+    }
+    free(shown);
+    free(text);
 }
 
 int cli_flush_stdout(int exit)
 {
-    int earlier = ferror(stdout);
+    int earlier = ferror(stdout) || lost;
     errno = 0;
     int failed = fflush(stdout) != 0;
     if ((!failed && !earlier) || exit != CLI_EXIT_OK)
         return exit;
-    cli_note("standard output could not be written: %s", errno ? strerror(errno) : "a write failed");
+    cli_note("standard output could not be written: %s", party_system_text(errno ? errno : EIO));
     return CLI_EXIT_FILE;
 }

@@ -308,11 +308,11 @@ tally_status cli_parse_choice(const char *option, const char *text, const char *
         int n = snprintf(list + used, sizeof list - used, "%s%s",
                          !i             ? ""
                          : names[i + 1] ? ", "
-                                        : " or ",
+                                        : PARTY_WORD(" or "),
                          names[i]);
         used += n > 0 && (size_t)n < sizeof list - used ? (size_t)n : 0;
     }
-    return cli_fail(error, TALLY_ERR_USAGE, "%s is %s, not \"%s\"", option, list, text);
+    return cli_fail(error, TALLY_ERR_USAGE, "%s is %s, not \"%s\"", party_word(option), list, text);
 }
 
 tally_status cli_split_key(const char *text, char **column, const char **profile, tally_error *error)

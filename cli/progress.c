@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/progress.h"
 
+#include "cli/log.h"
 #include "cli/message.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,16 +41,17 @@ static void time_text(char *out, size_t size, double seconds)
 {
     unsigned long s = seconds < 360000 ? (unsigned long)(seconds + 0.5) : 360000;
     if (s >= 3600)
-        snprintf(out, size, "%lu:%02lu:%02lu left", s / 3600, s / 60 % 60, s % 60);
+        party_show(out, size, "%lu:%02lu:%02lu left", s / 3600, s / 60 % 60, s % 60);
     else
-        snprintf(out, size, "%lu:%02lu left", s / 60, s % 60);
+        party_show(out, size, "%lu:%02lu left", s / 60, s % 60);
 }
 
 /* Adds part to line if it still fits into width columns with the two blanks before it. */
 static void add(char *line, size_t size, unsigned width, const char *part)
 {
-    size_t used = strlen(line), more = strlen(part) + (used ? 2 : 0);
-    if (*part && used + more <= width && used + more < size)
+    size_t used = strlen(line), more = strlen(part) + (used ? 2 : 0),
+           wide = party_width(part) + (used ? 2 : 0);
+    if (*part && party_width(line) + wide <= width && used + more < size)
         snprintf(line + used, size - used, "%s%s", used ? "  " : "", part);
 }
 
@@ -63,7 +65,9 @@ void cli_progress_render(char *out, size_t size, unsigned width, const char *pha
     if (total && done > total)
         done = total;
     *out = 0;
-    snprintf(part, sizeof part, "%-8s", phase);
+    const char *word = party_local(phase);
+    int pad = party_width(word) < 8 ? 8 - (int)party_width(word) : 0;
+    snprintf(part, sizeof part, "%s%*s", word, pad, "");
     add(out, size, width, part);
     if (total) {
         char bar[23];
@@ -79,7 +83,7 @@ void cli_progress_render(char *out, size_t size, unsigned width, const char *pha
         add(out, size, width, part);
     }
     if (rows && total) {
-        snprintf(part, sizeof part, "%llu/%llu rows", (unsigned long long)done, (unsigned long long)total);
+        party_show(part, sizeof part, "%llu/%llu rows", (unsigned long long)done, (unsigned long long)total);
         add(out, size, width, part);
     }
     if (!done || seconds < 0.5)
@@ -116,13 +120,23 @@ static void clear(cli_progress *progress)
     progress->drawn = 0;
 }
 
+/* The log has the run's number from the moment there is one. */
+static void tell_run(const cli_progress *progress)
+{
+    tally_result result;
+    if (!progress->session)
+        return;
+    tally_session_get_result(progress->session, &result);
+    cli_log_set_run(result.run);
+}
+
 static void waiting_text(char *out, size_t size, const cli_progress *progress)
 {
     unsigned s = progress->timeout_s;
     if (s % 60)
-        snprintf(out, size, "waiting for the other side (at most %u s)", s);
+        party_show(out, size, "waiting for the other side (at most %u s)", s);
     else
-        snprintf(out, size, "waiting for the other side (at most %u min)", s / 60);
+        party_show(out, size, "waiting for the other side (at most %u min)", s / 60);
 }
 
 static void plain(cli_progress *progress, double now, int fresh, uint64_t done, uint64_t total)
@@ -130,11 +144,11 @@ static void plain(cli_progress *progress, double now, int fresh, uint64_t done, 
     char text[WIDTH_MAX + 1];
     if (fresh && strcmp(progress->phase, "waiting") == 0) {
         waiting_text(text, sizeof text, progress);
-        cli_note("%s", text);
-    } else if (now - progress->last_line >= PLAIN_EVERY_S && done && total) {
+        fprintf(stderr, "%s%s\n", cli_message_journal() ? "<6>" : "tally: ", text);
+    } else if (!cli_message_journal() && now - progress->last_line >= PLAIN_EVERY_S && done && total) {
         cli_progress_render(text, sizeof text, WIDTH_MAX, progress->phase, done, total,
                             now - progress->phase_began);
-        cli_note("%s", text);
+        fprintf(stderr, "tally: %s\n", text);
     } else {
         return;
     }
@@ -152,6 +166,8 @@ void cli_progress_update(void *user, const char *phase, uint64_t done, uint64_t 
         progress->phase_began = now;
         if (progress->last_line <= 0)
             progress->last_line = now;
+        tell_run(progress);
+        cli_log_line(CLI_INFO, "phase", phase);
     }
     if (progress->verbosity < 1)
         return;
@@ -167,7 +183,7 @@ void cli_progress_update(void *user, const char *phase, uint64_t done, uint64_t 
         waiting_text(text, sizeof text, progress);
     else
         cli_progress_render(text, sizeof text, columns(), phase, done, total, now - progress->phase_began);
-    fprintf(stderr, "\r%.*s\033[K", (int)columns(), text);
+    fprintf(stderr, "\r%s\033[K", text);
     fflush(stderr);
     progress->drawn = 1;
 }
@@ -175,10 +191,19 @@ void cli_progress_update(void *user, const char *phase, uint64_t done, uint64_t 
 void cli_progress_log(void *user, int level, const char *line)
 {
     cli_progress *progress = user;
-    if (level > progress->verbosity)
+    /* The log has what is told without --verbose, with --quiet too. */
+    int shown = level <= progress->verbosity;
+    if (!shown && level > 1)
         return;
-    clear(progress);
-    cli_note("%s%s", level == 0 ? "warning: " : "", line);
+    tell_run(progress);
+    if (shown)
+        clear(progress);
+    cli_message_log_alone(!shown);
+    if (level == 0)
+        cli_note("warning: %s", line);
+    else
+        cli_note("%s", line);
+    cli_message_log_alone(0);
 }
 
 void cli_progress_end(cli_progress *progress)

@@ -10,13 +10,14 @@
 #include "party/tally.h"
 
 typedef struct cli_progress {
-    int verbosity;      /* 0: warnings only, 1: information, 2: detail */
-    int redraw;         /* standard error is a terminal that can go back to the start of a line */
-    int drawn;          /* a line stands there now */
-    unsigned timeout_s; /* shown while waiting */
-    const char *phase;  /* the current one, as the library named it */
-    double phase_began; /* seconds, monotonic */
-    double last_line;   /* when the last plain line was written */
+    int verbosity;                /* 0: warnings only, 1: information, 2: detail */
+    int redraw;                   /* standard error is a terminal that can go back to the start of a line */
+    int drawn;                    /* a line stands there now */
+    unsigned timeout_s;           /* shown while waiting */
+    const char *phase;            /* the current one, as the library named it */
+    double phase_began;           /* seconds, monotonic */
+    double last_line;             /* when the last plain line was written */
+    const tally_session *session; /* whose run number the log has; NULL: none */
 } cli_progress;
 
 void cli_progress_init(cli_progress *progress, int verbosity, unsigned timeout_s);

@@ -6,7 +6,9 @@
 #include "cli/estimate.h"
 #include "cli/file.h"
 #include "cli/home.h"
+#include "cli/log.h"
 #include "cli/message.h"
+#include "cli/settings.h"
 #include "cli/signals.h"
 
 #include <ctype.h>
@@ -16,6 +18,20 @@
 #include <string.h>
 
 /* ---- The run ---- */
+
+/* --log-file, or the one of settings.yaml: what is said from here on goes there too. */
+static tally_status open_log(cli_run *r, const cli_places *places, tally_error *error)
+{
+    const char *const written[] = {r->input_path, r->output, r->rejects, r->summary, r->agreement_path};
+    tally_status st = cli_settings_log(places, r->log_given, &r->log_path, error);
+    for (size_t i = 0; !st && r->log_path && i < sizeof written / sizeof *written; i++)
+        if (written[i] && strcmp(written[i], "-") != 0 && cli_file_same(written[i], r->log_path)) {
+            cli_fail(error, TALLY_ERR_USAGE, "the log %s is another file of the run", r->log_path);
+            cli_hint(error, "give the log a name of its own: --log-file FILE");
+            return TALLY_ERR_USAGE;
+        }
+    return st || !r->log_path ? st : cli_log_open(r->log_path, r->command->name, error);
+}
 
 /* What a look at the disk can tell before the other side is kept waiting. */
 static tally_status prepare(cli_run *r, tally_error *error)
@@ -32,10 +48,12 @@ static tally_status prepare(cli_run *r, tally_error *error)
         st = cli_file_check("--rejects", r->rejects, 1, error);
     if (!st && r->output)
         st = tally_session_set_output(r->session, r->output, force, error);
-    if (!st && r->peer_ca)
-        st = tally_session_set_peer_ca(r->session, r->peer_ca, r->peer_name, error);
     if (!st)
         st = cli_places_find(&places, error);
+    if (!st)
+        st = open_log(r, &places, error);
+    if (!st && r->peer_ca)
+        st = tally_session_set_peer_ca(r->session, r->peer_ca, r->peer_name, error);
     if (!st)
         st = cli_identity_existing(&places, r->identity_name, &dir, error);
     if (!st)
@@ -48,7 +66,7 @@ static tally_status prepare(cli_run *r, tally_error *error)
         return st;
     tally_error useless;
     if (cli_calibration_find(&r->calibration, &useless))
-        cli_note("nothing is predicted of this run: %s", useless.message);
+        cli_note("nothing is predicted of this run: %s", party_message_of(&useless));
     if (r->calibration && !tally_calibration_fits(r->calibration)) {
         tally_calibration_free(r->calibration); /* of another processor */
         r->calibration = NULL;
@@ -56,6 +74,7 @@ static tally_status prepare(cli_run *r, tally_error *error)
     tally_session_set_calibration(r->session, r->calibration);
     cli_warn_expiry(r->identity_name, tally_identity_not_after(r->identity));
     cli_progress_init(&r->progress, cli_run_given(r, CLI_QUIET) ? 0 : 1 + verbose, r->timeout_s);
+    r->progress.session = r->session;
     tally_session_set_timeout(r->session, r->timeout_s);
     tally_session_set_identity(r->session, r->identity);
     tally_session_set_input(r->session, r->input);
@@ -79,14 +98,14 @@ static void bytes_text(char out[32], uint64_t bytes)
 /* How long it took once the peer was there, and what was predicted, unless the line is not known. */
 static void say_time(const cli_run *r)
 {
-    char *text = tally_session_summary_json(r->session), predicted[64] = "";
+    char *text = tally_session_summary_json(r->session), predicted[200] = "";
     json_t *all = text ? json_loads(text, 0, NULL) : NULL;
     const char *line = NULL;
     double total, waiting, expected;
     if (json_unpack(all, "{s:{s:{s:F}, s:s}}", "predicted", "seconds", "total", &expected, "line", &line) ==
             0 &&
         strcmp(line, "not measured") != 0)
-        snprintf(predicted, sizeof predicted, "; %.1f s were predicted", expected);
+        party_both(predicted, sizeof predicted, "; %.1f s were predicted", expected);
     if (json_unpack(all, "{s:{s:F, s:F}}", "seconds", "total", &total, "waiting", &waiting) == 0)
         cli_note("took %.1f s once the other side was there%s", total - waiting, predicted);
     json_decref(all);
@@ -101,9 +120,13 @@ static void say_result(const cli_run *r)
     tally_session_get_result(r->session, &result);
     if (result.learns_matches) {
         int to_file = r->output && strcmp(r->output, "-") != 0;
-        cli_note("%llu of %llu identifiers match, in %llu rows%s%s", (unsigned long long)result.matched_items,
-                 (unsigned long long)result.own_items, (unsigned long long)result.matched_rows,
-                 to_file ? ", written to " : "", to_file ? r->output : "");
+        if (to_file)
+            cli_note("%llu of %llu identifiers match, in %llu rows, written to %s",
+                     (unsigned long long)result.matched_items, (unsigned long long)result.own_items,
+                     (unsigned long long)result.matched_rows, r->output);
+        else
+            cli_note("%llu of %llu identifiers match, in %llu rows", (unsigned long long)result.matched_items,
+                     (unsigned long long)result.own_items, (unsigned long long)result.matched_rows);
     }
     bytes_text(sent, result.bytes_sent);
     bytes_text(received, result.bytes_received);
@@ -157,10 +180,11 @@ static void say_counted(const cli_run *r)
 {
     tally_result result;
     tally_session_get_result(r->session, &result);
-    if (result.run && r->progress.verbosity > 0)
-        cli_note("run %llu of the ledger: it failed, and %s", (unsigned long long)result.run,
-                 result.disclosed ? "counts as disclosed, in quotas too"
-                                  : "disclosed nothing, so it does not count");
+    if (result.run)
+        cli_note(result.disclosed
+                     ? "run %llu of the ledger: it failed, and counts as disclosed, in quotas too"
+                     : "run %llu of the ledger: it failed, and disclosed nothing, so it does not count",
+                 (unsigned long long)result.run);
 }
 
 /* Said with --quiet too. */
@@ -179,14 +203,19 @@ static tally_status run(cli_run *r, tally_error *error)
     tally_error second;
     cli_signals_begin(r->session);
     tally_status st = tally_session_run(r->session, error);
+    tally_result result;
+    tally_session_get_result(r->session, &result);
+    cli_log_set_run(result.run);
     cli_progress_end(&r->progress);
     cli_signals_end();
     if (st)
         cli_report(error);
+    cli_message_log_alone(r->progress.verbosity < 1);
     if (st)
         say_counted(r);
-    else if (r->progress.verbosity > 0)
+    else
         say_result(r);
+    cli_message_log_alone(0);
     if (!st)
         warn_share(r);
     if (!st && r->command->function != TALLY_MATCH && (st = print_figures(r, error)))
@@ -219,11 +248,13 @@ int cli_run_main(const cli_command *command, char *const *argv)
     }
     if (st && !ran)
         cli_report(&error);
+    cli_log_close(tally_exit_status(st));
     tally_session_free(r.session);
     tally_input_free(r.input);
     tally_identity_free(r.identity);
     tally_agreement_free(r.agreement);
     tally_ledger_free(r.ledger);
     tally_calibration_free(r.calibration);
+    free(r.log_path);
     return tally_exit_status(st);
 }

@@ -50,6 +50,7 @@ enum cli_run_option {
     CLI_NOISE,
     CLI_AGREEMENT,
     CLI_LEDGER,
+    CLI_LOG_FILE,
     CLI_HELP,
     CLI_RUN_OPTIONS
 };
@@ -80,7 +81,8 @@ typedef struct cli_run {
     int sender, both; /* from --role and --reveal-to */
     unsigned timeout_s;
     const char *identity_name, *peer_ca, *peer_name, *input_path, *rejects, *output, *summary;
-    const char *agreement_path, *ledger_path;
+    const char *agreement_path, *ledger_path, *log_given;
+    char *log_path; /* NULL: no log */
 } cli_run;
 
 static inline int cli_run_given(const cli_run *r, enum cli_run_option o)
@@ -133,6 +135,7 @@ tally_status cli_run_parse(cli_run *r, char *const *argv, int *help, tally_error
 
 #define CLI_HELP_LOG                                                                                         \
     "      --ledger FILE             record the run there, not in the home\n"                                \
+    "      --log-file FILE           append messages to FILE\n"                                              \
     "  -q, --quiet                   say only warnings and errors\n"                                         \
     "  -v, --verbose                 say more\n"                                                             \
     "  -h, --help                    show this text\n"                                                       \

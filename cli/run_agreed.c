@@ -67,7 +67,10 @@ static tally_status check_written(const cli_run *r, const char *ledger, tally_er
 {
     const struct {
         const char *option, *path;
-    } files[] = {{"--output", r->output}, {"--rejects", r->rejects}, {"--summary", r->summary}};
+    } files[] = {{"--output", r->output},
+                 {"--rejects", r->rejects},
+                 {"--summary", r->summary},
+                 {"--log-file", r->log_path}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (!files[i].path || strcmp(files[i].path, "-") == 0 || !cli_file_same(files[i].path, ledger))
             continue;

@@ -48,6 +48,7 @@ static const cli_option all_options[CLI_RUN_OPTIONS] = {
     [CLI_NOISE] = {.name = "noise", .takes_value = 1},
     [CLI_AGREEMENT] = {.name = "agreement", .takes_value = 1},
     [CLI_LEDGER] = {.name = "ledger", .takes_value = 1},
+    [CLI_LOG_FILE] = {.name = "log-file", .takes_value = 1},
     [CLI_HELP] = {.name = "help", .letter = 'h'},
 };
 
@@ -56,7 +57,7 @@ static const enum cli_run_option common[] = {
     CLI_ROLE,        CLI_LISTEN,    CLI_CONNECT,  CLI_IDENTITY, CLI_PEER,      CLI_PEER_CA,   CLI_PEER_NAME,
     CLI_TIMEOUT,     CLI_INPUT,     CLI_KEY,      CLI_ENCODING, CLI_DELIMITER, CLI_NO_HEADER, CLI_REJECTS,
     CLI_MAX_REJECTS, CLI_REVEAL_TO, CLI_PROTOCOL, CLI_THREADS,  CLI_SUMMARY,   CLI_JSON,      CLI_QUIET,
-    CLI_VERBOSE,     CLI_AGREEMENT, CLI_LEDGER,   CLI_HELP};
+    CLI_VERBOSE,     CLI_AGREEMENT, CLI_LEDGER,   CLI_LOG_FILE, CLI_HELP};
 
 /* ---- Values of options ---- */
 
@@ -69,10 +70,12 @@ static tally_status add_key(cli_run *r, const char *value, tally_error *error)
         st = tally_input_add_key(r->input, column, profile, error);
     if (st == TALLY_ERR_USAGE && column && profile) {
         /* The library's hint lists the profiles; a colon in a column's name is known only here. */
-        size_t used = strlen(error->hint);
-        snprintf(error->hint + used, sizeof error->hint - used,
-                 "%sif the column's name holds a colon: --key \"%s:exact\"", used ? "; " : "",
-                 strlen(value) < 100 ? value : "COLUMN");
+        const char *column_of = strlen(value) < 100 ? value : "COLUMN";
+        if (*error->hint)
+            cli_hint(error, "%s; if the column's name holds a colon: --key \"%s:exact\"",
+                     party_hint_of(error), column_of);
+        else
+            cli_hint(error, "if the column's name holds a colon: --key \"%s:exact\"", column_of);
     }
     free(column);
     return st;
@@ -80,8 +83,8 @@ static tally_status add_key(cli_run *r, const char *value, tally_error *error)
 
 static tally_status refuse(tally_error *error, const char *message, const char *hint)
 {
-    cli_fail(error, TALLY_ERR_USAGE, "%s", message);
-    cli_hint(error, "%s", hint);
+    cli_fail(error, TALLY_ERR_USAGE, PARTY_WHOLE, message);
+    cli_hint(error, PARTY_WHOLE, hint);
     return TALLY_ERR_USAGE;
 }
 
@@ -301,6 +304,9 @@ static tally_status set_option(cli_run *r, int o, const char *value, tally_error
     case CLI_LEDGER:
         r->ledger_path = value;
         return TALLY_OK;
+    case CLI_LOG_FILE:
+        r->log_given = value;
+        return TALLY_OK;
     case CLI_OUTPUT:
         r->output = value;
         return TALLY_OK;
@@ -437,7 +443,8 @@ static tally_status check_distinct(const cli_run *r, tally_error *error)
         const char *option, *path;
     } files[] = {{"--input", r->input_path},         {"--output", r->output},
                  {"--rejects", r->rejects},          {"--summary", r->summary},
-                 {"--agreement", r->agreement_path}, {"--ledger", r->ledger_path}};
+                 {"--agreement", r->agreement_path}, {"--ledger", r->ledger_path},
+                 {"--log-file", r->log_given}};
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         for (size_t j = 0; j < i; j++) {
             const char *a = files[i].path, *b = files[j].path;

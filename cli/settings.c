@@ -13,8 +13,8 @@
 
 #define SETTINGS_MAX 65536 /* bytes of a file */
 
-enum { REQUIRE_AGREEMENT, LEDGER, SETTINGS };
-static const char *const names[SETTINGS] = {"require-agreement", "ledger"};
+enum { REQUIRE_AGREEMENT, LEDGER, LOG_FILE, SETTINGS };
+static const char *const names[SETTINGS] = {"require-agreement", "ledger", "log-file"};
 
 /* One file, and what it says. */
 typedef struct reader {
@@ -24,7 +24,7 @@ typedef struct reader {
     int held;              /* event is to be deleted */
     size_t line[SETTINGS]; /* where each was given, 0: not */
     int require_agreement;
-    char *ledger;
+    char *ledger, *log_file;
     tally_error *error;
 } reader;
 
@@ -40,8 +40,8 @@ static size_t line_of(const reader *r)
 
 static tally_status refuse(reader *r, size_t line, const char *what, const char *hint)
 {
-    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s", r->path, line, what);
-    cli_hint(r->error, "%s", hint);
+    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s", r->path, line, party_word(what));
+    cli_hint(r->error, PARTY_WHOLE, hint);
     return TALLY_ERR_USAGE;
 }
 
@@ -54,10 +54,10 @@ static tally_status next(reader *r)
         yaml_event_delete(&r->event);
     r->held = 0;
     if (!yaml_parser_parse(&r->yaml, &r->event)) {
-        char what[200];
+        char what[600];
         if (r->yaml.error == YAML_MEMORY_ERROR)
             return no_memory(r->error);
-        snprintf(what, sizeof what, "not YAML: %s", r->yaml.problem ? r->yaml.problem : "unreadable");
+        party_both(what, sizeof what, "not YAML: %s", r->yaml.problem ? r->yaml.problem : "unreadable");
         return refuse(r, r->yaml.problem_mark.line + 1, what, "one \"name: value\" on each line");
     }
     r->held = 1;
@@ -80,29 +80,34 @@ static tally_status take_bool(reader *r, const char *text)
     return TALLY_OK;
 }
 
-static tally_status take_path(reader *r, const char *text)
+static tally_status take_path(reader *r, int at, const char *text)
 {
-    if (text[0] != '/' || strlen(text) != r->event.data.scalar.length)
+    char **path = at == LEDGER ? &r->ledger : &r->log_file;
+    if (text[0] == '/' && strlen(text) == r->event.data.scalar.length) {
+        *path = strdup(text);
+        return *path ? TALLY_OK : no_memory(r->error);
+    }
+    if (at == LEDGER)
         return refuse(r, line_of(r), "ledger is not a path that begins with /",
                       "write the whole path of the file, such as /var/lib/tally/ledger.db");
-    r->ledger = strdup(text);
-    return r->ledger ? TALLY_OK : no_memory(r->error);
+    return refuse(r, line_of(r), "log-file is not a path that begins with /",
+                  "write the whole path of the file, such as /var/log/tally/tally.log");
 }
 
 /* A name was the event: it and its value. */
 static tally_status take_setting(reader *r)
 {
-    char what[120];
+    char what[600];
     const char *name = r->event.type == YAML_SCALAR_EVENT ? (const char *)r->event.data.scalar.value : "";
     int at = 0;
     while (at < SETTINGS && strcmp(names[at], name) != 0)
         at++;
     if (at == SETTINGS) {
-        snprintf(what, sizeof what, "unknown setting \"%.60s\"", name);
-        return refuse(r, line_of(r), what, "settings: require-agreement, ledger");
+        party_both(what, sizeof what, "unknown setting \"%.60s\"", name);
+        return refuse(r, line_of(r), what, "settings: require-agreement, ledger, log-file");
     }
     if (r->line[at]) {
-        snprintf(what, sizeof what, "%s is given twice, first on line %zu", names[at], r->line[at]);
+        party_both(what, sizeof what, "%s is given twice, first on line %zu", names[at], r->line[at]);
         return refuse(r, line_of(r), what, "leave one of them out");
     }
     r->line[at] = line_of(r);
@@ -110,11 +115,11 @@ static tally_status take_setting(reader *r)
     if (st)
         return st;
     if (r->event.type != YAML_SCALAR_EVENT) {
-        snprintf(what, sizeof what, "%s has to be one value", names[at]);
+        party_both(what, sizeof what, "%s has to be one value", names[at]);
         return refuse(r, line_of(r), what, "write it on one line: name: value");
     }
     const char *text = (const char *)r->event.data.scalar.value;
-    return at == REQUIRE_AGREEMENT ? take_bool(r, text) : take_path(r, text);
+    return at == REQUIRE_AGREEMENT ? take_bool(r, text) : take_path(r, at, text);
 }
 
 static tally_status take_document(reader *r)
@@ -127,7 +132,7 @@ static tally_status take_document(reader *r)
     st = next(r);
     if (!st && r->event.type != YAML_MAPPING_START_EVENT)
         return refuse(r, line_of(r), "settings are lines of a name, a colon and a value",
-                      "settings: require-agreement, ledger");
+                      "settings: require-agreement, ledger, log-file");
     if (!st)
         st = next(r);
     while (!st && r->event.type != YAML_MAPPING_END_EVENT) {
@@ -148,7 +153,7 @@ static tally_status take_document(reader *r)
 
 static tally_status cannot_read(const char *path, int e, tally_error *error)
 {
-    cli_fail(error, TALLY_ERR_FILE, "the settings %s cannot be read: %s", path, strerror(e));
+    cli_fail(error, TALLY_ERR_FILE, "the settings %s cannot be read: %s", path, party_system_text(e));
     cli_hint(error, "they hold for everybody: let whoever runs tally read the file, or take it away");
     return TALLY_ERR_FILE;
 }
@@ -210,6 +215,10 @@ static tally_status add(cli_settings *all, reader *r)
         if (!all->ledger_by)
             return no_memory(r->error);
     }
+    if (r->log_file && !all->log_file) {
+        all->log_file = r->log_file;
+        r->log_file = NULL;
+    }
     return TALLY_OK;
 }
 
@@ -228,6 +237,7 @@ static tally_status load(cli_settings *all, const char *folder, tally_error *err
     if (!st && there)
         st = add(all, &r);
     free(r.ledger);
+    free(r.log_file);
     free(path);
     free(buf);
     return st;
@@ -251,5 +261,18 @@ void cli_settings_free(cli_settings *settings)
     free(settings->required_by);
     free(settings->ledger);
     free(settings->ledger_by);
+    free(settings->log_file);
     *settings = (cli_settings){0};
+}
+
+tally_status cli_settings_log(const cli_places *places, const char *given, char **out, tally_error *error)
+{
+    cli_settings settings = {.ledger = NULL};
+    tally_status st = cli_settings_load(&settings, places, CLI_SYSTEM_FOLDER, error);
+    const char *path = given ? given : settings.log_file;
+    *out = NULL;
+    if (!st && path && !(*out = strdup(path)))
+        st = no_memory(error);
+    cli_settings_free(&settings);
+    return st;
 }

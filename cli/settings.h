@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* settings.yaml: what holds for every run on a machine (docs/settings.md). Called by match, count and sum. */
+/* settings.yaml: what holds for every run on a machine (docs/settings.md). Called by the commands that run.
+ */
 #ifndef CLI_SETTINGS_H
 #define CLI_SETTINGS_H
 
@@ -12,6 +13,7 @@ typedef struct cli_settings {
     char *required_by;     /* the file that says so; NULL if none does */
     char *ledger;          /* absolute path; NULL: the usual place */
     char *ledger_by;       /* the file that says so */
+    char *log_file;        /* absolute path; NULL: none */
 } cli_settings;
 
 /*
@@ -22,6 +24,9 @@ typedef struct cli_settings {
  */
 tally_status cli_settings_load(cli_settings *out, const cli_places *places, const char *system,
                                tally_error *error) TALLY_MUST_CHECK;
+/* Where the log goes: given (--log-file), else as the files say; NULL in *out: nowhere. free(). */
+tally_status cli_settings_log(const cli_places *places, const char *given, char **out,
+                              tally_error *error) TALLY_MUST_CHECK;
 void cli_settings_free(cli_settings *settings);
 
 #endif

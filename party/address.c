@@ -17,7 +17,7 @@ static tally_status bad(tally_error *error, const char *text, const char *what)
 {
     char shown[128];
     party_printable(shown, sizeof shown, text);
-    party_fail(error, TALLY_ERR_USAGE, "address \"%s\": %s", shown, what);
+    party_fail(error, TALLY_ERR_USAGE, "address \"%s\": %s", shown, party_word(what));
     party_hint(error, "write HOST:PORT, such as psi.example.org:7440 or [2001:db8::1]:7440");
     return TALLY_ERR_USAGE;
 }
@@ -187,7 +187,8 @@ tally_status party_resolve(const party_address *address, int listening, int64_t 
         party_fail(error, TALLY_ERR_NETWORK, "no name server answered for host %s", address->host);
         return TALLY_ERR_NETWORK;
     }
-    party_fail(error, TALLY_ERR_NETWORK, "unknown host %s: %s", address->host, gai_strerror(answer));
+    party_fail(error, TALLY_ERR_NETWORK, "unknown host %s: %s", address->host,
+               party_word(gai_strerror(answer)));
     party_hint(error, "check the spelling of the host name, or give its numeric address");
     return TALLY_ERR_NETWORK;
 }

@@ -135,7 +135,7 @@ static tally_status plan_sum(party_aggregate *a, tally_error *error)
     }
     if (!st)
         return TALLY_OK;
-    party_fail(error, TALLY_ERR_INCOMPATIBLE, "the figures asked for do not fit the scheme: %s", why);
+    party_fail(error, TALLY_ERR_INCOMPATIBLE, "the figures asked for do not fit the scheme: %s", party_word(why));
     party_hint(error, "agree on fewer values or bands, a narrower range, or another --scheme");
     return TALLY_ERR_INCOMPATIBLE;
 }
@@ -296,17 +296,17 @@ static const char *kind_name(enum psi_agg_kind kind)
 {
     switch (kind) {
     case PSI_AGG_ONES:
-        return "the count";
+        return PARTY_WORD("the count");
     case PSI_AGG_VALUE:
-        return "the sum";
+        return PARTY_WORD("the sum");
     case PSI_AGG_SQUARE:
-        return "the sum of squares";
+        return PARTY_WORD("the sum of squares");
     case PSI_AGG_CELL:
-        return "the size of a band";
+        return PARTY_WORD("the size of a band");
     case PSI_AGG_CELL_VALUE:
-        return "the sum in a band";
+        return PARTY_WORD("the sum in a band");
     }
-    return "a figure";
+    return PARTY_WORD("a figure");
 }
 
 tally_status party_aggregate_check(const party_aggregate *a, tally_error *error)
@@ -320,10 +320,14 @@ tally_status party_aggregate_check(const party_aggregate *a, tally_error *error)
             continue;
         psi_agg_column what = psi_agg_what(&a->form, bad);
         int of_value = what.kind != PSI_AGG_ONES && what.kind != PSI_AGG_CELL;
-        return party_fail(
-            error, TALLY_ERR_MALFORMED,
-            "a decrypted value is outside its bound: %s%s%s cannot be that of the rows that match",
-            kind_name(what.kind), of_value ? " of " : "", of_value ? a->owner->values[what.value].name : "");
+        if (of_value)
+            return party_fail(
+                error, TALLY_ERR_MALFORMED,
+                "a decrypted value is outside its bound: %s of %s cannot be that of the rows that match",
+                kind_name(what.kind), a->owner->values[what.value].name);
+        return party_fail(error, TALLY_ERR_MALFORMED,
+                          "a decrypted value is outside its bound: %s cannot be that of the rows that match",
+                          kind_name(what.kind));
     }
     return TALLY_OK;
 }

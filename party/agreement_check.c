@@ -20,8 +20,8 @@ static tally_status refuse(const tally_agreement *a, enum party_agreed_id field,
     char path[96];
     const party_agreed *f = party_agreed_find(a, field, item, 0);
     party_agreed_path(path, sizeof path, field, item);
-    party_agreed_fail(a, f ? f->line : 1, path, error, "%s", what);
-    party_hint(error, "%s", hint);
+    party_agreed_fail(a, f ? f->line : 1, path, error, PARTY_WHOLE, what);
+    party_hint(error, PARTY_WHOLE, hint);
     return TALLY_ERR_INPUT;
 }
 
@@ -84,12 +84,12 @@ static tally_status check_fields(const tally_agreement *a, tally_error *error)
     int64_t function = party_agreed_number(a, AGREED_FUNCTION, 0);
     for (int f = 0; f < AGREED_FIELDS; f++) {
         const party_agreed_field *field = &party_agreed_fields[f];
-        char what[128];
+        char what[400];
         if (field->parent != AGREED_TOP || !given(a, (enum party_agreed_id)f) ||
             (field->functions >> function & 1))
             continue;
-        snprintf(what, sizeof what, "has no meaning with the function %s",
-                 party_agreed_text(a, AGREED_FUNCTION, 0));
+        party_both(what, sizeof what, "has no meaning with the function %s",
+                   party_agreed_text(a, AGREED_FUNCTION, 0));
         return refuse(a, (enum party_agreed_id)f, 0, error, what, "leave it out, or choose another function");
     }
     if (party_agreed_number(a, AGREED_VALID_UNTIL, 0) < party_agreed_number(a, AGREED_VALID_FROM, 0))
@@ -144,11 +144,11 @@ static tally_status blame(const tally_agreement *a, enum party_agreed_id field, 
                           const tally_error *why, tally_error *error)
 {
     if (st == TALLY_ERR_NO_MEMORY || st == TALLY_ERR_INTERNAL) {
-        party_fail(error, st, "%s", why->message);
+        party_fail(error, st, PARTY_WHOLE, party_message_of(why));
         return st;
     }
-    return refuse(a, field, item, error, why->message,
-                  why->hint[0] ? why->hint : "change this field, or those it does not go with");
+    return refuse(a, field, item, error, party_message_of(why),
+                  why->hint[0] ? party_hint_of(why) : "change this field, or those it does not go with");
 }
 
 static tally_status add_values(const tally_agreement *a, side *s, tally_error *error)

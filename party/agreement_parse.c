@@ -19,12 +19,13 @@
 tally_status party_agreed_fail(const tally_agreement *a, uint32_t line, const char *path, tally_error *error,
                                const char *format, ...)
 {
-    char text[400];
+    char text[1000];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    party_both_of(text, sizeof text, format, args);
     va_end(args);
-    return party_fail(error, TALLY_ERR_INPUT, "%s:%u: %s%s%s", a->path, line, path, *path ? ": " : "", text);
+    return party_fail(error, TALLY_ERR_INPUT, "%s:%u: %s%s%s", a->path, line, path, *path ? ": " : "",
+                      party_word(text));
 }
 
 /* ---- The bytes ---- */
@@ -44,7 +45,7 @@ static tally_status check_bytes(const tally_agreement *a, tally_error *error)
         if (party_agreed_hidden(c) && c != '\n' && c != '\t') {
             party_agreed_fail(a, line, "", error,
                               "the character U+%04X, which cannot be seen or hides others", (unsigned)c);
-            party_hint(error, "%s",
+            party_hint(error, PARTY_WHOLE,
                        c == 0xfeff && at == 0 ? "save the file as UTF-8 without byte order mark"
                                               : "take it out: what is signed has to be what is read");
             return TALLY_ERR_INPUT;
@@ -102,8 +103,8 @@ static uint32_t line_of(const reader *r)
 
 static tally_status refuse(reader *r, uint32_t line, const char *what, const char *hint)
 {
-    party_agreed_fail(r->a, line, r->path, r->error, "%s", what);
-    party_hint(r->error, "%s", hint);
+    party_agreed_fail(r->a, line, r->path, r->error, PARTY_WHOLE, what);
+    party_hint(r->error, PARTY_WHOLE, hint);
     return TALLY_ERR_INPUT;
 }
 
@@ -114,12 +115,12 @@ static tally_status next(reader *r)
         yaml_event_delete(&r->event);
     r->held = 0;
     if (!yaml_parser_parse(&r->yaml, &r->event)) {
-        char what[256];
+        char what[600];
         uint32_t line = (uint32_t)r->yaml.problem_mark.line + 1;
         if (r->yaml.error == YAML_MEMORY_ERROR)
             return party_no_memory(r->error, "an agreement");
-        snprintf(what, sizeof what, "not YAML: %s%s%s", r->yaml.problem ? r->yaml.problem : "unreadable",
-                 r->yaml.context ? ", " : "", r->yaml.context ? r->yaml.context : "");
+        party_both(what, sizeof what, "not YAML: %s%s%s", r->yaml.problem ? r->yaml.problem : "unreadable",
+                   r->yaml.context ? ", " : "", r->yaml.context ? r->yaml.context : "");
         return refuse(
             r, line, what,
             "look at colons, dashes, quotes and how far lines are indented here and just above; tabs "
@@ -211,9 +212,9 @@ static tally_status take_scalar(reader *r, enum party_agreed_id field, size_t it
 
 static tally_status wrong_kind(reader *r, enum party_agreed_id field)
 {
-    char form[256], what[300];
+    char form[600], what[1000];
     party_agreed_form(&party_agreed_fields[field], form, sizeof form);
-    snprintf(what, sizeof what, "has to be %s", form);
+    party_both(what, sizeof what, "has to be %s", form);
     return refuse(r, line_of(r), what, "tally agreement init shows how it is written");
 }
 
@@ -254,9 +255,9 @@ static tally_status take_list(reader *r, enum party_agreed_id field, size_t item
             return st;
     }
     if (n < f->min) {
-        char form[256], what[300];
+        char form[600], what[1000];
         party_agreed_form(f, form, sizeof form);
-        snprintf(what, sizeof what, "has to be %s, not %zu", form, n);
+        party_both(what, sizeof what, "has to be %s, not %zu", form, n);
         return refuse(r, line, what, "add what is missing, or leave the field out if it may be");
     }
     return TALLY_OK;
@@ -272,7 +273,10 @@ static tally_status unknown(reader *r, enum party_agreed_id parent, const char *
             used += (size_t)snprintf(names + used, sizeof names - used, "%s%s", used ? ", " : "",
                                      party_agreed_fields[f].name);
     party_agreed_fail(r->a, line_of(r), r->path, r->error, "unknown field \"%s\"", shown);
-    party_hint(r->error, "%s: %s", parent == AGREED_TOP ? "fields here" : "it has", names);
+    if (parent == AGREED_TOP)
+        party_hint(r->error, "fields here: %s", names);
+    else
+        party_hint(r->error, "it has: %s", names);
     return TALLY_ERR_INPUT;
 }
 
@@ -300,7 +304,7 @@ static enum party_agreed_id take_name(reader *r, enum party_agreed_id parent, si
             had = party_agreed_find(r->a, (enum party_agreed_id)f, item, 0);
         if (had) {
             char what[64];
-            snprintf(what, sizeof what, "is given twice, first on line %u", had->line);
+            party_both(what, sizeof what, "is given twice, first on line %u", had->line);
             *st = refuse(r, line_of(r), what, "leave one of them out");
             return AGREED_FIELDS;
         }

@@ -2,6 +2,7 @@
 /* The table of fields. Ranges are those of the settings of a session (proto/limits.h). */
 #include "party/agreement.h"
 
+#include "party/error.h"
 #include "party/rows.h"
 #include "proto/limits.h"
 #include <inttypes.h>
@@ -197,58 +198,58 @@ void party_agreed_form(const party_agreed_field *f, char *out, size_t size)
 {
     switch (f->type) {
     case AGREED_GROUP:
-        snprintf(out, size, "a group of fields");
+        party_both(out, size, "a group of fields");
         break;
     case AGREED_LIST:
         if (f->min == f->max)
-            snprintf(out, size, "a list of %" PRIu64 " entries", f->max);
+            party_both(out, size, "a list of %" PRIu64 " entries", f->max);
         else
-            snprintf(out, size, "a list of %" PRIu64 " to %" PRIu64 " entries", f->min, f->max);
+            party_both(out, size, "a list of %" PRIu64 " to %" PRIu64 " entries", f->min, f->max);
         break;
     case AGREED_EDGES:
-        snprintf(out, size, "a list of %" PRIu64 " to %" PRIu64 " numbers", f->min, f->max);
+        party_both(out, size, "a list of %" PRIu64 " to %" PRIu64 " numbers", f->min, f->max);
         break;
     case AGREED_TEXT:
     case AGREED_PROSE:
-        snprintf(out, size, "text, %" PRIu64 " to %" PRIu64 " characters%s", f->min, f->max,
-                 f->type == AGREED_TEXT ? " in one line" : "");
+        party_both(out, size, "text, %" PRIu64 " to %" PRIu64 " characters%s", f->min, f->max,
+                   f->type == AGREED_TEXT ? " in one line" : "");
         break;
     case AGREED_COLUMN:
-        snprintf(out, size, "the name of a column, %" PRIu64 " to %" PRIu64 " bytes of UTF-8", f->min,
-                 f->max);
+        party_both(out, size, "the name of a column, %" PRIu64 " to %" PRIu64 " bytes of UTF-8", f->min,
+                   f->max);
         break;
     case AGREED_WORD:
         words_text(f->words, out, size);
         break;
     case AGREED_INTEGER:
         if (f->min == f->max)
-            snprintf(out, size, "the number %" PRIu64, f->max);
+            party_both(out, size, "the number %" PRIu64, f->max);
         else
-            snprintf(out, size, "a whole number from %" PRIu64 " to %" PRIu64, f->min, f->max);
+            party_both(out, size, "a whole number from %" PRIu64 " to %" PRIu64, f->min, f->max);
         break;
     case AGREED_DECIMAL:
-        snprintf(out, size, "a number such as -12.50");
+        party_both(out, size, "a number such as -12.50");
         break;
     case AGREED_SHARE:
-        snprintf(out, size, "a share from 0.0001%% to 100%%, up to 4 decimals");
+        party_both(out, size, "a share from 0.0001%% to 100%%, up to 4 decimals");
         break;
     case AGREED_EPSILON:
-        snprintf(out, size, "a number from 0.01 to 100, up to 6 decimals");
+        party_both(out, size, "a number from 0.01 to 100, up to 6 decimals");
         break;
     case AGREED_DATE:
-        snprintf(out, size, "a date, YYYY-MM-DD");
+        party_both(out, size, "a date, YYYY-MM-DD");
         break;
     case AGREED_FINGERPRINT:
-        snprintf(out, size, "sha256: and 64 hex digits");
+        party_both(out, size, "sha256: and 64 hex digits");
         break;
     case AGREED_ADDRESS:
-        snprintf(out, size, "HOST:PORT");
+        party_both(out, size, "HOST:PORT");
         break;
     case AGREED_PROFILE:
-        snprintf(out, size, "a profile: exact, cn-resident-id, cn-uscc, phone-e164 or phone-e164+CC");
+        party_both(out, size, "a profile: exact, cn-resident-id, cn-uscc, phone-e164 or phone-e164+CC");
         break;
     case AGREED_ZONE:
-        snprintf(out, size, "the IANA name of a time zone");
+        party_both(out, size, "the IANA name of a time zone");
         break;
     }
 }

@@ -285,8 +285,9 @@ static void comment(FILE *out, const char *indent, const char *text)
 /* What the field is, what it has to be, and what holds without it. */
 static void explain(FILE *out, const char *indent, const party_agreed_field *f)
 {
-    char form[256];
-    party_agreed_form(f, form, sizeof form);
+    char marked[600], form[256];
+    party_agreed_form(f, marked, sizeof marked);
+    party_read_marks(form, sizeof form, 0, marked);
     fputs(*indent ? "" : "\n", out);
     comment(out, indent, f->help);
     fprintf(out, "%s# (%s", indent, form);
@@ -318,12 +319,13 @@ static void template_inner(FILE *out, enum party_agreed_id parent, size_t item, 
 /* In a list that is commented out, what each field of an entry is. */
 static void explain_inner(FILE *out, enum party_agreed_id parent)
 {
-    char form[256], line[700];
+    char marked[600], form[256], line[700];
     for (int f = 0; f < AGREED_FIELDS; f++) {
         const party_agreed_field *field = &party_agreed_fields[f];
         if (field->parent != parent)
             continue;
-        party_agreed_form(field, form, sizeof form);
+        party_agreed_form(field, marked, sizeof marked);
+        party_read_marks(form, sizeof form, 0, marked);
         snprintf(line, sizeof line, "[%s] %s (%s%s%s)", field->name, field->help, form,
                  field->required ? "" : "; left out: ",
                  field->required   ? ""

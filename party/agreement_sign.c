@@ -99,7 +99,7 @@ static int take_line(entry *out, const char *line, size_t len)
 
 static tally_status malformed(const char *shown, unsigned line, const char *what, tally_error *error)
 {
-    party_fail(error, TALLY_ERR_INPUT, "%s:%u: %s", shown, line, what);
+    party_fail(error, TALLY_ERR_INPUT, "%s:%u: %s", shown, line, party_word(what));
     party_hint(error, "ask for the file again; tally agreement sign writes it, and it is not edited");
     return TALLY_ERR_INPUT;
 }

@@ -32,12 +32,12 @@ static int is_digit(char c)
 /* "name: WHAT it is not a whole number from ..." */
 static tally_status refuse(const place *p, const char *text, const char *hint)
 {
-    char form[256], shown[80];
+    char form[600], shown[80];
     party_agreed_form(p->field, form, sizeof form);
     party_printable(shown, sizeof shown, text);
     party_agreed_fail(p->a, p->line, p->path, p->error, "\"%s\" is not %s", shown, form);
     if (hint)
-        party_hint(p->error, "%s", hint);
+        party_hint(p->error, PARTY_WHOLE, hint);
     return TALLY_ERR_INPUT;
 }
 
@@ -277,8 +277,8 @@ static tally_status take_address(const place *p, const char *text, int plain)
         return refuse(p, text, "YAML takes this for something else than text: put it in quotes");
     if (!party_address_parse(&address, text, 0, &why))
         return TALLY_OK;
-    party_agreed_fail(p->a, p->line, p->path, p->error, "%s", why.message);
-    party_hint(p->error, "%s", why.hint);
+    party_agreed_fail(p->a, p->line, p->path, p->error, PARTY_WHOLE, party_message_of(&why));
+    party_hint(p->error, PARTY_WHOLE, party_hint_of(&why));
     return TALLY_ERR_INPUT;
 }
 
@@ -308,7 +308,7 @@ tally_status party_agreed_value(const tally_agreement *a, const party_agreed_fie
     if (strlen(text) != len)
         return refuse(&p, text, "take out the zero character");
     if (is_number && !plain) {
-        char form[256];
+        char form[600];
         party_agreed_form(field, form, sizeof form);
         party_agreed_fail(a, line, path, error, "text in quotes is not %s", form);
         party_hint(error, "write it without quotes");

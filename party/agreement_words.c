@@ -20,25 +20,32 @@ typedef struct words {
     int64_t minimum;
     int noise;
     json_t *told[2], *limits; /* what the receiver and the sender learn; limits */
+    int local;                /* in the language that is shown */
     int failed;
 } words;
 
 enum { RECEIVER, SENDER };
 
 static void say(words *w, json_t *list, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
 static void say(words *w, json_t *list, const char *format, ...)
 {
     char *text = NULL;
     va_list args;
     va_start(args, format);
-    if (vasprintf(&text, format, args) < 0)
-        text = NULL;
+    int len = vasprintf(&text, w->local ? party_local(format) : format, args);
     va_end(args);
-    for (char *p = text; p && *p; p++)
+    size_t room = len < 0 ? 0 : (size_t)len * 2 + 1024;
+    char *line = room ? malloc(room) : NULL;
+    if (line)
+        party_read_marks(line, room, w->local, text);
+    for (char *p = line; p && *p; p++)
         if (*p == '\n')
             *p = ' ';
-    w->failed |= !text || json_array_append_new(list, json_string(text));
-    free(text);
+    w->failed |= !line || json_array_append_new(list, json_string(line));
+    free(line);
+    if (len >= 0)
+        free(text);
 }
 
 /* "court, amount and case", to be freed; the column names of a list, or those of its entries whose `of` is
@@ -59,8 +66,8 @@ static char *names_of(words *w, enum party_agreed_id list, enum party_agreed_id 
             continue;
         fprintf(out, "%s%s",
                 !said              ? ""
-                : said + 1 == left ? " and "
-                                   : ", ",
+                : said + 1 == left ? PARTY_WORD(" and ")
+                                   : PARTY_WORD(", "),
                 party_agreed_text(w->a, name, i));
         said++;
     }
@@ -84,9 +91,10 @@ static void learns_match(words *w)
     if (some) {
         int64_t rows = party_agreed_number(w->a, AGREED_ROWS_PER_PERSON, 0);
         say(w, w->told[RECEIVER],
-            "for each of these, %s as the file of %s has %s, from at most %" PRId64 " row%s", columns,
-            w->name[SENDER], party_agreed_count(w->a, AGREED_COLUMNS, 0) > 1 ? "them" : "it", rows,
-            rows > 1 ? "s" : "");
+            "for each of these, %s as the file of %s has %s, from at most %" PRId64 " %s", columns,
+            w->name[SENDER],
+            party_agreed_count(w->a, AGREED_COLUMNS, 0) > 1 ? PARTY_WORD("them") : PARTY_WORD("it"), rows,
+            rows > 1 ? PARTY_WORD("rows") : PARTY_WORD("row"));
         if (w->minimum)
             say(w, w->limits,
                 "With fewer than %" PRId64
@@ -103,8 +111,9 @@ static void learns_count(words *w)
     /* With a minimum the side at risk counts, and releases. */
     for (int s = 0; s < 2; s++)
         if (w->learns[s] || w->minimum)
-            say(w, w->told[s], "how many identifiers are on both lists%s, and not which",
-                w->noise ? ", with noise on the number" : "");
+            say(w, w->told[s],
+                w->noise ? "how many identifiers are on both lists, with noise on the number, and not which"
+                         : "how many identifiers are on both lists, and not which");
 }
 
 static void learns_sum(words *w)
@@ -113,18 +122,21 @@ static void learns_sum(words *w)
     char *values = names_of(w, AGREED_VALUES, AGREED_VALUE_NAME, -1),
          *own = names_of(w, AGREED_BANDS, AGREED_BAND_NAME, owner),
          *others = names_of(w, AGREED_BANDS, AGREED_BAND_NAME, adder);
-    const char *noisy = w->noise ? ", with noise on every number" : "";
+    const char *noisy = w->noise ? PARTY_WORD(", with noise on every number") : "";
     for (int s = 0; values && own && others && s < 2; s++) {
         /* The side that adds up counts first; with a minimum the owner hears the count too. */
         if (s == adder || w->learns[s] || w->minimum)
-            say(w, w->told[s], "how many identifiers are on both lists%s, and not which",
-                w->noise ? ", with noise on the number" : "");
+            say(w, w->told[s],
+                w->noise ? "how many identifiers are on both lists, with noise on the number, and not which"
+                         : "how many identifiers are on both lists, and not which");
         if (w->learns[s]) {
             say(w, w->told[s], "sum, mean and variance of %s over them%s", values, noisy);
             if (*own || *others)
                 say(w, w->told[s], "the number and the sum of %s in each band of %s%s%s%s", values, own,
-                    *own && *others ? " and " : "", others,
-                    w->minimum ? "; bands with fewer identifiers than the minimum are shown together" : "");
+                    *own && *others ? PARTY_WORD(" and ") : "", others,
+                    w->minimum
+                        ? PARTY_WORD("; bands with fewer identifiers than the minimum are shown together")
+                        : "");
         }
         /* Whoever shows the owner's bands to the other hears or tells their sizes before any are merged. */
         if (*own && w->minimum && (s == adder) == w->learns[owner])
@@ -169,9 +181,11 @@ static void limits_of_lists(words *w)
 {
     const tally_agreement *a = w->a;
     for (size_t k = 0; k < party_agreed_count(a, AGREED_KEYS, 0); k++)
-        say(w, w->limits, "%s %s in the file of %s and %s in that of %s, read as %s.",
-            k ? "It also needs" : "A person is identified by", party_agreed_text(a, AGREED_KEY_RECEIVER, k),
-            w->name[RECEIVER], party_agreed_text(a, AGREED_KEY_SENDER, k), w->name[SENDER],
+        say(w, w->limits,
+            k ? "It also needs %s in the file of %s and %s in that of %s, read as %s."
+              : "A person is identified by %s in the file of %s and %s in that of %s, read as %s.",
+            party_agreed_text(a, AGREED_KEY_RECEIVER, k), w->name[RECEIVER],
+            party_agreed_text(a, AGREED_KEY_SENDER, k), w->name[SENDER],
             party_agreed_text(a, AGREED_KEY_PROFILE, k));
     for (size_t p = 0; p < 2; p++)
         say(w, w->limits, "The list of %s has at most %s identifiers in a run.",
@@ -183,7 +197,7 @@ static void limits_of_lists(words *w)
         say(w, w->limits, "A value of %s is between %s and %s, with %s decimals; a row outside %s.",
             party_agreed_text(a, AGREED_VALUE_NAME, v), party_agreed_text(a, AGREED_VALUE_MIN, v),
             party_agreed_text(a, AGREED_VALUE_MAX, v), party_agreed_text(a, AGREED_VALUE_SCALE, v),
-            w->noise ? "is taken as the nearest end" : "takes no part");
+            w->noise ? PARTY_WORD("is taken as the nearest end") : PARTY_WORD("takes no part"));
     for (size_t b = 0; b < party_agreed_count(a, AGREED_BANDS, 0); b++) {
         char *edges = NULL;
         size_t used, n = party_agreed_count(a, AGREED_BAND_EDGES, b);
@@ -202,8 +216,9 @@ static void limits_of_lists(words *w)
     }
     if (w->function == TALLY_SUM)
         say(w, w->limits, "Several rows of one person: %s.",
-            (const char *[]){"their sum counts", "the largest value counts",
-                             "the list is refused"}[party_agreed_number(a, AGREED_DUPLICATES, 0)]);
+            (const char *[]){
+                PARTY_WORD("their sum counts"), PARTY_WORD("the largest value counts"),
+                PARTY_WORD("the list is refused")}[party_agreed_number(a, AGREED_DUPLICATES, 0)]);
     if (party_agreed_find(a, AGREED_CONSENT, 0, 0))
         say(w, w->limits,
             party_agreed_number(a, AGREED_CONSENT_RULE, 0)
@@ -249,18 +264,20 @@ static void limits_of_runs(words *w)
     static const struct {
         enum party_agreed_id field;
         const char *none;
-    } quotas[] = {{AGREED_RUNS_DAY, "Any number of runs on one day."},
-                  {AGREED_RUNS_ALL, "Any number of runs in all."}};
+    } quotas[] = {{AGREED_RUNS_DAY, PARTY_TEXT("Any number of runs on one day.")},
+                  {AGREED_RUNS_ALL, PARTY_TEXT("Any number of runs in all.")}};
     say(w, w->limits, "Runs may take place from %s to %s, both included, by the days of the time zone %s.",
         tally_agreement_valid_from(a), tally_agreement_valid_until(a),
         party_agreed_text(a, AGREED_TIME_ZONE, 0));
     for (size_t i = 0; i < 2; i++) {
         const char *n = party_agreed_text(a, quotas[i].field, 0);
         if (*n)
-            say(w, w->limits, "At most %s run%s %s.", n, strcmp(n, "1") == 0 ? "" : "s",
-                i ? "in all" : "on one day");
+            say(w, w->limits,
+                strcmp(n, "1") == 0 ? (i ? "At most %s run in all." : "At most %s run on one day.")
+                                    : (i ? "At most %s runs in all." : "At most %s runs on one day."),
+                n);
         else
-            say(w, w->limits, "%s", quotas[i].none);
+            say(w, w->limits, PARTY_WHOLE, quotas[i].none);
     }
     if (party_agreed_find(a, AGREED_ROWS_DAY, 0, 0))
         say(w, w->limits, "%s asks about at most %s identifiers on one day, all its runs together.",
@@ -273,7 +290,7 @@ static void limits_of_runs(words *w)
 
 /* ---- Put together ---- */
 
-static json_t *tell(const tally_agreement *a)
+static json_t *tell(const tally_agreement *a, int local)
 {
     int64_t reveal = party_agreed_number(a, AGREED_REVEAL_TO, 0); /* receiver, sender, both */
     words w = {.a = a,
@@ -284,7 +301,8 @@ static json_t *tell(const tally_agreement *a)
                .minimum = party_agreed_number(a, AGREED_MIN_OVERLAP, 0),
                .noise = party_agreed_number(a, AGREED_NOISE, 0) != 0,
                .told = {json_array(), json_array()},
-               .limits = json_array()};
+               .limits = json_array(),
+               .local = local};
     w.name[RECEIVER] = tally_agreement_organisation(a, w.receiver);
     w.name[SENDER] = tally_agreement_organisation(a, w.sender);
     learns(&w);
@@ -305,7 +323,7 @@ static json_t *tell(const tally_agreement *a)
 
 char *tally_agreement_learns_json(const tally_agreement *a)
 {
-    json_t *all = tell(a);
+    json_t *all = tell(a, 0);
     char *text = all ? json_dumps(all, JSON_INDENT(2)) : NULL;
     json_decref(all);
     return text;
@@ -315,7 +333,7 @@ char *tally_agreement_learns(const tally_agreement *a)
 {
     char *text = NULL;
     size_t size, i, k;
-    json_t *all = tell(a), *side, *line;
+    json_t *all = tell(a, 1), *side, *line;
     FILE *out = all ? open_memstream(&text, &size) : NULL;
     if (!out) {
         json_decref(all);
@@ -323,13 +341,13 @@ char *tally_agreement_learns(const tally_agreement *a)
     }
     json_array_foreach(json_object_get(all, "learns"), i, side)
     {
-        fprintf(out, "%s%s, the %s, learns\n", i ? "\n" : "",
-                json_string_value(json_object_get(side, "organisation")),
-                json_string_value(json_object_get(side, "role")));
+        const char *of = json_string_value(json_object_get(side, "organisation"));
+        fputs(i ? "\n" : "", out);
+        fprintf(out, party_local(i ? "%s, the sender, learns\n" : "%s, the receiver, learns\n"), of);
         json_array_foreach(json_object_get(side, "learns"), k, line)
             fprintf(out, "  - %s\n", json_string_value(line));
     }
-    fputs("\nLimits\n", out);
+    fprintf(out, "\n%s\n", party_local("Limits"));
     json_array_foreach(json_object_get(all, "limits"), i, line)
         fprintf(out, "  - %s\n", json_string_value(line));
     json_decref(all);

@@ -121,7 +121,7 @@ static tally_status make_connection(tally_transport *a, tally_transport *b, tall
         if (near >= 0)
             close(near);
         return party_fail(error, TALLY_ERR_NETWORK, "no connection over the loopback address: %s",
-                          strerror(why));
+                          party_system_text(why));
     }
     tally_status st = party_tcp_from_fd(near, a, error);
     if (st) {
@@ -186,7 +186,8 @@ static tally_status run_pair(const setup *what, enum party_job work, const size_
             pthread_join(s[i].thread, NULL);
     for (int i = 0; !st && i < 2; i++)
         if (s[i].status)
-            st = party_fail(error, s[i].status, "a run of the calibration failed: %s", s[i].error.message);
+            st = party_fail(error, s[i].status, "a run of the calibration failed: %s",
+                            party_message_of(&s[i].error));
     if (!st)
         st = take(out, s, work, began, cpu, error);
     for (int i = 0; i < 2; i++) {
@@ -360,7 +361,7 @@ static tally_status run_sum(struct values *out, enum psi_ahe_scheme scheme, tall
     psi_free(m.group);
     psi_free(m.units);
     psi_free(m.message);
-    return st ? party_fail(error, st, "encrypted values could not be measured%s%s", *why ? ": " : "", why)
+    return st ? party_fail(error, st, "encrypted values could not be measured%s%s", *why ? ": " : "", party_word(why))
               : TALLY_OK;
 }
 
@@ -420,7 +421,8 @@ static tally_status make_identity(tally_identity **out, const char *folder, tall
     char dir[4096];
     int n = snprintf(dir, sizeof dir, "%s/calibrate-XXXXXX", folder);
     if (n < 0 || (size_t)n >= sizeof dir || !mkdtemp(dir))
-        return party_fail(error, TALLY_ERR_FILE, "no folder can be made in %s: %s", folder, strerror(errno));
+        return party_fail(error, TALLY_ERR_FILE, "no folder can be made in %s: %s", folder,
+                          party_system_text(errno));
     tally_status st = tally_identity_create(dir, "Calibration", error);
     if (!st)
         st = tally_identity_load(dir, out, error);

@@ -264,7 +264,8 @@ tally_status tally_calibration_load(const char *path, tally_calibration **out, t
 {
     FILE *f = fopen(path, "re");
     if (!f) {
-        party_fail(error, TALLY_ERR_FILE, "cannot read the calibration %s: %s", path, strerror(errno));
+        party_fail(error, TALLY_ERR_FILE, "cannot read the calibration %s: %s", path,
+                   party_system_text(errno));
         party_hint(error, "measure this machine: tally estimate --calibrate");
         return TALLY_ERR_FILE;
     }

@@ -14,7 +14,8 @@ tally_status party_cancel_init(party_cancel *c, tally_error *error)
     atomic_init(&c->raised, 0);
     c->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (c->fd < 0)
-        return party_fail(error, TALLY_ERR_INTERNAL, "cannot make an event descriptor: %s", strerror(errno));
+        return party_fail(error, TALLY_ERR_INTERNAL, "cannot make an event descriptor: %s",
+                          party_system_text(errno));
     return TALLY_OK;
 }
 

@@ -293,9 +293,12 @@ static tally_status join_shares(party_overlap **overlap, const party_form *form,
     }
     if (!st && different < form->minimum)
         st = party_fail(error, TALLY_ERR_POLICY,
-                        "only %zu identifier%s, fewer than the minimum overlap of %" PRIu32
-                        ": the columns stay sealed",
-                        different, different == 1 ? " matches" : "s match", form->minimum);
+                        different == 1
+                            ? "only %zu identifier matches, fewer than the minimum overlap of %" PRIu32
+                              ": the columns stay sealed"
+                            : "only %zu identifiers match, fewer than the minimum overlap of %" PRIu32
+                              ": the columns stay sealed",
+                        different, form->minimum);
     else if (!st)
         st = party_overlap_join(overlap, shares, form->minimum, sid);
     if (st == TALLY_ERR_NO_MEMORY)

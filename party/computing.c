@@ -195,7 +195,7 @@ static tally_status take_key(void *user, size_t first, size_t n, const party_fra
         return party_no_memory(error, "adding up");
     tally_status st = psi_ahe_adder_new(&c->adder, &c->a->plan, &c->run->sid, frame->payload, &why);
     if (st == TALLY_ERR_MALFORMED)
-        return party_fail(error, st, "the peer's key of the values is refused: %s", why);
+        return party_fail(error, st, "the peer's key of the values is refused: %s", party_word(why));
     return st == TALLY_ERR_NO_MEMORY ? party_no_memory(error, "adding up")
            : st                      ? party_fail(error, st, "the key of the values could not be taken")
                                      : TALLY_OK;

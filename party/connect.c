@@ -18,12 +18,12 @@
 
 void party_channel_log(const party_connect_options *options, int level, const char *format, ...)
 {
-    char line[600];
+    char line[1024];
     va_list args;
     if (!options->log)
         return;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    party_render(line, sizeof line, 1, format, args);
     va_end(args);
     options->log(options->log_user, level, line);
 }
@@ -107,7 +107,7 @@ static tally_status connect_patiently(party_channel *out, const party_connect_op
                 *error = last;
             return st;
         }
-        party_channel_log(o, attempt ? 2 : 1, "%s; trying again", last.message);
+        party_channel_log(o, attempt ? 2 : 1, "%s; trying again", party_message_of(&last));
         int64_t left = o->deadline_ms - party_now_ms();
         if (left <= 0)
             break;
@@ -119,7 +119,8 @@ static tally_status connect_patiently(party_channel *out, const party_connect_op
             break;
         wait = wait * 2 < WAIT_LONGEST_MS ? wait * 2 : WAIT_LONGEST_MS;
     }
-    party_fail(error, TALLY_ERR_TIMEOUT, "no peer at %s in time; the last attempt: %s", where, last.message);
+    party_fail(error, TALLY_ERR_TIMEOUT, "no peer at %s in time; the last attempt: %s", where,
+               party_message_of(&last));
     party_hint(
         error,
         "check that the peer's run listens there and that the firewall lets you through; --timeout sets "

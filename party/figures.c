@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utf8proc.h>
 
 #define CELL_TEXT (2 * PSI_AGG_TEXT + 8) /* bytes of a band's name, and of any cell of a table */
 
@@ -81,12 +80,12 @@ static void cell_name(char out[CELL_TEXT], const wire_band *b, size_t i)
 {
     char from[PSI_AGG_TEXT], to[PSI_AGG_TEXT];
     if (i + 1 >= b->count) {
-        snprintf(out, CELL_TEXT, "outside");
+        snprintf(out, CELL_TEXT, "%s", party_local("outside"));
         return;
     }
     psi_agg_sum_text(from, b->edges[i], b->scale);
     psi_agg_sum_text(to, b->edges[i + 1], b->scale);
-    snprintf(out, CELL_TEXT, "%s to %s", from, to);
+    party_show(out, CELL_TEXT, "%s to %s", from, to);
 }
 
 /* ---- JSON ---- */
@@ -242,29 +241,16 @@ typedef struct table {
     char text[TABLE_ROWS][TABLE_COLUMNS][CELL_TEXT];
 } table;
 
-/* Columns of a terminal that a text takes. */
-static size_t width_of(const char *text)
-{
-    size_t width = 0, len = strlen(text);
-    for (size_t i = 0; i < len;) {
-        utf8proc_int32_t c;
-        ptrdiff_t n = utf8proc_iterate((const uint8_t *)text + i, (ptrdiff_t)(len - i), &c);
-        width += n > 0 ? (size_t)utf8proc_charwidth(c) : 1;
-        i += n > 0 ? (size_t)n : 1;
-    }
-    return width;
-}
-
 /* The first column to the left, the others to the right. */
 static void print_table(FILE *f, const table *t)
 {
     size_t width[TABLE_COLUMNS] = {0};
     for (size_t r = 0; r < t->rows; r++)
         for (size_t c = 0; c < t->columns; c++)
-            width[c] = width_of(t->text[r][c]) > width[c] ? width_of(t->text[r][c]) : width[c];
+            width[c] = party_width(t->text[r][c]) > width[c] ? party_width(t->text[r][c]) : width[c];
     for (size_t r = 0; r < t->rows; r++) {
         for (size_t c = 0; c < t->columns; c++) {
-            int pad = (int)(width[c] - width_of(t->text[r][c]));
+            int pad = (int)(width[c] - party_width(t->text[r][c]));
             if (c)
                 fprintf(f, "  %*s%s", pad, "", t->text[r][c]);
             else
@@ -294,10 +280,11 @@ static void put_text(table *t, size_t row, size_t column, const char *text)
 static void values_table(table *t, const view *v)
 {
     const party_aggregate *a = v->a;
-    static const char *const heads[] = {"column", "sum", "mean", "variance"};
+    static const char *const heads[] = {PARTY_TEXT("column"), PARTY_TEXT("sum"), PARTY_TEXT("mean"),
+                                        PARTY_TEXT("variance")};
     *t = (table){.rows = 1 + a->form.values, .columns = 4};
     for (size_t c = 0; c < 4; c++)
-        put_text(t, 0, c, heads[c]);
+        put_text(t, 0, c, party_local(heads[c]));
     for (size_t k = 0; k < a->form.values; k++) {
         const wire_value *value = &a->owner->values[k];
         char text[PSI_AGG_TEXT] = "-";
@@ -319,7 +306,7 @@ static void heads_of_bands(table *t, const party_aggregate *a, const char *name)
 {
     *t = (table){.rows = 1, .columns = 2 + a->form.values};
     put_text(t, 0, 0, name);
-    put_text(t, 0, 1, "count");
+    put_text(t, 0, 1, party_local("count"));
     for (size_t k = 0; k < a->form.values; k++)
         put_text(t, 0, 2 + k, a->owner->values[k].name);
 }
@@ -354,7 +341,7 @@ static void bands_table(table *t, const view *v, size_t banded)
     if (!merged)
         return;
     look_at_cell(&c, v, banded, b->count);
-    snprintf(name, sizeof name, "%zu merged", merged);
+    party_show(name, sizeof name, "%zu merged", merged);
     row_of_band(t, a, name, c.count, c.sum);
 }
 
@@ -374,7 +361,7 @@ static void groups_table(table *t, view *v, const party_aggregate *a)
         for (size_t k = 0; k < a->form.values; k++)
             sum[k] = v->sum[psi_agg_value_column(&a->form, k, 0)];
         if (a->merged[g])
-            snprintf(name, sizeof name, "%zu merged", merged);
+            party_show(name, sizeof name, "%zu merged", merged);
         else
             cell_name(name, b, g);
         row_of_band(t, a, name, v->count, sum);
@@ -386,7 +373,7 @@ static void print_figures(FILE *f, const party_aggregate *a, view *v, table *t)
     char name[CELL_TEXT];
     look(v, a, 0, a->groups);
     *t = (table){.rows = 1, .columns = 2};
-    put_text(t, 0, 0, "count");
+    put_text(t, 0, 0, party_local("count"));
     put_wide(t, 0, 1, v->count, 0);
     print_table(f, t);
     if (!a->sum)
@@ -481,120 +468,115 @@ int64_t party_figures_count(const party_aggregate *a)
 
 /* ---- What each side learned ---- */
 
-typedef struct sentence {
-    char *text;
-    size_t size, used;
-} sentence;
-
-static void say(sentence *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static void say(sentence *s, const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    int n = vsnprintf(s->text + s->used, s->size - s->used, format, args);
-    va_end(args);
-    if (n > 0)
-        s->used += (size_t)n < s->size - s->used ? (size_t)n : s->size - s->used - 1;
-}
-
 /* "amount, score and 3 more" */
-static void say_values(sentence *s, const wire_terms *t)
+static void say_values(party_sentence *s, const wire_terms *t)
 {
     for (size_t k = 0; k < t->value_count && k < 4; k++)
-        say(s, "%s%s", !k ? "" : k + 1 == t->value_count ? " and " : ", ", t->values[k].name);
+        party_say(s, "%s%s",
+                  !k                        ? ""
+                  : k + 1 == t->value_count ? PARTY_WORD(" and ")
+                                            : PARTY_WORD(", "),
+                  t->values[k].name);
     if (t->value_count > 4)
-        say(s, " and %zu more", t->value_count - 4);
+        party_say(s, " and %zu more", t->value_count - 4);
 }
 
 static const char *who(int both, int this_side)
 {
-    return both ? "both sides" : this_side ? "this side" : "the other side";
+    return both        ? PARTY_WORD("both sides")
+           : this_side ? PARTY_WORD("this side")
+                       : PARTY_WORD("the other side");
 }
 
-static void say_result(sentence *s, const party_aggregate *a)
+static void say_result(party_sentence *s, const party_aggregate *a)
 {
     int both = a->computing_learns && a->other_learns;
     int here = a->computing ? a->computing_learns : a->other_learns;
-    say(s, "Of the identifiers on both lists, %s learned ", who(both, here));
-    say(s, a->epsilon_micro ? "the number with noise" : "the number");
+    party_say(s, "Of the identifiers on both lists, %s learned ", who(both, here));
+    party_say(s, a->epsilon_micro ? "the number with noise" : "the number");
     if (here && a->epsilon_micro == 0)
-        say(s, " (%" PRId64 ")", party_figures_count(a));
+        party_say(s, " (%" PRId64 ")", party_figures_count(a));
     if (a->sum) {
-        say(s, " and the sums, means and variances of ");
+        party_say(s, " and the sums, means and variances of ");
         say_values(s, a->owner);
-        say(s, a->computing ? " on the other side's list" : " on this side's list");
+        party_say(s, a->computing ? " on the other side's list" : " on this side's list");
         if (a->form.banded || a->groups > 1)
-            say(s, ", also by bands");
+            party_say(s, ", also by bands");
     }
-    say(s, ", and not which they are.");
+    party_say(s, ", and not which they are.");
 }
 
 /* What the two parts bring with them, beyond the result. */
-static void say_more(sentence *s, const party_aggregate *a)
+static void say_more(party_sentence *s, const party_aggregate *a)
 {
-    const char *adds = a->computing ? "This side" : "The other side",
-               *owns = a->computing ? "The other side" : "This side";
+    const char *adds = a->computing ? PARTY_WORD("This side") : PARTY_WORD("The other side"),
+               *owns = a->computing ? PARTY_WORD("The other side") : PARTY_WORD("This side");
     if (a->sum && !a->computing_learns)
-        say(s, " %s, which added up, learned how many there are%s.", adds,
-            a->epsilon_micro ? ", give or take a random number of dummies" : "");
+        party_say(s, " %s, which added up, learned how many there are%s.", adds,
+                  a->epsilon_micro ? PARTY_WORD(", give or take a random number of dummies") : "");
     if (a->groups > 1 && (!a->computing_learns || (a->parts & PARTY_PART_MERGES)))
-        say(s, " %s also learned how many of them lie in each band of %s%s.", adds, a->adder->bands[0].name,
-            a->epsilon_micro ? ", give or take dummies" : "");
+        party_say(s, " %s also learned how many of them lie in each band of %s%s.", adds,
+                  a->adder->bands[0].name, a->epsilon_micro ? PARTY_WORD(", give or take dummies") : "");
     if (a->parts & PARTY_PART_FIRST)
-        say(s, " %s also learned how many of them lie in each band of %s.", adds, a->owner->bands[0].name);
+        party_say(s, " %s also learned how many of them lie in each band of %s.", adds,
+                  a->owner->bands[0].name);
     if (a->sum && !a->other_learns && (a->parts & PARTY_PART_COUNT))
-        say(s, " %s heard how many there are%s%s.", owns, a->groups > 1 ? ", also in each band of " : "",
-            a->groups > 1 ? a->adder->bands[0].name : "");
+        party_say(s, " %s heard how many there are%s%s.", owns,
+                  a->groups > 1 ? PARTY_WORD(", also in each band of ") : "",
+                  a->groups > 1 ? a->adder->bands[0].name : "");
     if (a->parts & PARTY_PART_MERGED)
-        say(s, " %s also learned how many of them lie in each band of %s.", owns, a->owner->bands[0].name);
+        party_say(s, " %s also learned how many of them lie in each band of %s.", owns,
+                  a->owner->bands[0].name);
     if (a->groups > 1)
-        say(s, " %s also learned how many identifiers of %s list lie in each band of %s.", owns,
-            a->computing ? "this side's" : "the other side's", a->adder->bands[0].name);
+        party_say(s, " %s also learned how many identifiers of %s list lie in each band of %s.", owns,
+                  a->computing ? PARTY_WORD("this side's") : PARTY_WORD("the other side's"),
+                  a->adder->bands[0].name);
 }
 
-static void say_minimum(sentence *s, const party_aggregate *a)
+static void say_minimum(party_sentence *s, const party_aggregate *a)
 {
-    const char *adds = a->computing ? "this side" : "the other side",
-               *owns = a->computing ? "the other side" : "this side";
+    const char *adds = a->computing ? PARTY_WORD("this side") : PARTY_WORD("the other side"),
+               *owns = a->computing ? PARTY_WORD("the other side") : PARTY_WORD("this side");
     if (!a->minimum)
         return;
-    say(s, " The minimum overlap of %" PRIu64 " was checked by %s, which counted", a->minimum, adds);
+    party_say(s, " The minimum overlap of %" PRIu64 " was checked by %s, which counted", a->minimum, adds);
     if (a->epsilon_micro)
-        say(s, " with noise");
+        party_say(s, " with noise");
     if ((a->parts & PARTY_PART_COUNT) && !a->epsilon_micro)
-        say(s, ", and by %s on the count it was told", owns);
+        party_say(s, ", and by %s on the count it was told", owns);
     else if (a->sum && a->computing_learns)
-        say(s, "; %s relies on that", owns);
-    say(s, ".");
+        party_say(s, "; %s relies on that", owns);
+    party_say(s, ".");
 }
 
-static void say_noise(sentence *s, const party_aggregate *a)
+static void say_noise(party_sentence *s, const party_aggregate *a)
 {
     if (!a->epsilon_micro)
         return;
-    say(s, " Noise of epsilon %g was spent:", (double)a->epsilon_micro / 1e6);
-    say(s, " dummies of %s hide the exact number from %s (delta 1e-6)",
-        a->computing ? "the other side" : "this side", a->computing ? "this side" : "the other side");
+    party_say(s, " Noise of epsilon %g was spent:", (double)a->epsilon_micro / 1e6);
+    party_say(s, " dummies of %s hide the exact number from %s (delta 1e-6)",
+              a->computing ? PARTY_WORD("the other side") : PARTY_WORD("this side"),
+              a->computing ? PARTY_WORD("this side") : PARTY_WORD("the other side"));
     if (a->other_learns)
-        say(s, "; %s added noise for %s", a->computing ? "this side" : "the other side",
-            a->computing ? "the other side" : "this side");
+        party_say(s, "; %s added noise for %s",
+                  a->computing ? PARTY_WORD("this side") : PARTY_WORD("the other side"),
+                  a->computing ? PARTY_WORD("the other side") : PARTY_WORD("this side"));
     if (a->sum && a->computing_learns)
-        say(s, "; %s added noise for %s", a->computing ? "the other side" : "this side",
-            a->computing ? "this side" : "the other side");
-    say(s, ".");
+        party_say(s, "; %s added noise for %s",
+                  a->computing ? PARTY_WORD("the other side") : PARTY_WORD("this side"),
+                  a->computing ? PARTY_WORD("this side") : PARTY_WORD("the other side"));
+    party_say(s, ".");
 }
 
-void party_figures_sentence(tally_session *session)
+void party_figures_sentence(const tally_session *session, party_sentence *s)
 {
     const party_aggregate *a = &session->aggregate;
-    sentence s = {session->learned, sizeof session->learned, 0};
     size_t own;
     party_input_items(session->input, &own);
-    say_result(&s, a);
-    say_more(&s, a);
-    say(&s, " Each side learned the size of the other's list: %zu here, %" PRIu64 " there.", own,
-        session->peer_items);
-    say_minimum(&s, a);
-    say_noise(&s, a);
+    say_result(s, a);
+    say_more(s, a);
+    party_say(s, " Each side learned the size of the other's list: %zu here, %" PRIu64 " there.", own,
+              session->peer_items);
+    say_minimum(s, a);
+    say_noise(s, a);
 }

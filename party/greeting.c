@@ -41,7 +41,7 @@ static tally_status malformed(tally_error *error, tally_status st, const char *w
 {
     if (st == TALLY_ERR_NO_MEMORY)
         return party_no_memory(error, "the peer's hello");
-    return party_fail(error, st, "the peer's greeting is not valid: %s", why);
+    return party_fail(error, st, "the peer's greeting is not valid: %s", party_word(why));
 }
 
 static tally_status commit_to_list(tally_session *s, psi_hash *h, wire_hello2 *hello)
@@ -207,7 +207,7 @@ static void choose_protocol(tally_session *s, uint64_t own)
                                 : strcmp(asked, "ecdh") == 0 ? TALLY_ECDH
                                                              : TALLY_AUTO;
     s->chosen = party_choose(named, s->function, s->security == TALLY_MALICIOUS, own, s->peer_items, &why);
-    party_log(s, 1, "protocol %s: %s", party_protocol_name(s->chosen), why);
+    party_log(s, 1, "protocol %s: %s", party_protocol_name(s->chosen), party_word(why));
 }
 
 /* The computing side of a sum with bands of its own says how many of its items lie in each. */

@@ -23,13 +23,13 @@ static tally_status breach(tally_session *s, enum party_agreed_id field, tally_e
 static tally_status breach(tally_session *s, enum party_agreed_id field, tally_error *error, const char *hint,
                            const char *format, ...)
 {
-    char what[400];
+    char what[1000];
     va_list args;
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    party_both_of(what, sizeof what, format, args);
     va_end(args);
-    party_fail(error, TALLY_ERR_POLICY, "%s", what);
-    party_hint(error, "%s", hint);
+    party_fail(error, TALLY_ERR_POLICY, PARTY_WHOLE, what);
+    party_hint(error, PARTY_WHOLE, hint);
     return party_breach(s, field, error);
 }
 
@@ -39,8 +39,9 @@ tally_status party_breach(tally_session *s, enum party_agreed_id field, tally_er
     char path[96];
     party_agreed_field_path(path, sizeof path, field);
     s->breached = (uint8_t)(field + 1);
-    party_fail(error, TALLY_ERR_POLICY, "the agreement does not allow this run: %s: %s", path, why.message);
-    party_hint(error, "%s", why.hint);
+    party_fail(error, TALLY_ERR_POLICY, "the agreement does not allow this run: %s: %s", path,
+               party_message_of(&why));
+    party_hint(error, PARTY_WHOLE, party_hint_of(&why));
     return TALLY_ERR_POLICY;
 }
 
@@ -677,7 +678,7 @@ tally_status party_hold_hear(tally_session *s, tally_error *error)
     const tally_agreement *a = s->agreement;
     char digest[TALLY_FINGERPRINT_TEXT], signing[TALLY_FINGERPRINT_TEXT];
     if (!a != !peer->has_agreement) {
-        party_fail(error, TALLY_ERR_POLICY, "%s",
+        party_fail(error, TALLY_ERR_POLICY, PARTY_WHOLE,
                    a ? "the other side runs without the agreement"
                      : "the other side holds this run to an agreement, this side to none");
         party_hint(error, "both sides give the agreement: --agreement FILE");

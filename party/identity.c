@@ -70,7 +70,7 @@ void party_time_text(char out[32], int64_t seconds)
 
 static tally_status file_error(tally_error *error, const char *path, const char *what)
 {
-    return party_fail(error, TALLY_ERR_FILE, "%s: %s", path, what);
+    return party_fail(error, TALLY_ERR_FILE, PARTY_OF_WHOLE, path, what);
 }
 
 /* The file as a memory BIO (wiped on release). secret: refuses a file that others may read. */
@@ -84,7 +84,7 @@ static tally_status read_file(BIO **out, const char *path, int secret, tally_err
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &info)) {
         int missing = errno == ENOENT;
-        file_error(error, path, strerror(errno));
+        file_error(error, path, party_system_text(errno));
         if (missing)
             party_hint(error, "make an identity with `tally identity new`, or check the folder's name");
         goto done;
@@ -109,7 +109,7 @@ static tally_status read_file(BIO **out, const char *path, int secret, tally_err
     for (ssize_t n = 1; n != 0;) {
         n = len < FILE_MAX ? read(fd, bytes + len, FILE_MAX - len) : 0;
         if (n < 0 && errno != EINTR) {
-            file_error(error, path, strerror(errno));
+            file_error(error, path, party_system_text(errno));
             goto done;
         }
         len += n > 0 ? (size_t)n : 0;

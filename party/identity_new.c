@@ -105,7 +105,7 @@ static const char *last_component(const char *dir, size_t *len)
 
 static tally_status folder_error(tally_error *error, const char *dir, const char *what)
 {
-    return party_fail(error, TALLY_ERR_FILE, "%s: %s", dir, what);
+    return party_fail(error, TALLY_ERR_FILE, PARTY_OF_WHOLE, dir, what);
 }
 
 static int holds_identity(int fd)
@@ -126,7 +126,7 @@ static tally_status check_empty(int fd, const char *dir, tally_error *error)
     int copy = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = copy < 0 ? NULL : fdopendir(copy);
     if (!d) {
-        folder_error(error, dir, strerror(errno));
+        folder_error(error, dir, party_system_text(errno));
         if (copy >= 0)
             close(copy);
         return TALLY_ERR_FILE;
@@ -209,7 +209,7 @@ static tally_status store(const char *dir, BIO *const pem[FILES], tally_error *e
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) {
         int opening = errno;
-        folder_error(error, dir, strerror(failed && failed != EEXIST ? failed : opening));
+        folder_error(error, dir, party_system_text(failed && failed != EEXIST ? failed : opening));
         if (failed == ENOENT)
             party_hint(error, "the folder above it does not exist; make it first");
         if (made)
@@ -218,7 +218,7 @@ static tally_status store(const char *dir, BIO *const pem[FILES], tally_error *e
     }
     tally_status st = made ? TALLY_OK : check_empty(fd, dir, error);
     if (!st && (fchmod(fd, 0700) || !put_files(fd, pem)))
-        st = folder_error(error, dir, strerror(errno));
+        st = folder_error(error, dir, party_system_text(errno));
     close(fd);
     if (st && made)
         rmdir(dir);
@@ -299,7 +299,7 @@ tally_status tally_identity_add_signing_key(const char *dir, tally_error *error)
     BIO *pem = NULL;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
-        return folder_error(error, dir, strerror(errno));
+        return folder_error(error, dir, party_system_text(errno));
     if (fstatat(fd, "key.pem", &info, AT_SYMLINK_NOFOLLOW)) {
         st = folder_error(error, dir, "holds no identity");
         party_hint(error, "make one with `tally identity new`, or check the folder's name");
@@ -313,8 +313,9 @@ tally_status tally_identity_add_signing_key(const char *dir, tally_error *error)
     /* The exclusive temporary file keeps a second process out; the link never replaces a key. */
     if (!write_file(fd, tmp, 0600, pem)) {
         int exists = errno == EEXIST;
-        st =
-            folder_error(error, dir, exists ? "has a file .sign.pem.new of an earlier try" : strerror(errno));
+        st = folder_error(error, dir,
+                          exists ? PARTY_WORD("has a file .sign.pem.new of an earlier try")
+                                 : party_system_text(errno));
         if (exists)
             party_hint(
                 error,
@@ -324,13 +325,14 @@ tally_status tally_identity_add_signing_key(const char *dir, tally_error *error)
     }
     if (linkat(fd, tmp, fd, name, 0)) {
         int exists = errno == EEXIST;
-        st = folder_error(error, dir, exists ? "has a key that signs already" : strerror(errno));
+        st = folder_error(error, dir,
+                          exists ? PARTY_WORD("has a key that signs already") : party_system_text(errno));
         if (exists)
             party_hint(error, "use it; nothing was changed");
     }
     unlinkat(fd, tmp, 0);
     if (!st && fsync(fd))
-        st = folder_error(error, dir, strerror(errno));
+        st = folder_error(error, dir, party_system_text(errno));
 done:
     BIO_free(pem);
     close(fd);

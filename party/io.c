@@ -117,14 +117,14 @@ int party_io_spool(void)
 
 tally_status party_io_failed(tally_error *error, const char *what, const char *path, int e)
 {
-    char shown[PARTY_PATH_SHOWN], text[128];
+    char shown[PARTY_PATH_SHOWN];
     party_printable(shown, sizeof shown, path);
     if (e == ENOSPC || e == EDQUOT) {
-        party_fail(error, TALLY_ERR_FILE, "cannot %s %s: disk full", what, shown);
+        party_fail(error, TALLY_ERR_FILE, "cannot %s %s: disk full", party_word(what), shown);
         party_hint(error, "free some space, or choose a folder on another disk (TMPDIR for temporary files)");
         return TALLY_ERR_FILE;
     }
-    party_fail(error, TALLY_ERR_FILE, "cannot %s %s: %s", what, shown, strerror_r(e, text, sizeof text));
+    party_fail(error, TALLY_ERR_FILE, "cannot %s %s: %s", party_word(what), shown, party_system_text(e));
     if (e == ENOENT || e == ENOTDIR)
         party_hint(error, "check the spelling and the folder; folders are not made on the way");
     else if (e == EACCES || e == EPERM || e == EROFS)

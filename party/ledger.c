@@ -90,21 +90,22 @@ tally_status party_ledger_failed(const tally_ledger *l, int rc, const char *what
     case SQLITE_NOMEM:
         return party_no_memory(error, "the ledger");
     case SQLITE_FULL:
-        party_fail(error, TALLY_ERR_FILE, "cannot %s the ledger %s: disk full", what, l->shown);
+        party_fail(error, TALLY_ERR_FILE, "cannot %s the ledger %s: disk full", party_word(what), l->shown);
         party_hint(error, "free some space on that disk, then run again; the ledger is as it was before");
         break;
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
         party_fail(error, TALLY_ERR_FILE,
-                   "cannot %s the ledger %s: another process has held it for %d seconds", what, l->shown,
-                   PARTY_LEDGER_BUSY_MS / 1000);
+                   "cannot %s the ledger %s: another process has held it for %d seconds", party_word(what),
+                   l->shown, PARTY_LEDGER_BUSY_MS / 1000);
         party_hint(error, "see which process has the file open (fuser), let it end, and try again");
         break;
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
     case SQLITE_CONSTRAINT:
     case SQLITE_MISMATCH:
-        party_fail(error, TALLY_ERR_FILE, "cannot %s %s: it is damaged, or no ledger", what, l->shown);
+        party_fail(error, TALLY_ERR_FILE, "cannot %s %s: it is damaged, or no ledger", party_word(what),
+                   l->shown);
         party_hint(error,
                    "keep the file as it is for whoever looks into it, and go on with the latest backup "
                    "that tally ledger verify accepts");
@@ -113,13 +114,14 @@ tally_status party_ledger_failed(const tally_ledger *l, int rc, const char *what
     case SQLITE_PERM:
     case SQLITE_AUTH:
     case SQLITE_CANTOPEN:
-        party_fail(error, TALLY_ERR_FILE, "cannot %s the ledger %s: %s", what, l->shown,
+        party_fail(error, TALLY_ERR_FILE, "cannot %s the ledger %s: %s", party_word(what), l->shown,
                    l->db ? sqlite3_errmsg(l->db) : sqlite3_errstr(rc));
         party_hint(error, "check that file and folder belong to this user and may be written; SQLite needs a "
                           "journal beside the file");
         break;
     default:
-        party_fail(error, TALLY_ERR_FILE, "cannot %s the ledger %s: %s", what, l->shown, sqlite3_errstr(rc));
+        party_fail(error, TALLY_ERR_FILE, "cannot %s the ledger %s: %s", party_word(what), l->shown,
+                   sqlite3_errstr(rc));
         party_hint(error, "see the system's log for errors of the disk, then try again");
     }
     return TALLY_ERR_FILE;
@@ -127,7 +129,7 @@ tally_status party_ledger_failed(const tally_ledger *l, int rc, const char *what
 
 tally_status party_ledger_damaged(const tally_ledger *l, const char *what, tally_error *error)
 {
-    party_fail(error, TALLY_ERR_FILE, "the ledger %s is damaged: %s", l->shown, what);
+    party_fail(error, TALLY_ERR_FILE, "the ledger %s is damaged: %s", l->shown, party_word(what));
     party_hint(error,
                "tally ledger verify names the first record that does not hold; keep the file, and go on "
                "with the latest backup that it accepts");

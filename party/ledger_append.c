@@ -432,8 +432,11 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
         st = count_runs(l, r, 0, &runs, &ignored, error);
     if (!st && limits->runs_in_all && runs >= limits->runs_in_all) {
         party_fail(error, TALLY_ERR_POLICY,
-                   "the agreement \"%s\" allows %" PRIu64 " run%s in all, and the ledger %s counts %" PRIu64,
-                   name, limits->runs_in_all, limits->runs_in_all == 1 ? "" : "s", l->shown, runs);
+                   limits->runs_in_all == 1 ? "the agreement \"%s\" allows %" PRIu64
+                                              " run in all, and the ledger %s counts %" PRIu64
+                                            : "the agreement \"%s\" allows %" PRIu64
+                                              " runs in all, and the ledger %s counts %" PRIu64,
+                   name, limits->runs_in_all, l->shown, runs);
         party_hint(error, "agree anew for more runs; tally ledger list shows them (" INCOMPLETE ")");
         return refuse(AGREED_RUNS_ALL, broken);
     }
@@ -441,9 +444,11 @@ static tally_status quotas(tally_ledger *l, const tally_agreement *a, const part
         st = count_runs(l, r, r->day, &runs, &rows, error);
     if (!st && limits->runs_per_day && runs >= limits->runs_per_day) {
         party_fail(error, TALLY_ERR_POLICY,
-                   "the agreement \"%s\" allows %" PRIu64 " run%s a day, and the ledger %s counts %" PRIu64
-                   " on %s",
-                   name, limits->runs_per_day, limits->runs_per_day == 1 ? "" : "s", l->shown, runs, day);
+                   limits->runs_per_day == 1 ? "the agreement \"%s\" allows %" PRIu64
+                                               " run a day, and the ledger %s counts %" PRIu64 " on %s"
+                                             : "the agreement \"%s\" allows %" PRIu64
+                                               " runs a day, and the ledger %s counts %" PRIu64 " on %s",
+                   name, limits->runs_per_day, l->shown, runs, day);
         party_hint(error, "run again after the end of that day (%s); " INCOMPLETE, *zone ? zone : "UTC");
         return refuse(AGREED_RUNS_DAY, broken);
     }
@@ -469,10 +474,10 @@ int party_sketch_fits(size_t len)
 static const char *nearly(const uint8_t *earlier, size_t len, const party_record *r, uint64_t least)
 {
     if (psi_sketch_near(earlier, r->sketch, least))
-        return "identifiers";
+        return PARTY_WORD("identifiers");
     if (len > PSI_SKETCH_BYTES && r->sketch_len > PSI_SKETCH_BYTES &&
         psi_sketch_near(earlier + PSI_SKETCH_BYTES, r->sketch + PSI_SKETCH_BYTES, least))
-        return "identifiers with their numbers";
+        return PARTY_WORD("identifiers with their numbers");
     return NULL;
 }
 
@@ -504,11 +509,11 @@ static tally_status guard(tally_ledger *l, const party_limits *limits, const par
                        "the list is nearly that of run %" PRIu64
                        " of %s in the ledger %s: it may differ in fewer "
                        "than %" PRIu64 " %s, and the two answers would tell of these few",
-                       run, day, l->shown, limits->least_difference, what);
+                       run, day, l->shown, limits->least_difference, party_word(what));
             party_hint(error,
                        "take the very list of run %" PRIu64
                        ", or one that differs clearly in more than %" PRIu64 " %s; see docs/ledger.md",
-                       run, limits->least_difference, what);
+                       run, limits->least_difference, party_word(what));
             st = refuse(AGREED_MIN_OVERLAP, broken);
         }
     }

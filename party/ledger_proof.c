@@ -91,7 +91,8 @@ static tally_status add_older(tally_ledger *l, const party_note *note, const cha
         party_fail(error, TALLY_ERR_DIFFERS,
                    "%s does not continue the older checkpoint of %" PRIu64 " records: it has %" PRIu64
                    ", and was %s",
-                   l->shown, old.size, note->size, old.size > note->size ? "cut short" : "rewritten");
+                   l->shown, old.size, note->size,
+                   old.size > note->size ? PARTY_WORD("cut short") : PARTY_WORD("rewritten"));
         party_hint(error, "keep both as they are for whoever looks into it");
         return TALLY_ERR_DIFFERS;
     }
@@ -240,7 +241,7 @@ typedef struct reading {
 
 static tally_status not_proved(reading *r, const char *what)
 {
-    party_fail(r->error, TALLY_ERR_DIFFERS, "not proved: %s", what);
+    party_fail(r->error, TALLY_ERR_DIFFERS, "not proved: %s", party_word(what));
     party_hint(r->error,
                "ask for the proof and its checkpoint again, both made at one time by tally ledger prove and "
                "tally ledger checkpoint");

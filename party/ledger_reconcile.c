@@ -55,10 +55,10 @@ typedef struct report {
 static void say(report *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(report *r, const char *format, ...)
 {
-    char line[512];
+    char line[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    party_render(line, sizeof line, 1, format, args);
     va_end(args);
     r->differences++;
     if (r->each)

@@ -42,14 +42,14 @@ typedef struct walk {
 static tally_status differs(walk *w, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static tally_status differs(walk *w, const char *format, ...)
 {
-    char what[256], of[32] = "";
+    char what[700], of[100] = "";
     va_list args;
     va_start(args, format);
-    vsnprintf(what, sizeof what, format, args);
+    party_both_of(what, sizeof what, format, args);
     va_end(args);
     if (w->run)
-        snprintf(of, sizeof of, " (run %" PRIu64 ")", w->run);
-    party_fail(w->error, TALLY_ERR_DIFFERS, "%s: record %" PRIu64 "%s: %s", w->l->shown, w->seq, of, what);
+        party_both(of, sizeof of, " (run %" PRIu64 ")", w->run);
+    party_fail(w->error, TALLY_ERR_DIFFERS, "%s: record %" PRIu64 "%s: %s", w->l->shown, w->seq, of, party_word(what));
     party_hint(w->error,
                "keep the file as it is for whoever looks into it; the latest backup that verifies, and "
                "the other side's receipts, show what was there");
@@ -58,7 +58,7 @@ static tally_status differs(walk *w, const char *format, ...)
 
 static tally_status file_differs(walk *w, const char *what)
 {
-    party_fail(w->error, TALLY_ERR_DIFFERS, "%s: %s", w->l->shown, what);
+    party_fail(w->error, TALLY_ERR_DIFFERS, PARTY_OF_WHOLE, w->l->shown, what);
     party_hint(w->error,
                "keep the file as it is for whoever looks into it; the latest backup that verifies, and "
                "the other side's receipts, show what was there");
@@ -96,7 +96,7 @@ static tally_status check_file(walk *w)
         const char *text = (const char *)sqlite3_column_text(s, 0);
         good = text && strcmp(text, "ok") == 0;
         if (!good && text)
-            snprintf(what, sizeof what, "SQLite finds the file damaged: %s", text);
+            party_both(what, sizeof what, "SQLite finds the file damaged: %s", text);
     }
     sqlite3_finalize(s);
     int code = rc & 0xff;
@@ -128,7 +128,8 @@ static tally_status check_agreed_signatures(walk *w, tally_agreement *a, const c
     psi_free(copy);
     if (st == TALLY_ERR_NO_MEMORY)
         return party_no_memory(w->error, "signatures");
-    return st ? differs(w, "a signature of the agreement does not hold: %.150s", inner.message) : TALLY_OK;
+    return st ? differs(w, "a signature of the agreement does not hold: %s", party_message_of(&inner))
+              : TALLY_OK;
 }
 
 static tally_status note_agreement(walk *w, const tally_agreement *a)
@@ -173,7 +174,7 @@ static tally_status check_agreement(walk *w, const party_record *r)
     if (st == TALLY_ERR_NO_MEMORY)
         st = party_no_memory(w->error, "an agreement");
     else if (st)
-        st = differs(w, "the text of the agreement cannot be read: %.150s", inner.message);
+        st = differs(w, "the text of the agreement cannot be read: %s", party_message_of(&inner));
     else if (strcmp(a->digest, r->agreement) != 0)
         st = differs(w, "the text of the agreement is not that of its digest %s", r->agreement);
     if (!st)
@@ -358,14 +359,14 @@ static tally_status check_signature(walk *w, const party_record *r, const char *
     const char *hex = json_string_value(json_object_get(receipt, name));
     int wanted = side->signs && r->status == 0;
     if (!hex || (wanted && !*hex) || (!side->signs && *hex))
-        return differs(w, "the receipt has no signature of the %s as it should", name);
+        return differs(w, "the receipt has no signature of the %s as it should", party_word(name));
     if (!*hex)
         return TALLY_OK;
     tally_status st = TALLY_ERR_DIFFERS;
     if (party_hex_read(signature, 64, hex))
         st = party_receipt_verify(text, side, signature);
     if (st == TALLY_ERR_DIFFERS)
-        return differs(w, "the signature of the %s under the receipt does not hold", name);
+        return differs(w, "the signature of the %s under the receipt does not hold", party_word(name));
     return st ? party_fail(w->error, st, "a signature could not be verified") : TALLY_OK;
 }
 
@@ -414,14 +415,15 @@ static tally_status check_side(walk *w, const party_record *r, const party_recei
     const struct agreed *a = *r->agreement ? find_agreed(w, r->agreement) : NULL;
     char signer[TALLY_FINGERPRINT_TEXT] = "";
     if (fingerprint && *fingerprint && *side->fingerprint && strcmp(fingerprint, side->fingerprint) != 0)
-        return differs(w, "the receipt names another link key of the %s than the run", name);
+        return differs(w, "the receipt names another link key of the %s than the run", party_word(name));
     if (side->items != items)
-        return differs(w, "the receipt has another list size of the %s than the run", name);
+        return differs(w, "the receipt has another list size of the %s than the run", party_word(name));
     tally_status st = side->signs ? party_sign_fingerprint(side->public32, signer) : TALLY_OK;
     if (st)
         return party_fail(w->error, st, "the fingerprint of a key failed");
     if (a && *a->signer[is_sender] && strcmp(a->signer[is_sender], signer) != 0)
-        return differs(w, "the receipt is not signed by the key that the agreement names for the %s", name);
+        return differs(w, "the receipt is not signed by the key that the agreement names for the %s",
+                       party_word(name));
     return TALLY_OK;
 }
 

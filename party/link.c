@@ -161,9 +161,9 @@ static void fail(party_link *link, tally_status status, const char *message, con
 {
     if (link->failed)
         return;
-    (void)party_fail(&link->failure, status, "%s", message);
+    (void)party_fail(&link->failure, status, PARTY_WHOLE, message);
     if (hint)
-        party_hint(&link->failure, "%s", hint);
+        party_hint(&link->failure, PARTY_WHOLE, hint);
     link->failed = 1;
     wake_all(link);
 }
@@ -234,7 +234,7 @@ static enum got read_all(party_link *link, uint8_t *p, size_t len, int inside)
 static void lost(party_link *link, enum got how)
 {
     static const char see_log[] = "the messages and the ledger of the other side have the reason";
-    char message[96];
+    char message[240];
     pthread_mutex_lock(&link->lock);
     link->reader_ended = 1;
     switch (how) {
@@ -250,10 +250,11 @@ static void lost(party_link *link, enum got how)
         break;
     case GOT_SILENT:
         if (link->silence_ms % 1000)
-            snprintf(message, sizeof message, "nothing was heard from the peer for %u ms", link->silence_ms);
+            party_both(message, sizeof message, "nothing was heard from the peer for %u ms",
+                       link->silence_ms);
         else
-            snprintf(message, sizeof message, "nothing was heard from the peer for %u s",
-                     link->silence_ms / 1000);
+            party_both(message, sizeof message, "nothing was heard from the peer for %u s",
+                       link->silence_ms / 1000);
         fail(link, TALLY_ERR_TIMEOUT, message,
              "check that the peer still runs and that the line between the two sides is up, then run again");
         break;
@@ -270,7 +271,7 @@ static void peer_aborted(party_link *link, wire_abort abort)
     tally_status status = TALLY_ERR_PEER_STOPPED;
     const char *hint = "the messages and the ledger of the other side have the reason";
     enum wire_abort_code code = abort.code;
-    char message[256], field[96] = "";
+    char message[700], field[96] = "";
     if (code == WIRE_ABORT_TERMS || code == WIRE_ABORT_VERSION) {
         status = TALLY_ERR_INCOMPATIBLE;
         hint = "compare the options and the versions of both sides";
@@ -279,8 +280,11 @@ static void peer_aborted(party_link *link, wire_abort abort)
         if (abort.field && abort.field <= AGREED_FIELDS)
             party_agreed_field_path(field, sizeof field, (enum party_agreed_id)(abort.field - 1));
     }
-    snprintf(message, sizeof message, "the peer ended the run: %s%s%s", wire_abort_text(code),
-             *field ? ", by the agreement's field " : "", field);
+    if (*field)
+        party_both(message, sizeof message, "the peer ended the run: %s, by the agreement's field %s",
+                   party_word(wire_abort_text(code)), field);
+    else
+        party_both(message, sizeof message, "the peer ended the run: %s", party_word(wire_abort_text(code)));
     pthread_mutex_lock(&link->lock);
     keep_hellos(&link->in);
     link->reader_ended = link->peer_aborted = 1;
@@ -317,9 +321,9 @@ static void derailed(party_link *link, tally_status status, const char *message)
 
 static void malformed(party_link *link, uint8_t type, const char *why)
 {
-    char message[160];
-    snprintf(message, sizeof message, "the peer sent a malformed frame (type %u, %s): %s", type,
-             wire_frame_name(type), why);
+    char message[600];
+    party_both(message, sizeof message, "the peer sent a malformed frame (type %u, %s): %s", type,
+               wire_frame_name(type), party_word(why));
     derailed(link, TALLY_ERR_MALFORMED, message);
 }
 

@@ -85,12 +85,12 @@ static void admit(struct waiting *w, int fd)
         g->deadline_ms = w->options->deadline_ms;
     tally_status st = party_tcp_from_fd(fd, &g->channel.raw, &error);
     if (st) {
-        party_channel_log(w->options, 0, "dropped a connection from %s: %s", from, error.message);
+        party_channel_log(w->options, 0, "dropped a connection from %s: %s", from, party_message_of(&error));
         return;
     }
     st = party_cancel_init(&g->cancel, &error);
     if (st) {
-        party_channel_log(w->options, 0, "dropped a connection from %s: %s", from, error.message);
+        party_channel_log(w->options, 0, "dropped a connection from %s: %s", from, party_message_of(&error));
         party_tcp_free(&g->channel.raw);
         return;
     }
@@ -99,7 +99,7 @@ static void admit(struct waiting *w, int fd)
     int failed = pthread_create(&g->thread, NULL, shake_hands, g);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (failed) {
-        party_channel_log(w->options, 0, "dropped a connection from %s: %s", from, strerror(failed));
+        party_channel_log(w->options, 0, "dropped a connection from %s: %s", from, party_system_text(failed));
         party_cancel_close(&g->cancel);
         party_tcp_free(&g->channel.raw);
         return;
@@ -128,7 +128,8 @@ static int dismiss(struct waiting *w, struct guest *g, party_channel *out)
     }
     party_tcp_free(&g->channel.raw);
     if (g->status != TALLY_ERR_INTERRUPTED)
-        party_channel_log(w->options, 0, "dropped a connection from %s: %s", g->from, g->error.message);
+        party_channel_log(w->options, 0, "dropped a connection from %s: %s", g->from,
+                          party_message_of(&g->error));
     if (g->status == TALLY_ERR_AUTH) {
         w->refused++;
         w->last_refused = g->error;
@@ -170,8 +171,8 @@ static tally_status out_of_time(const struct waiting *w, tally_error *error)
     if (w->refused) {
         party_fail(error, TALLY_ERR_AUTH,
                    "nobody who connected was the peer (%u refused); the last, from %s: %s", w->refused,
-                   w->last_from, w->last_refused.message);
-        party_hint(error, "%s", w->last_refused.hint);
+                   w->last_from, party_message_of(&w->last_refused));
+        party_hint(error, PARTY_WHOLE, party_hint_of(&w->last_refused));
         return TALLY_ERR_AUTH;
     }
     party_address_text(where, w->options->listen);
@@ -223,7 +224,8 @@ tally_status party_channel_listen(party_channel *out, const party_connect_option
     w->context = context;
     w->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (w->wake < 0) {
-        st = party_fail(error, TALLY_ERR_INTERNAL, "cannot make an event descriptor: %s", strerror(errno));
+        st = party_fail(error, TALLY_ERR_INTERNAL, "cannot make an event descriptor: %s",
+                        party_system_text(errno));
         goto done;
     }
     st = party_tcp_listen(options->listen, w->fds, SOCKETS, &w->fd_count, error);

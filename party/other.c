@@ -246,7 +246,7 @@ static tally_status hear_sums(other *o, tally_error *error)
         st = psi_ahe_decrypt(o->values, o->show, o->sums + g * o->units * p->sum_bytes,
                              o->plain + g * o->shown, &why);
         if (st == TALLY_ERR_MALFORMED)
-            party_fail(error, st, "the peer's sums are refused: %s", why);
+            party_fail(error, st, "the peer's sums are refused: %s", party_word(why));
         else if (st)
             party_fail(error, st, "decrypting the sums failed");
     }

@@ -163,9 +163,9 @@ int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf,
 
     if (rule->pin_count && !pin_known(rule, out->fingerprint32)) {
         party_fail(why, TALLY_ERR_AUTH, "%s has fingerprint %s, not %s", who, pin,
-                   rule->agreed           ? "the link-key of the agreement"
-                   : rule->pin_count == 1 ? "the one given with --peer"
-                                          : "one of those given with --peer");
+                   rule->agreed           ? PARTY_WORD("the link-key of the agreement")
+                   : rule->pin_count == 1 ? PARTY_WORD("the one given with --peer")
+                                          : PARTY_WORD("one of those given with --peer"));
         party_hint(
             why, "ask the peer for the output of `tally identity show`; if its key was replaced, use the new "
                  "fingerprint");
@@ -184,16 +184,17 @@ int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf,
     const char *wrong = judge_chain(store, leaf, untrusted, now, peer_is_server);
     if (wrong) {
         party_fail(why, TALLY_ERR_AUTH,
-                   "the certificate of %s is not signed by the given CA: %s (subject \"%s\")", who, wrong,
-                   out->subject);
+                   "the certificate of %s is not signed by the given CA: %s (subject \"%s\")", who,
+                   party_word(wrong), out->subject);
         party_hint(why,
                    "ask the peer which CA signed its certificate, and give that CA's file with --peer-ca");
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     }
     if (!*out->subject || strcmp(out->subject, rule->name) != 0) {
-        party_fail(why, TALLY_ERR_AUTH, "%s has subject \"%s\", not the %s", who,
-                   *out->subject ? out->subject : "(longer than 255 bytes)",
-                   rule->agreed ? "subject of the agreement" : "name given with --peer-name");
+        party_fail(why, TALLY_ERR_AUTH, "%s has subject \"%s\", not %s", who,
+                   *out->subject ? out->subject : PARTY_WORD("(longer than 255 bytes)"),
+                   rule->agreed ? PARTY_WORD("the subject of the agreement")
+                                : PARTY_WORD("the name given with --peer-name"));
         party_hint(why,
                    "the name is compared exactly; copy the subject line of the peer's `tally identity show`");
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
@@ -225,7 +226,8 @@ tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule, tal
     }
     errno = 0;
     if (stat(ca_file, &info) || !S_ISREG(info.st_mode) || !(bio = BIO_new_file(ca_file, "r"))) {
-        party_fail(error, st, "%s: %s", ca_file, errno ? strerror(errno) : "cannot be read");
+        party_fail(error, st, "%s: %s", ca_file,
+                   errno ? party_system_text(errno) : PARTY_WORD("cannot be read"));
         goto done;
     }
     for (;; count++) {
@@ -244,7 +246,7 @@ tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule, tal
     }
     if (!count || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
         party_fail(error, st, "%s: %s", ca_file,
-                   count ? "a certificate is damaged" : "no certificate in PEM form");
+                   count ? PARTY_WORD("a certificate is damaged") : PARTY_WORD("no certificate in PEM form"));
         goto done;
     }
     if (!used) {
@@ -291,8 +293,8 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
         if (ours[i].alert != alert)
             continue;
-        party_fail(error, TALLY_ERR_AUTH, "%s refused our certificate: %s", who, ours[i].words);
-        party_hint(error, "%s", ours[i].hint);
+        party_fail(error, TALLY_ERR_AUTH, "%s refused our certificate: %s", who, party_word(ours[i].words));
+        party_hint(error, PARTY_WHOLE, ours[i].hint);
         return TALLY_ERR_AUTH;
     }
     if (alert == SSL_AD_NO_APPLICATION_PROTOCOL)

@@ -13,7 +13,7 @@ static const char *const side_names[SIDES] = {"receiver", "sender"};
 
 static tally_status usage(tally_error *error, const char *what)
 {
-    return party_fail(error, TALLY_ERR_USAGE, "%s", what);
+    return party_fail(error, TALLY_ERR_USAGE, PARTY_WHOLE, what);
 }
 
 static int below(double v, double most)
@@ -23,8 +23,8 @@ static int below(double v, double most)
 
 static tally_status advise(tally_error *error, const char *what, const char *hint)
 {
-    party_fail(error, TALLY_ERR_USAGE, "%s", what);
-    party_hint(error, "%s", hint);
+    party_fail(error, TALLY_ERR_USAGE, PARTY_WHOLE, what);
+    party_hint(error, PARTY_WHOLE, hint);
     return TALLY_ERR_USAGE;
 }
 

@@ -251,8 +251,9 @@ static tally_status begin(reader *r, tally_error *error)
         if (have >= not_text[i].len && memcmp(r->buf, not_text[i].bytes, not_text[i].len) == 0) {
             char name[PARTY_PATH_SHOWN];
             party_input_name(r->input, name, sizeof name);
-            party_fail(error, TALLY_ERR_INPUT, "%s looks like %s, not like CSV", name, not_text[i].what);
-            party_hint(error, "%s", not_text[i].hint);
+            party_fail(error, TALLY_ERR_INPUT, "%s looks like %s, not like CSV", name,
+                       party_word(not_text[i].what));
+            party_hint(error, PARTY_WHOLE, not_text[i].hint);
             return TALLY_ERR_INPUT;
         }
     int gb = r->input->format.encoding == PARTY_GB18030;

@@ -64,7 +64,7 @@ static void begin_phase(tally_session *s, enum party_phase phase)
 
 static tally_status usage(tally_error *error, const char *what)
 {
-    return party_fail(error, TALLY_ERR_USAGE, "%s", what);
+    return party_fail(error, TALLY_ERR_USAGE, PARTY_WHOLE, what);
 }
 
 static tally_status check_columns(const tally_session *s, tally_error *error)
@@ -152,7 +152,7 @@ static tally_status read_input(tally_session *s, tally_error *error)
         if (stats.by_reason[i])
             party_log(s, (stats.rejected - stats.without_consent) * 100 > stats.rows ? 0 : 1,
                       "rejected %llu rows: %s, first at line %llu", (unsigned long long)stats.by_reason[i],
-                      tally_reject_name(i), (unsigned long long)stats.first_line[i]);
+                      party_word(tally_reject_name(i)), (unsigned long long)stats.first_line[i]);
     size_t count;
     party_input_items(s->input, &count);
     if (count > stats.items)
@@ -473,7 +473,7 @@ static tally_status finish(tally_session *s, tally_error *error)
     if (!st)
         st = give_result(s, error);
     if (st) { /* nothing of it is told, in no form */
-        *s->learned = 0;
+        *s->learned = *s->learned_local = 0;
         s->aggregate.done = 0;
     }
     return st;
@@ -563,7 +563,7 @@ static void record_failure(tally_session *s, const tally_error *outcome)
 {
     tally_error why = {.status = TALLY_OK};
     if (!s->recorded && party_entry_end(s, outcome, &why))
-        party_log(s, 0, "the end of this run is not in the ledger: %s", why.message);
+        party_log(s, 0, "the end of this run is not in the ledger: %s", party_message_of(&why));
 }
 
 /* What a limit was hit by matters less to the caller than that it was the limit. */

@@ -115,7 +115,7 @@ struct tally_session {
     int on_this_machine;
     char peer_pin[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* empty without TLS */
     tally_error outcome;
-    char learned[2048];
+    char learned[2048], learned_local[3072]; /* in English; as it is shown, empty without translation */
 };
 
 /* Replaces a text of the settings by a copy. */
@@ -162,7 +162,14 @@ unsigned party_vole_k(double round_trip);
 /* "auto", "ecdh" or "vole": as in the terms. */
 const char *party_protocol_name(enum tally_protocol protocol);
 
-/* The closing sentence into s->learned. */
+/* Sentences one behind the other, cut where the room ends; local: in the language that is shown. */
+typedef struct party_sentence {
+    char *text;
+    size_t size, used;
+    int local;
+} party_sentence;
+void party_say(party_sentence *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The closing sentence into s->learned and s->learned_local. */
 void party_learned_sentence(tally_session *s);
 
 /* One log line (printf form), if the caller listens. */

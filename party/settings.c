@@ -243,7 +243,7 @@ static tally_status add_column(wire_column *list, size_t *count, const char *nam
     size_t len = name ? strlen(name) : 0;
     if (!name || !wire_column_name(name, len))
         return party_fail(error, TALLY_ERR_USAGE,
-                          "the name of %s column has to be 1 to %u bytes of printable UTF-8", what,
+                          "the name of %s column has to be 1 to %u bytes of printable UTF-8", party_word(what),
                           WIRE_NAME_MAX);
     if (*count == WIRE_COLUMNS_MAX)
         return party_fail(error, TALLY_ERR_USAGE, "more than %u columns", WIRE_COLUMNS_MAX);
@@ -379,12 +379,12 @@ const tally_error *tally_session_error(const tally_session *s)
 
 void party_log(const tally_session *s, int level, const char *format, ...)
 {
-    char line[600];
+    char line[1024];
     va_list args;
     if (!s->on_log)
         return;
     va_start(args, format);
-    vsnprintf(line, sizeof line, format, args);
+    party_render(line, sizeof line, 1, format, args);
     va_end(args);
     party_tell_log(s, level, line);
 }

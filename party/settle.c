@@ -175,12 +175,12 @@ static tally_status receive_receipt(party_run *run, wire_receipt *out, tally_err
     party_frame_free(&frame);
     if (st == TALLY_ERR_NO_MEMORY)
         return party_no_memory(error, "the peer's receipt");
-    return st ? party_fail(error, st, "the peer's receipt is not valid: %s", why) : TALLY_OK;
+    return st ? party_fail(error, st, "the peer's receipt is not valid: %s", party_word(why)) : TALLY_OK;
 }
 
 static tally_status refuse(tally_error *error, const char *what)
 {
-    party_fail(error, TALLY_ERR_MALFORMED, "the peer's receipt is not valid: %s", what);
+    party_fail(error, TALLY_ERR_MALFORMED, "the peer's receipt is not valid: %s", party_word(what));
     party_hint(error, "the result is discarded; the run counts as one that may have disclosed");
     return TALLY_ERR_MALFORMED;
 }

@@ -248,7 +248,7 @@ tally_status party_state_take(party_state *s, const party_frame *frame, uint64_t
     if (frame->type != want)
         return party_fail(error, TALLY_ERR_MALFORMED, "the peer sent a frame '%s' where '%s' has to come",
                           wire_frame_name(frame->type),
-                          want ? wire_frame_name(want) : "the end of the stream");
+                          want ? wire_frame_name(want) : PARTY_WORD("the end of the stream"));
     uint64_t n = 1;
     if (s->step->unit == EVALUATED) {
         n = party_evaluated_items(frame->length);

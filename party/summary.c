@@ -4,6 +4,7 @@
 #include "party/summary.h"
 #include "party/agreement.h"
 #include "party/entry.h"
+#include "party/error.h"
 #include "party/estimate.h"
 #include "party/figures.h"
 #include "party/input.h"
@@ -22,6 +23,7 @@
 #include <openssl/crypto.h>
 #include <protobuf-c/protobuf-c.h>
 #include <sodium.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <utf8proc.h>
@@ -136,83 +138,100 @@ void tally_session_get_result(const tally_session *s, tally_result *out)
 
 const char *tally_session_learned(const tally_session *s)
 {
-    return s->learned;
+    return *s->learned_local ? s->learned_local : s->learned;
+}
+
+void party_say(party_sentence *s, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    party_render(s->text + s->used, s->size - s->used, s->local, format, args);
+    va_end(args);
+    s->used += strlen(s->text + s->used);
 }
 
 /* What went with the matches, behind the sentence. */
-static void add_columns_sentence(tally_session *s)
+static void add_columns_sentence(const tally_session *session, party_sentence *s)
 {
-    const party_form *f = &s->form;
-    size_t used = strlen(s->learned), left = f->count;
+    const party_form *f = &session->form;
+    size_t left = f->count;
     if (!left)
         return;
-    used += (size_t)snprintf(s->learned + used, sizeof s->learned - used, "%s",
-                             s->role == TALLY_RECEIVER
-                                 ? " With each match this side received columns of the other side's rows: "
-                                 : " With each match the other side received columns of this side's rows: ");
-    for (size_t c = 0; c < f->count && used + strlen(f->columns[c].name) + 24 < sizeof s->learned;
-         c++, left--)
-        used += (size_t)snprintf(s->learned + used, sizeof s->learned - used, "%s%s", c ? ", " : "",
-                                 f->columns[c].name);
+    party_say(s, session->role == TALLY_RECEIVER
+                     ? " With each match this side received columns of the other side's rows: "
+                     : " With each match the other side received columns of this side's rows: ");
+    for (size_t c = 0; c < f->count && s->used + strlen(f->columns[c].name) + 24 < s->size; c++, left--) {
+        if (c)
+            party_say(s, ", ");
+        party_say(s, "%s", f->columns[c].name);
+    }
     if (left)
-        used += (size_t)snprintf(s->learned + used, sizeof s->learned - used, " and %zu more", left);
-    used += (size_t)snprintf(s->learned + used, sizeof s->learned - used, ".");
-    if (f->minimum && used < sizeof s->learned)
-        snprintf(s->learned + used, sizeof s->learned - used,
-                 " Fewer than %" PRIu32 " matching identifiers would have opened none of them.", f->minimum);
+        party_say(s, " and %zu more", left);
+    party_say(s, ".");
+    if (f->minimum)
+        party_say(s, " Fewer than %" PRIu32 " matching identifiers would have opened none of them.",
+                  f->minimum);
 }
 
 /* What the receipt tells both, behind all else. */
-static void add_receipt_sentence(tally_session *s)
+static void add_receipt_sentence(const tally_session *session, party_sentence *s)
 {
-    size_t used = strlen(s->learned);
-    const party_receipt_side *receiver = &s->receipt_run.side[0];
-    if (s->share)
-        used += (size_t)snprintf(
-            s->learned + used, sizeof s->learned - used,
-            " Both sides learned that %s of the receiver's list matched than the agreed share.",
-            s->share == WIRE_SHARE_EXCEEDED ? "more" : "no more");
-    if (receiver->facts.without_consent && used < sizeof s->learned)
-        snprintf(s->learned + used, sizeof s->learned - used,
-                 " The receipt says that %" PRIu64 " rows of the receiver were left out for want of consent.",
-                 receiver->facts.without_consent);
+    const party_receipt_side *receiver = &session->receipt_run.side[0];
+    if (session->share)
+        party_say(s,
+                  session->share == WIRE_SHARE_EXCEEDED
+                      ? " Both sides learned that more of the receiver's list matched than the agreed share."
+                      : " Both sides learned that no more of the receiver's list matched than the agreed "
+                        "share.");
+    if (receiver->facts.without_consent)
+        party_say(
+            s, " The receipt says that %" PRIu64 " rows of the receiver were left out for want of consent.",
+            receiver->facts.without_consent);
 }
 
-static void match_sentence(tally_session *s)
+static void match_sentence(const tally_session *session, party_sentence *s)
 {
     tally_result r;
     size_t declared;
-    party_input_items(s->input, &declared);
-    tally_session_get_result(s, &r);
-    if (s->reveal == TALLY_REVEAL_BOTH)
-        snprintf(s->learned, sizeof s->learned,
-                 "Both sides learned which of their own identifiers are on the other's list (%" PRIu64
-                 ") and the size of the "
-                 "other's list: %" PRIu64 " here, %" PRIu64 " there.",
-                 r.matched_items, (uint64_t)declared, r.peer_items);
-    else if (s->role == TALLY_RECEIVER)
-        snprintf(s->learned, sizeof s->learned,
-                 "This side learned which of its %" PRIu64
-                 " identifiers are on the other side's list (%" PRIu64
-                 ") and that the other list has %" PRIu64
-                 "; the other side learned only that this list has %" PRIu64 ".",
-                 r.own_items, r.matched_items, r.peer_items, (uint64_t)declared);
+    party_input_items(session->input, &declared);
+    tally_session_get_result(session, &r);
+    if (session->reveal == TALLY_REVEAL_BOTH)
+        party_say(s,
+                  "Both sides learned which of their own identifiers are on the other's list (%" PRIu64
+                  ") and the size of the "
+                  "other's list: %" PRIu64 " here, %" PRIu64 " there.",
+                  r.matched_items, (uint64_t)declared, r.peer_items);
+    else if (session->role == TALLY_RECEIVER)
+        party_say(s,
+                  "This side learned which of its %" PRIu64
+                  " identifiers are on the other side's list (%" PRIu64
+                  ") and that the other list has %" PRIu64
+                  "; the other side learned only that this list has %" PRIu64 ".",
+                  r.own_items, r.matched_items, r.peer_items, (uint64_t)declared);
     else
-        snprintf(s->learned, sizeof s->learned,
-                 "The other side learned which of its %" PRIu64
-                 " identifiers are on this side's list and that this list "
-                 "has %" PRIu64 "; this side learned only that the other list has %" PRIu64 ".",
-                 r.peer_items, (uint64_t)declared, r.peer_items);
-    add_columns_sentence(s);
+        party_say(s,
+                  "The other side learned which of its %" PRIu64
+                  " identifiers are on this side's list and that this list "
+                  "has %" PRIu64 "; this side learned only that the other list has %" PRIu64 ".",
+                  r.peer_items, (uint64_t)declared, r.peer_items);
+    add_columns_sentence(session, s);
 }
 
+static void learned_sentence(const tally_session *session, party_sentence *s)
+{
+    if (session->function == TALLY_MATCH)
+        match_sentence(session, s);
+    else
+        party_figures_sentence(session, s);
+    add_receipt_sentence(session, s);
+}
+
+/* The English one is recorded. */
 void party_learned_sentence(tally_session *s)
 {
-    if (s->function == TALLY_MATCH)
-        match_sentence(s);
-    else
-        party_figures_sentence(s);
-    add_receipt_sentence(s);
+    learned_sentence(s, &(party_sentence){s->learned, sizeof s->learned, 0, 0});
+    if (party_translates())
+        learned_sentence(s, &(party_sentence){s->learned_local, sizeof s->learned_local, 0, 1});
 }
 
 static json_t *input_json(const tally_session *s)

@@ -82,6 +82,9 @@ typedef struct tally_error {
     tally_status status;
     char message[512]; /* what went wrong and where, one line, lower case, no full stop */
     char hint[384];    /* what to do about it, or empty */
+    /* The same in the language of tally_set_translation; empty without one. Not for programs to compare. */
+    char local_message[512];
+    char local_hint[384];
 } tally_error;
 
 /*
@@ -93,6 +96,17 @@ typedef struct tally_error {
 TALLY_API tally_status tally_set_allocator(void *(*alloc)(void *user, size_t bytes),
                                            void (*release)(void *user, void *memory), void *user,
                                            tally_error *error) TALLY_MUST_CHECK;
+
+/*
+ * Texts for people in another language. translate gets an English text of the library, a printf format with
+ * its conversions or a whole word, and returns it in the other language with the same conversions, or text
+ * itself; what it returns lives as long as the process. It is called by any thread. NULL: English. To be set
+ * before any other call, for the whole process; the library asks no locale and changes none. Translated are
+ * local_message, local_hint, log lines, what tally_ledger_reconcile and tally_proof_check say,
+ * tally_session_learned, tally_session_figures_text and tally_agreement_learns. What is signed, recorded,
+ * sent or JSON stays English, and so do message, hint and the names of statuses and reject reasons.
+ */
+TALLY_API void tally_set_translation(const char *(*translate)(const char *text));
 
 /* ---- Identity: the private key and certificate of one organisation ---- */
 

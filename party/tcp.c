@@ -101,7 +101,7 @@ tally_status party_tcp_from_fd(int fd, tally_transport *out, tally_error *error)
     t->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     int flags = fcntl(fd, F_GETFL);
     if (t->stop < 0 || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-        party_fail(error, TALLY_ERR_INTERNAL, "cannot prepare a socket: %s", strerror(errno));
+        party_fail(error, TALLY_ERR_INTERNAL, "cannot prepare a socket: %s", party_system_text(errno));
         if (t->stop >= 0)
             close(t->stop);
         close(fd);
@@ -259,7 +259,7 @@ tally_status party_tcp_connect(const party_address *address, int64_t deadline_ms
     char text[PARTY_ADDRESS_TEXT];
     party_address_text(text, address);
     *retry = failed != EMFILE && failed != ENFILE && failed != EACCES && failed != EPERM;
-    return party_fail(error, TALLY_ERR_NETWORK, "cannot connect to %s: %s", text, strerror(failed));
+    return party_fail(error, TALLY_ERR_NETWORK, "cannot connect to %s: %s", text, party_system_text(failed));
 }
 
 /* 0 and *fd, or an errno. */
@@ -308,7 +308,7 @@ tally_status party_tcp_listen(const party_address *address, int *fds, size_t max
         close(fds[--n]);
     char text[PARTY_ADDRESS_TEXT];
     party_address_text(text, address);
-    party_fail(error, TALLY_ERR_NETWORK, "cannot listen on %s: %s", text, strerror(failed));
+    party_fail(error, TALLY_ERR_NETWORK, "cannot listen on %s: %s", text, party_system_text(failed));
     if (failed == EADDRINUSE)
         party_hint(error,
                    "another program has the port, perhaps a run of tally that still waits; end it or use "

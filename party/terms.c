@@ -235,7 +235,7 @@ static const char *const duplicates_names[] = {
 
 static tally_status usage(tally_error *error, const char *what)
 {
-    return party_fail(error, TALLY_ERR_USAGE, "%s", what);
+    return party_fail(error, TALLY_ERR_USAGE, PARTY_WHOLE, what);
 }
 
 static tally_status check_match(const tally_session *s, tally_error *error)

@@ -151,7 +151,7 @@ tally_status party_tls_context_new(party_tls_context **out, int server, const ta
     if (!configure(c->ctx, identity)) {
         const char *reason = ERR_reason_error_string(ERR_peek_last_error());
         st = party_fail(error, TALLY_ERR_AUTH, "TLS cannot use our certificate: %s",
-                        reason ? reason : "unknown");
+                        reason ? reason : PARTY_WORD("unknown"));
         goto done;
     }
     *out = c;
@@ -199,12 +199,12 @@ static void break_down(party_tls *t)
         party_hint(e, "check host and port: is that the peer's tally?");
     } else if (!t->established) {
         party_fail(e, TALLY_ERR_MALFORMED, "%s does not speak TLS 1.3: %s", t->who,
-                   text ? text : "unknown error");
+                   text ? text : PARTY_WORD("unknown error"));
         party_hint(
             e, "check host and port: is that the peer's tally, and is nothing in between that opens TLS?");
     } else {
         party_fail(e, TALLY_ERR_MALFORMED, "%s sent a damaged TLS record: %s", t->who,
-                   text ? text : "unknown error");
+                   text ? text : PARTY_WORD("unknown error"));
         party_hint(e, "something on the way changes the data; ask the network's administrators");
     }
 }
@@ -271,9 +271,11 @@ static int64_t feed(party_tls *t, int timeout_ms)
 
 static tally_status stream_gone(const party_tls *t, int64_t code, tally_error *error)
 {
-    return party_fail(error, TALLY_ERR_NETWORK, "%s %s during the handshake", t->who,
-                      code == TALLY_IO_END ? "closed the connection"
-                                           : "cannot be reached any more: it broke off");
+    return party_fail(error, TALLY_ERR_NETWORK,
+                      code == TALLY_IO_END
+                          ? "%s closed the connection during the handshake"
+                          : "%s cannot be reached any more: it broke off during the handshake",
+                      t->who);
 }
 
 static tally_status check_time(const party_tls *t, int64_t deadline_ms, const party_cancel *cancel,

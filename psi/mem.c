@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "psi/mem.h"
 
+#include <openssl/crypto.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -75,8 +76,31 @@ static void *raw_calloc(size_t bytes)
     return p ? memset(p, 0, bytes) : NULL;
 }
 
-static void raw_free(void *p)
+/* OpenSSL's secure heap, if the program has set one up: memory that is not swapped and not dumped. Keys fit,
+ * lists do not; OpenSSL fails where the heap is full, so it is not filled from here. */
+#define LOCKED_EACH 4096u
+#define LOCKED_ALL (1u << 17)
+static atomic_size_t locked;
+
+static void *raw_secret(size_t bytes)
 {
+    void *p = NULL;
+    if (bytes <= LOCKED_EACH && CRYPTO_secure_malloc_initialized()) {
+        if (atomic_fetch_add(&locked, bytes) + bytes <= LOCKED_ALL)
+            p = OPENSSL_secure_zalloc(bytes);
+        if (!p)
+            atomic_fetch_sub(&locked, bytes);
+    }
+    return p ? p : raw_calloc(bytes);
+}
+
+static void raw_free(void *p, size_t bytes)
+{
+    if (bytes <= LOCKED_EACH && CRYPTO_secure_malloc_initialized() && CRYPTO_secure_allocated(p)) {
+        OPENSSL_secure_free(p);
+        atomic_fetch_sub(&locked, bytes);
+        return;
+    }
     if (own_release)
         own_release(own_user, p);
     else
@@ -107,7 +131,7 @@ psi_account *psi_account_new(uint64_t limit)
 static void give_back(psi_account *a, size_t bytes)
 {
     if (a && atomic_fetch_sub_explicit(&a->used, bytes, memory_order_acq_rel) == bytes)
-        raw_free(a);
+        raw_free(a, sizeof *a);
 }
 
 /* Compared before it is added: a refusal leaves no trace that another thread could trip over. */
@@ -153,7 +177,7 @@ uint64_t psi_account_used(const psi_account *account)
 
 /* ---- Blocks ---- */
 
-void *psi_calloc(size_t count, size_t size)
+static void *charged(size_t count, size_t size, void *(*raw)(size_t bytes))
 {
     size_t bytes = total(count, size), with_head;
     if (!bytes || __builtin_add_overflow(bytes, sizeof(head), &with_head) || must_fail())
@@ -161,7 +185,7 @@ void *psi_calloc(size_t count, size_t size)
     psi_account *account = current;
     if (!take(account, with_head))
         return NULL;
-    head *h = raw_calloc(with_head);
+    head *h = raw(with_head);
     if (!h) {
         give_back(account, with_head);
         return NULL;
@@ -171,6 +195,11 @@ void *psi_calloc(size_t count, size_t size)
     return h + 1;
 }
 
+void *psi_calloc(size_t count, size_t size)
+{
+    return charged(count, size, raw_calloc);
+}
+
 void psi_free(void *p)
 {
     if (!p)
@@ -178,13 +207,13 @@ void psi_free(void *p)
     head *h = (head *)p - 1;
     psi_account *account = h->account;
     size_t with_head = h->bytes + sizeof *h;
-    raw_free(h);
+    raw_free(h, with_head);
     give_back(account, with_head);
 }
 
 void *psi_secret_calloc(size_t count, size_t size)
 {
-    return psi_calloc(count, size);
+    return charged(count, size, raw_secret);
 }
 
 void psi_secret_free(void *p)

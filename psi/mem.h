@@ -14,7 +14,9 @@
 void *psi_calloc(size_t count, size_t size);
 void psi_free(void *p);
 
-/* As psi_calloc, for keys, blinds and permutations: psi_secret_free wipes all bytes before release. */
+/* As psi_calloc, for keys, blinds and permutations: psi_secret_free wipes all bytes before release.
+ * Arrays of up to 4 KiB, 128 KiB in all, come from OpenSSL's secure heap where the program has set one up
+ * (CRYPTO_secure_malloc_init): they are then neither swapped nor dumped. */
 void *psi_secret_calloc(size_t count, size_t size);
 void psi_secret_free(void *p);
 

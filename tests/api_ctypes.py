@@ -12,7 +12,8 @@ RECEIVER, SENDER = 1, 2
 
 
 class Error(c.Structure):
-    _fields_ = [("status", c.c_int), ("message", c.c_char * 512), ("hint", c.c_char * 384)]
+    _fields_ = [("status", c.c_int), ("message", c.c_char * 512), ("hint", c.c_char * 384),
+                ("local_message", c.c_char * 512), ("local_hint", c.c_char * 384)]
 
 
 class Transport(c.Structure):

@@ -7,34 +7,36 @@ shift
 results=$TALLY_RESULTS
 unset TALLY_RESULTS # one line for the whole check, not one for each process
 export TALLY_BACKEND=portable # valgrind runs no AVX-512; tests find other backends by themselves
-passed=0 failed=0
-log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
 
-# check WANTED-STATUS NAME ARGUMENT...
-check() {
-    wanted=$1 name=$2
-    shift 2
-    valgrind --tool=memcheck --quiet --error-exitcode=99 "$program" "$@" >"$log" 2>&1
-    status=$?
-    if [ $status -eq "$wanted" ]; then
-        passed=$((passed + 1))
-    else
-        failed=$((failed + 1))
-        echo "constant-time: $name: status $status, expected $wanted"
-        cat "$log"
-    fi
-}
+# One check: WANTED-STATUS NAME ARGUMENT...; leaves a file NAME.failed, and what was printed, if it comes out otherwise.
+cat >"$dir/check.sh" <<'END'
+wanted=$1 log="$DIR/$2"
+name=$2
+shift 2
+valgrind --tool=memcheck --quiet --error-exitcode=99 "$PROGRAM" "$@" >"$log.log" 2>&1
+status=$?
+: >"$log.ran"
+[ $status -eq "$wanted" ] && exit 0
+{ echo "constant-time: $name: status $status, expected $wanted" && cat "$log.log"; } >"$log.failed"
+END
 
 echo "constant-time check"
 command -v valgrind >/dev/null || echo "constant-time: valgrind is missing: install it with 'make deps'"
 names=${*:-$("$program" list)}
-[ -n "$names" ] || failed=1
-for name in $names; do
-    check 0 "$name" "$name"
-done
-check 99 "control: a branch on a secret" leak branch
-check 99 "control: an address from a secret" leak index
-printf '%-24s %d checks, %d failed\n' constant-time $((passed + failed)) "$failed"
+# As many at once as there are processors; each test is a name of one word.
+{
+    for name in $names; do
+        printf '0 %s %s\n' "$name" "$name"
+    done
+    echo '99 control-branch leak branch'
+    echo '99 control-index leak index'
+} | DIR=$dir PROGRAM=$program xargs -P "$(nproc)" -L 1 sh "$dir/check.sh"
+cat "$dir"/*.failed 2>/dev/null
+checks=$(find "$dir" -name '*.ran' | wc -l) failed=$(find "$dir" -name '*.failed' | wc -l)
+[ -n "$names" ] || failed=$((failed + 1))
+passed=$((checks - failed))
+printf '%-24s %d checks, %d failed\n' constant-time "$checks" "$failed"
 [ -z "$results" ] || echo "constant-time $passed $failed" >>"$results"
 [ "$failed" -eq 0 ]

@@ -10,7 +10,7 @@ findings=$tmp/findings
 shopt -s nullglob
 code=(psi/*.[ch] proto/*.[ch] party/*.[ch] cli/*.[ch] tests/*.[ch] docs/examples/*.c benchmarks/*.[ch])
 texts=("${code[@]}" Makefile README.md CONTRIBUTING.md proto/*.proto docs/*.md docs/man/* docs/examples/*.sh tests/*.sh tests/*.py tests/*.cpp
-    tests/commands/*.py benchmarks/run benchmarks/*.py .ci/run)
+    tests/commands/*.py benchmarks/run benchmarks/*.py .ci/run cli/completions/* docs/systemd/* docs/examples/* debian/[a-z]*[a-z])
 
 # report WHAT: grep lines "file:line:text" become findings "file:line: WHAT".
 report() {

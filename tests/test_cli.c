@@ -5,6 +5,7 @@
 #include "cli/exit.h"
 #include "cli/file.c"
 #include "cli/home.c"
+#include "cli/log.c"
 #include "cli/message.c"
 #include "cli/options.c"
 #include "cli/progress.c"

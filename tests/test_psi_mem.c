@@ -2,6 +2,7 @@
 #include "psi/ct.h"
 #include "psi/mem.h"
 #include "tests/unit.h"
+#include <openssl/crypto.h>
 #include <stdalign.h>
 #include <string.h>
 
@@ -92,6 +93,35 @@ static void test_wipe(void)
     psi_wipe(NULL, 0);
 }
 
+/* Last: the secure heap stays. */
+static void test_locked(void)
+{
+    enum { EACH = 4000, MANY = 100 };
+    uint8_t *p[MANY], *before = psi_secret_calloc(EACH, 1), *large;
+    CU_ASSERT(!CRYPTO_secure_malloc_initialized());
+    CU_ASSERT_FATAL(CRYPTO_secure_malloc_init(1 << 20, 32) != 0);
+    for (unsigned round = 0; round < 3; round++) {
+        size_t inside = 0;
+        for (unsigned i = 0; i < MANY; i++) {
+            p[i] = psi_secret_calloc(EACH, 1);
+            CU_ASSERT_FATAL(p[i] && all_zero(p[i], EACH));
+            CU_ASSERT_EQUAL((uintptr_t)p[i] % alignof(max_align_t), 0);
+            memset(p[i], 0xa5, EACH);
+            inside += (size_t)CRYPTO_secure_allocated(p[i] - 16);
+        }
+        /* Some, and not so many that nothing is left for OpenSSL. */
+        CU_ASSERT_EQUAL(inside, (1 << 17) / (EACH + 16));
+        CU_ASSERT(CRYPTO_secure_used() <= 1 << 18);
+        large = psi_secret_calloc(5000, 1);
+        CU_ASSERT(large && !CRYPTO_secure_allocated(large - 16));
+        psi_secret_free(large);
+        for (unsigned i = 0; i < MANY; i++)
+            psi_secret_free(p[i]);
+        CU_ASSERT_EQUAL(CRYPTO_secure_used(), 0);
+    }
+    psi_secret_free(before);
+}
+
 static void test_equal(void)
 {
     uint8_t a[40], b[40];
@@ -110,8 +140,8 @@ static void test_equal(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"zeroed", test_zeroed},   {"sizes", test_sizes},
-                                      {"fail_at", test_fail_at}, {"account", test_account},
-                                      {"wipe", test_wipe},       {"equal", test_equal}};
+    static const unit_test tests[] = {
+        {"zeroed", test_zeroed}, {"sizes", test_sizes}, {"fail_at", test_fail_at}, {"account", test_account},
+        {"wipe", test_wipe},     {"equal", test_equal}, {"locked", test_locked}};
     return unit_main(argc, argv, "psi_mem", tests, sizeof tests / sizeof *tests);
 }

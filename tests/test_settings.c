@@ -7,6 +7,7 @@
 #include "tests/support_input.h"
 
 static tally_error error;
+static const char *home_folder; /* of the last load_two */
 
 /* Two folders of a test; NULL: no file there. */
 static tally_status load_two(const char *system, const char *home, cli_settings *out)
@@ -19,6 +20,7 @@ static tally_status load_two(const char *system, const char *home, cli_settings 
             unit_write_text(unit_path(folders[i], "settings.yaml"), text[i]);
     }
     memset(&error, 0, sizeof error);
+    home_folder = folders[1];
     const cli_places places = {.home = folders[1]};
     return cli_settings_load(out, &places, folders[0], &error);
 }
@@ -69,6 +71,34 @@ static void test_taken(void)
     CU_ASSERT(!s.require_agreement && !s.ledger);
 }
 
+static void test_log(void)
+{
+    static const struct {
+        const char *system, *home, *given, *log;
+    } rows[] = {
+        {NULL, NULL, NULL, NULL},
+        {"log-file: /a.log\n", "log-file: /b.log\n", NULL, "/a.log"},
+        {NULL, "ledger: /x\nlog-file: /b.log\n", NULL, "/b.log"},
+        {"log-file: /a.log\n", NULL, "c.log", "c.log"},
+        {NULL, NULL, "c.log", "c.log"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cli_settings s;
+        char *path;
+        CU_ASSERT_EQUAL_FATAL(load_two(rows[i].system, rows[i].home, &s), TALLY_OK);
+        const char *want = rows[i].given ? NULL : rows[i].log;
+        CU_ASSERT(want ? s.log_file && strcmp(s.log_file, want) == 0 : !s.log_file || rows[i].given);
+        cli_settings_free(&s);
+        CU_ASSERT(!s.log_file);
+        const cli_places places = {.home = rows[i].system ? NULL : home_folder};
+        if (rows[i].system && !rows[i].given)
+            continue; /* the system's folder is /etc/tally there */
+        CU_ASSERT_EQUAL_FATAL(cli_settings_log(&places, rows[i].given, &path, &error), TALLY_OK);
+        CU_ASSERT(rows[i].log ? path && strcmp(path, rows[i].log) == 0 : !path);
+        free(path);
+    }
+}
+
 static void test_refused(void)
 {
     static const struct {
@@ -89,6 +119,8 @@ static void test_refused(void)
         {"ledger: ~\n", ":1: ledger is not a path"},
         {"ledger:\n", ":1: ledger is not a path"},
         {"ledger: \"/a\\0b\"\n", ":1: ledger is not a path"},
+        {"log-file: a.log\n", ":1: log-file is not a path that begins with /"},
+        {"log-file: /a\nlog-file: /a\n", ":2: log-file is given twice"},
         {"ledger: {a: /b}\n", ":1: ledger has to be one value"},
         {"ledger: &x /a\n", ":1: anchors"},
         {"require-agreement: true\nledger: *x\n", ":2: anchors"},
@@ -144,6 +176,6 @@ static void test_files(void)
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
-        {"taken", test_taken}, {"refused", test_refused}, {"files", test_files}};
+        {"taken", test_taken}, {"log", test_log}, {"refused", test_refused}, {"files", test_files}};
     return unit_main(argc, argv, "settings", tests, sizeof tests / sizeof *tests);
 }

@@ -301,7 +301,7 @@ static enum party_told tell_some(void *user, size_t most)
 {
     rows_told *t = user;
     tally_session *s = t->session;
-    for (size_t told = 0; t->next < t->count; told++) {
+    for (size_t told = 0; t->next < t->count;) {
         const party_row *row = &t->rows[t->next];
         if (told == most)
             return PARTY_TOLD_SOME;
@@ -311,6 +311,7 @@ static enum party_told tell_some(void *user, size_t most)
         if (!party_get_bit(s->matched.bits, row->item))
             continue;
         s->matched_rows++;
+        told++;
         if ((s->on_match && s->on_match(s->on_match_user, row->row, row->line)) || tell_columns(s, row))
             return PARTY_TOLD_STOP;
     }
@@ -627,7 +628,7 @@ tally_status party_session_run(tally_session *s, tally_error *error)
 
 tally_status tally_session_run(tally_session *s, tally_error *error)
 {
-    tally_error outcome;
+    tally_error outcome = {.status = TALLY_OK};
     tally_status st = party_may_run(s, &outcome);
     if (!st)
         st = party_session_run(s, &outcome);

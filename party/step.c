@@ -22,7 +22,7 @@ typedef struct event {
     const char *phase; /* of progress; NULL: a log line */
     uint64_t done, total;
     int level;
-    char line[600];
+    char line[1024];
 } event;
 
 struct party_steps {

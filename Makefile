@@ -10,6 +10,7 @@ BINDIR     ?= $(PREFIX)/bin
 LIBDIR     ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
+LOCALEDIR  ?= $(PREFIX)/share/locale
 DOCDIR     ?= $(PREFIX)/share/doc/tally-psi
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
@@ -67,6 +68,8 @@ EXAMPLES := $(patsubst docs/examples/%.c,build/examples/%,$(sort $(wildcard docs
 MAN1     := $(sort $(wildcard docs/man/*.1))
 MAN7     := $(sort $(wildcard docs/man/*.7))
 UNITS    := $(notdir $(sort $(wildcard docs/systemd/*.service docs/systemd/*.timer)))
+LINGUAS  := $(basename $(notdir $(sort $(wildcard cli/po/*.po))))
+MO       := $(LINGUAS:%=$(B)/share/locale/%/LC_MESSAGES/tally.mo)
 
 SONAME   := libtally.so.$(SOVERSION)
 SHARED   := libtally.so.$(VERSION)
@@ -75,7 +78,7 @@ SHARED   := libtally.so.$(VERSION)
         unit unit-plain ct audit commands examples library objects
 .DELETE_ON_ERROR:
 
-all: $(B)/tally $(B)/$(SHARED) $(B)/libtally.a
+all: $(B)/tally $(B)/$(SHARED) $(B)/libtally.a $(MO)
 
 help:
 	@printf '%s\n' \
@@ -101,6 +104,7 @@ help:
 	  'make bench-table  identifiers from 10^4 to 10^8: measured in RESULTS, else estimated' \
 	  'make bench-page   charts and tables of RESULTS=results/results.json, one HTML page' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
+	  'make messages-missing  texts for people that have no translation yet; docs/messages.md' \
 	  'make dist         source archive in dist/' \
 	  'make deb          Debian packages in dist/: tally-psi, libtally0, libtally-dev, tally-psi-doc'
 
@@ -132,7 +136,12 @@ $(B)/$(SHARED): $(LIB_OBJ) party/libtally.map
 	  -Wl,-z,defs $(LDFLAGS) -o $@ $(LIB_OBJ) $(PKG_LIBS) -lm -lpthread
 	$(Q)ln -sf $(SHARED) $(B)/$(SONAME) && ln -sf $(SONAME) $(B)/libtally.so
 
-# The command needs only the public API, and holds it statically so that it runs from anywhere.
+# The messages in another language, where the command looks for them.
+$(B)/share/locale/%/LC_MESSAGES/tally.mo: cli/po/%.po
+	$(call say,MSGFMT,$@)
+	$(Q)mkdir -p $(@D) && msgfmt --check-format -o $@ $<
+
+# The command takes the public API and texts of people (party/error.h), and holds the library so that it runs from anywhere.
 $(B)/tally: $(CLI_OBJ) $(B)/libtally.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) -pie $(EXTRA) $(CFLAGS) $(HARDLINK) $(LDFLAGS) -o $@ $(CLI_OBJ) $(B)/libtally.a $(PKG_LIBS) -lm -lpthread
@@ -185,6 +194,7 @@ check-run:
 	@tests/step.sh constant-time $(MAKE) --no-print-directory ct; :
 	@tests/step.sh without $(MAKE) --no-print-directory without; :
 	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
+	@tests/step.sh messages python3 tests/messages.py check; :
 	@tests/step.sh api $(MAKE) --no-print-directory api; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/step.sh bench-harness $(MAKE) --no-print-directory bench-harness; :
@@ -410,11 +420,14 @@ install: all
 	ln -sf $(SHARED) $(D)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(D)$(LIBDIR)/libtally.so
 	install -m 644 $(B)/libtally.a $(D)$(LIBDIR)/libtally.a
-	install -m 644 party/tally.h party/tally-sizing.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
+	install -m 644 party/tally*.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	  party/tally.pc.in > $(D)$(LIBDIR)/pkgconfig/tally.pc
 	$(if $(MAN1),install -m 644 $(MAN1) $(D)$(MANDIR)/man1/)
 	$(if $(MAN7),install -m 644 $(MAN7) $(D)$(MANDIR)/man7/)
+	$(foreach l,$(LINGUAS),install -d $(D)$(LOCALEDIR)/$l/LC_MESSAGES $(D)$(MANDIR)/$l/man1 && \
+	  install -m 644 $(B)/share/locale/$l/LC_MESSAGES/tally.mo $(D)$(LOCALEDIR)/$l/LC_MESSAGES/ && \
+	  $(if $(wildcard docs/man/$l/*.1),install -m 644 $(wildcard docs/man/$l/*.1) $(D)$(MANDIR)/$l/man1/ &&)) :
 	install -m 644 README.md $(wildcard docs/*.md docs/*.svg) $(D)$(DOCDIR)/
 	install -m 644 $(wildcard docs/examples/*) $(D)$(DOCDIR)/examples/
 	install -m 644 cli/completions/tally.bash $(D)$(BASHDIR)/tally
@@ -425,13 +438,26 @@ install: all
 
 # Removes what install put there. Keys, settings and ledgers live in the users' homes, and stay.
 uninstall:
+	rm -f $(LINGUAS:%=$(D)$(LOCALEDIR)/%/LC_MESSAGES/tally.mo)
 	rm -f $(D)$(BINDIR)/tally $(D)$(LIBDIR)/libtally.so* $(D)$(LIBDIR)/libtally.a $(D)$(LIBDIR)/pkgconfig/tally.pc
+	rm -f $(foreach l,$(LINGUAS),$(addprefix $(D)$(MANDIR)/$l/man1/,$(notdir $(wildcard docs/man/$l/*.1))))
 	rm -f $(addprefix $(D)$(MANDIR)/man1/,$(notdir $(MAN1))) $(addprefix $(D)$(MANDIR)/man7/,$(notdir $(MAN7)))
 	rm -f $(D)$(BASHDIR)/tally $(D)$(ZSHDIR)/_tally $(addprefix $(D)$(UNITDIR)/,$(UNITS))
 	rm -f $(D)$(SYSUSERSDIR)/tally.conf $(D)$(TMPFILESDIR)/tally.conf
 	rm -rf $(D)$(INCLUDEDIR)/tally $(D)$(DOCDIR)
 	@echo 'Kept: keys, settings and ledgers, in ~/.config/tally of every user (or where TALLY_HOME points)'; \
 	for d in $(D)/etc/tally $(D)/var/lib/tally $(D)/var/log/tally; do [ ! -d $$d ] || echo "Kept: $$d"; done
+
+# Texts for people: what cli/po lacks, entries to be filled in and taken in (FILE=new.po), the table of docs/messages.md.
+.PHONY: messages messages-missing messages-merge messages-table
+messages:
+	@mkdir -p build && python3 tests/messages.py template > build/tally.pot && echo "build/tally.pot: every text for people"
+messages-missing:
+	@python3 tests/messages.py missing
+messages-merge:
+	@python3 tests/messages.py merge $(FILE)
+messages-table:
+	@python3 tests/messages.py table
 
 dist:
 	mkdir -p dist

@@ -5,7 +5,7 @@
 #define CLI_COMMANDS_H
 
 extern const char cli_help_agreement[], cli_help_estimate[], cli_help_identity[], cli_help_ledger[],
-    cli_help_match[], cli_help_count[], cli_help_sum[], cli_help_version[];
+    cli_help_match[], cli_help_count[], cli_help_serve[], cli_help_sum[], cli_help_version[];
 
 int cli_agreement(char *const *argv);
 int cli_estimate_run(char *const *argv);
@@ -13,6 +13,7 @@ int cli_identity(char *const *argv);
 int cli_ledger(char *const *argv);
 int cli_match(char *const *argv);
 int cli_count(char *const *argv);
+int cli_serve_main(char *const *argv);
 int cli_sum(char *const *argv);
 int cli_version(char *const *argv);
 

@@ -75,7 +75,7 @@ static int take_conversion(const char **p, int *position, char out[FORMAT_ARGUME
         *p = digits + 1;
     else
         at = 0;
-    *p += strspn(*p, "-+ #0123456789");
+    *p += strspn(*p, "-+#0123456789");
     for (int part = 0; part < 2; part++) {
         if (**p == '*') {
             if (at || *position >= FORMAT_ARGUMENTS)
@@ -119,8 +119,8 @@ int cli_format_same(const char *text, const char *other)
 {
     char a[FORMAT_ARGUMENTS][4], b[FORMAT_ARGUMENTS][4];
     int count = conversions(text, a), found = conversions(other, b);
-    if (count < 0) /* a text with a % that is no format */
-        return !strchr(other, '%') || strcmp(text, other) == 0;
+    if (count < 0) /* "5% or more" is no format */
+        return 1;
     return count == found && memcmp(a, b, sizeof a) == 0;
 }
 

@@ -2,6 +2,7 @@
 /* tally ledger verify, checkpoint, prove, check-proof, reconcile, backup */
 #include "cli/ledger.h"
 
+#include "cli/commands.h"
 #include "cli/file.h"
 #include "cli/home.h"
 #include "cli/message.h"
@@ -131,8 +132,8 @@ static void print_state(const tally_ledger_state *s, const cli_ledger_options *o
         cli_print("latest checkpoint signed by: nobody\n");
     if (o->checkpoint)
         cli_print("older checkpoint: nothing that %s covers was changed since\n", o->checkpoint);
-    fputs(party_local(*wanted ? help_signer : help_anybody), stdout);
-    fputs(party_local(help_not_shown), stdout);
+    cli_show_help(*wanted ? help_signer : help_anybody);
+    cli_show_help(help_not_shown);
 }
 
 /* Takes j over; NULL: memory was short. */

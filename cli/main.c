@@ -26,6 +26,7 @@ static const char help_main[] =
     "  match                match your list with the other side's\n"
     "  count                count the identifiers on both lists\n"
     "  sum                  add up values over the identifiers on both lists\n"
+    "  serve                wait for the other sides of several agreements\n"
     "  ledger ...           what was run: list, show, report, verify, prove\n"
     "  estimate             how long a run will take, how many bytes, how much memory\n"
     "  version              show versions\n"
@@ -76,14 +77,37 @@ static const command commands[] = {
     {"estimate", cli_help_estimate, cli_estimate_run},
     {"count", cli_help_count, cli_count},
     {"sum", cli_help_sum, cli_sum},
+    {"serve", cli_help_serve, cli_serve_main},
     {"version", cli_help_version, cli_version},
     {"help", help_main, run_help},
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
 
+/* A piece of help that is translated as one: an option with the lines that go on with it, or a paragraph. The
+   line end is not in it; the sources are read by the same rule (tests/messages.py). */
+static size_t piece(const char *text)
+{
+    size_t len = strcspn(text, "\n");
+    while (len && text[len] == '\n') {
+        const char *next = text + len + 1;
+        int heading = text[len - 1] == ':',
+            paragraph = *text != ' ' && *next != ' ' && *next != '\n' && *next;
+        if (strncmp(next, "       ", 7) != 0 && (heading || !paragraph))
+            break;
+        len += 1 + strcspn(next, "\n");
+    }
+    return len;
+}
+
 int cli_show_help(const char *text)
 {
-    fputs(party_local(text), stdout);
+    while (*text) {
+        char one[4096];
+        size_t len = piece(text);
+        snprintf(one, sizeof one, "%.*s", (int)len, text);
+        printf("%s\n", party_local(one));
+        text += len + (text[len] == '\n');
+    }
     return CLI_EXIT_OK;
 }
 

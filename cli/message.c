@@ -107,14 +107,55 @@ __attribute__((format(printf, 2, 3))) static void report_line(int hint, const ch
     va_end(args);
 }
 
+/* What to do where the place of the error says nothing better. An interruption was meant. */
+static const struct {
+    tally_status status;
+    const char *hint;
+} advice[] = {
+    {TALLY_ERR_USAGE, PARTY_TEXT("--help after the command lists its options")},
+    {TALLY_ERR_INCOMPATIBLE,
+     PARTY_TEXT("compare options and tally version with the other side, then run again")},
+    {TALLY_ERR_INPUT, PARTY_TEXT("correct what is named, in the list or the agreement, then run again")},
+    {TALLY_ERR_INPUT_CHANGED, PARTY_TEXT("run again when nothing writes to the file")},
+    {TALLY_ERR_POLICY, PARTY_TEXT("see what the agreement says: tally agreement check FILE")},
+    {TALLY_ERR_AUTH, PARTY_TEXT("compare what tally identity show prints on both sides")},
+    {TALLY_ERR_NETWORK, PARTY_TEXT("check that the other side runs and that the line is up, then run again")},
+    {TALLY_ERR_TIMEOUT, PARTY_TEXT("check that the other side runs and that the line is up, then run again")},
+    {TALLY_ERR_PEER_STOPPED, PARTY_TEXT("the messages and the ledger of the other side have the reason")},
+    {TALLY_ERR_FILE, PARTY_TEXT("check the file and its folder: are they there, yours, and is there room?")},
+    {TALLY_ERR_MALFORMED,
+     PARTY_TEXT(
+         "compare tally version with the other side; if both are the same, keep the messages of both and "
+         "report it")},
+    {TALLY_ERR_NO_MEMORY,
+     PARTY_TEXT("end other programs or take a larger machine; tally estimate says how much a run needs")},
+    {TALLY_ERR_DIFFERS,
+     PARTY_TEXT("keep the files as they are for whoever looks into it; docs/auditor.md says what to do")},
+    {TALLY_ERR_RANDOM,
+     PARTY_TEXT("look into the system's log: the random generator of the system does not work")},
+    {TALLY_ERR_INTERNAL,
+     PARTY_TEXT("report it with the output of tally version and the messages of a run with -v")},
+};
+
+static const char *general_hint(tally_status status)
+{
+    for (size_t i = 0; i < sizeof advice / sizeof *advice; i++)
+        if (advice[i].status == status)
+            return party_local(advice[i].hint);
+    return "";
+}
+
 int cli_report(const tally_error *error)
 {
     if (*error->message)
         report_line(0, "%s", cli_shown(error));
     else
         report_line(0, PARTY_WHOLE, tally_status_name(error->status));
-    if (*error->hint)
-        report_line(1, "%s", *error->local_hint ? error->local_hint : error->hint);
+    const char *hint = *error->local_hint ? error->local_hint
+                       : *error->hint     ? error->hint
+                                          : general_hint(error->status);
+    if (*hint)
+        report_line(1, "%s", hint);
     return tally_exit_status(error->status);
 }
 

@@ -96,6 +96,9 @@ int cli_run_main(const cli_command *command, char *const *argv);
 /* cli/run_agreed.c: the agreement with its signatures, and the ledger. TALLY_ERR_POLICY: the settings require
  * an agreement, and none was given. */
 tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error) TALLY_MUST_CHECK;
+/* An agreement with the signatures of FILE.sig, to be freed also on failure; without that file it is
+ * unsigned. That, and a signature that does not fit, the run says. */
+tally_status cli_agreement_open(const char *path, tally_agreement **out, tally_error *error) TALLY_MUST_CHECK;
 /* Where the ledger is: --ledger, else as the settings say, else in the home; to be freed. */
 tally_status cli_ledger_path(const cli_places *places, const char *given, char **out,
                              tally_error *error) TALLY_MUST_CHECK;

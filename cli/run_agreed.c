@@ -11,19 +11,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* FILE.sig; without one the agreement is unsigned. That, and a signature that does not fit, the run says. */
-static tally_status add_signatures(cli_run *r, tally_error *error)
+tally_status cli_agreement_open(const char *path, tally_agreement **out, tally_error *error)
 {
-    char *path;
+    char *beside;
     struct stat info;
-    if (asprintf(&path, "%s.sig", r->agreement_path) < 0)
+    tally_status st = tally_agreement_load(path, out, error);
+    if (st)
+        return st;
+    if (asprintf(&beside, "%s.sig", path) < 0)
         return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
-    tally_status st = TALLY_OK;
-    if (stat(path, &info) == 0 || errno != ENOENT)
-        st = tally_agreement_add_signatures(r->agreement, path, error);
+    if (stat(beside, &info) == 0 || errno != ENOENT)
+        st = tally_agreement_add_signatures(*out, beside, error);
     if (st == TALLY_ERR_DIFFERS)
         st = TALLY_OK;
-    free(path);
+    free(beside);
     return st;
 }
 
@@ -85,11 +86,8 @@ tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *err
 {
     char *path = NULL;
     tally_status st = check_settings(r, places, error);
-    if (!st && r->agreement_path) {
-        st = tally_agreement_load(r->agreement_path, &r->agreement, error);
-        if (!st)
-            st = add_signatures(r, error);
-    }
+    if (!st && r->agreement_path)
+        st = cli_agreement_open(r->agreement_path, &r->agreement, error);
     if (!st)
         st = cli_ledger_path(places, r->ledger_path, &path, error);
     if (!st)

@@ -135,7 +135,8 @@ static tally_status plan_sum(party_aggregate *a, tally_error *error)
     }
     if (!st)
         return TALLY_OK;
-    party_fail(error, TALLY_ERR_INCOMPATIBLE, "the figures asked for do not fit the scheme: %s", party_word(why));
+    party_fail(error, TALLY_ERR_INCOMPATIBLE, "the figures asked for do not fit the scheme: %s",
+               party_word(why));
     party_hint(error, "agree on fewer values or bands, a narrower range, or another --scheme");
     return TALLY_ERR_INCOMPATIBLE;
 }

@@ -361,7 +361,8 @@ static tally_status run_sum(struct values *out, enum psi_ahe_scheme scheme, tall
     psi_free(m.group);
     psi_free(m.units);
     psi_free(m.message);
-    return st ? party_fail(error, st, "encrypted values could not be measured%s%s", *why ? ": " : "", party_word(why))
+    return st ? party_fail(error, st, "encrypted values could not be measured%s%s", *why ? ": " : "",
+                           party_word(why))
               : TALLY_OK;
 }
 

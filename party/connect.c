@@ -4,12 +4,14 @@
 #include "party/counted.h"
 #include "party/error.h"
 #include "party/identity.h"
+#include "party/listen.h"
 #include "psi/mem.h"
 
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define HANDSHAKE_MS 15000 /* longer than a listener's 10 s, so that the listener's reason comes first */
 #define WAIT_FIRST_MS 20
@@ -128,6 +130,61 @@ static tally_status connect_patiently(party_channel *out, const party_connect_op
     return TALLY_ERR_TIMEOUT;
 }
 
+/* ---- A single run that waits ---- */
+
+static tally_status out_of_time(const party_connect_options *o, const party_listener *l, tally_error *error)
+{
+    char where[PARTY_ADDRESS_TEXT];
+    const tally_error *last;
+    const char *from;
+    unsigned refused = party_listener_refused(l, &last, &from);
+    if (refused) {
+        party_fail(error, TALLY_ERR_AUTH,
+                   "nobody who connected was the peer (%u refused); the last, from %s: %s", refused, from,
+                   party_message_of(last));
+        party_hint(error, PARTY_WHOLE, party_hint_of(last));
+        return TALLY_ERR_AUTH;
+    }
+    party_address_text(where, o->listen);
+    party_fail(error, TALLY_ERR_TIMEOUT, "no peer connected to %s in time", where);
+    party_hint(
+        error,
+        "check that the peer connects to this host and port and that the firewall lets it in; --timeout "
+        "sets how long to wait");
+    return TALLY_ERR_TIMEOUT;
+}
+
+/* Until the first who is the peer; then nobody listens any more, and the others are dropped. */
+static tally_status wait_for_peer(party_channel *out, const party_connect_options *o,
+                                  const party_tls_context *context, tally_error *error)
+{
+    party_listener *l = NULL;
+    party_arrival arrival = {.first = NULL};
+    int fds[PARTY_SOCKETS];
+    size_t count = 0;
+    char where[PARTY_ADDRESS_TEXT];
+    tally_status st = party_listener_new(&l, o, context, NULL, NULL, error);
+    if (!st)
+        st = party_tcp_listen(o->listen, fds, PARTY_SOCKETS, &count, error);
+    if (!st) {
+        party_address_text(where, o->listen);
+        party_channel_log(o, 1, "listening on %s", where);
+        st = party_listener_next(l, fds, count, o->deadline_ms, o->cancel, &arrival);
+        if (st == TALLY_ERR_INTERRUPTED)
+            party_fail(error, st, "interrupted while waiting for the peer");
+        else if (st == TALLY_ERR_NO_MEMORY)
+            party_no_memory(error, "waiting connections");
+        else if (st)
+            st = out_of_time(o, l, error);
+    }
+    while (count)
+        close(fds[--count]);
+    party_listener_free(l);
+    if (!st)
+        *out = arrival.channel;
+    return st;
+}
+
 tally_status party_channel_open(party_channel *out, const party_connect_options *o, tally_error *error)
 {
     party_channel channel = {.owns_raw = 0};
@@ -143,7 +200,7 @@ tally_status party_channel_open(party_channel *out, const party_connect_options 
         channel.raw = *o->transport;
         st = party_channel_secure(&channel, context, o->identity, NULL, o->deadline_ms, o->cancel, error);
     } else if (o->listen) {
-        st = party_channel_listen(&channel, o, context, error);
+        st = wait_for_peer(&channel, o, context, error);
     } else {
         st = connect_patiently(&channel, o, context, error);
     }
@@ -153,17 +210,69 @@ tally_status party_channel_open(party_channel *out, const party_connect_options 
     return st;
 }
 
+void party_channel_drop(party_channel *channel)
+{
+    party_tls_free(channel->tls);
+    if (channel->owns_raw)
+        party_tcp_free(&channel->raw);
+    psi_free(channel->counted);
+    psi_free(channel->unread);
+    psi_wipe(channel, sizeof *channel);
+}
+
 void party_channel_close(party_channel *channel)
 {
     if (channel->io.shutdown)
         channel->io.shutdown(channel->io.user);
     if (channel->owns_raw)
         party_tcp_linger(&channel->raw, LINGER_MS, NULL);
-    party_tls_free(channel->tls);
-    if (channel->owns_raw)
-        party_tcp_free(&channel->raw);
-    psi_free(channel->counted);
-    psi_wipe(channel, sizeof *channel);
+    party_channel_drop(channel);
+}
+
+/* ---- Bytes that were read too early ---- */
+
+struct party_unread {
+    tally_transport below;
+    size_t len, at;
+    uint8_t bytes[];
+};
+
+static long unread_read(void *user, void *buf, size_t cap, int timeout_ms)
+{
+    struct party_unread *u = user;
+    size_t left = u->len - u->at, n = left < cap ? left : cap;
+    if (!n)
+        return u->below.read(u->below.user, buf, cap, timeout_ms);
+    memcpy(buf, u->bytes + u->at, n);
+    u->at += n;
+    return (long)n;
+}
+
+static long unread_write(void *user, const void *buf, size_t len, int timeout_ms)
+{
+    const struct party_unread *u = user;
+    return u->below.write(u->below.user, buf, len, timeout_ms);
+}
+
+static void unread_shutdown(void *user)
+{
+    const struct party_unread *u = user;
+    u->below.shutdown(u->below.user);
+}
+
+tally_status party_channel_unread(party_channel *channel, const uint8_t *bytes, size_t len,
+                                  tally_error *error)
+{
+    struct party_unread *u = psi_calloc(1, sizeof *u + len);
+    if (!u)
+        return party_no_memory(error, "a connection");
+    u->below = channel->io;
+    u->len = len;
+    memcpy(u->bytes, bytes, len);
+    channel->unread = u;
+    channel->io =
+        (tally_transport){.user = u, .read = unread_read, .write = unread_write, .shutdown = unread_shutdown};
+    return TALLY_OK;
 }
 
 void party_channel_bytes(const party_channel *channel, uint64_t *sent, uint64_t *received)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Step "peer": from addresses to an authenticated stream. A connecting side retries until the deadline
- * (connect.c); a listening side drops strangers and keeps waiting (listen.c). Called once by party/session.
+ * (connect.c); a listening side drops strangers and keeps waiting (listen.h). Called by party/session and
+ * party/server.
  */
 #ifndef PARTY_CONNECT_H
 #define PARTY_CONNECT_H
@@ -18,6 +19,7 @@ typedef struct party_channel {
     uint8_t binding[32];                               /* TLS exporter; zero without TLS */
     char peer_subject[256];
     struct party_counted *counted; /* the counting transport between tls and raw */
+    struct party_unread *unread;   /* what was read before the link was there, above tls; or NULL */
 } party_channel;
 
 typedef void (*party_log_line)(void *user, int level, const char *line);
@@ -38,9 +40,9 @@ typedef struct party_connect_options {
 
 /*
  * Our own certificate, the rule and the CA's file are checked before anything is sent (see
- * party_tls_context_new). Listening: handshakes of several connections run side by side (at most 32, each at
- * most 10 s), so that a silent stranger delays nobody; the first peer that authenticates is taken, the
- * listening sockets are closed, the others dropped. A stranger is logged by address and reason and never ends
+ * party_tls_context_new). Listening: handshakes of several connections run side by side (party/listen.h), so
+ * that strangers delay nobody; the first peer that authenticates is taken, the listening sockets are closed,
+ * the others dropped. A stranger is logged by address and reason and never ends
  * the wait. At the deadline TALLY_ERR_AUTH if anyone was refused for its certificate or refused ours
  * (message: how many, the last reason), else TALLY_ERR_TIMEOUT. Connecting: refused, unreachable, and a
  * connection that ends during the handshake are tried again after 20 ms, rising to 2 s, until the deadline,
@@ -53,6 +55,12 @@ tally_status party_channel_open(party_channel *out, const party_connect_options 
 /* Shuts down what is still open; a TCP peer gets up to 500 ms to read our last bytes. Nothing on a zeroed
  * channel. */
 void party_channel_close(party_channel *channel);
+/* Frees without a word to the peer and without waiting. */
+void party_channel_drop(party_channel *channel);
+/* Bytes that were read from an open channel are read once more: by the link, which begins with the first. At
+ * most once. */
+tally_status party_channel_unread(party_channel *channel, const uint8_t *bytes, size_t len,
+                                  tally_error *error) TALLY_MUST_CHECK;
 /* Bytes on the transport so far, TLS included. */
 void party_channel_bytes(const party_channel *channel, uint64_t *sent, uint64_t *received);
 
@@ -62,8 +70,6 @@ void party_channel_bytes(const party_channel *channel, uint64_t *sent, uint64_t 
 tally_status party_channel_secure(party_channel *channel, const party_tls_context *context,
                                   const tally_identity *identity, const char *where, int64_t deadline_ms,
                                   party_cancel *cancel, tally_error *error) TALLY_MUST_CHECK;
-tally_status party_channel_listen(party_channel *out, const party_connect_options *options,
-                                  const party_tls_context *context, tally_error *error) TALLY_MUST_CHECK;
 /* One log line (printf form), if options has a listener. */
 void party_channel_log(const party_connect_options *options, int level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

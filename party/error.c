@@ -47,7 +47,7 @@ void party_read_marks(char *out, size_t size, int local, const char *text)
             return;
         if (*text++ != PARTY_MARK[0])
             continue;
-        text += strspn(text, PARTY_MARK); /* a text with marks that was marked once more */
+        text += strspn(text, PARTY_MARK); /* marked once more by who passed it on */
         size_t english = strcspn(text, PARTY_OTHER PARTY_UNMARK);
         const char *other = text + english;
         if (*other == PARTY_OTHER[0]) {

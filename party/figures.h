@@ -12,7 +12,7 @@ int party_figures_learned(const tally_session *s);
 /* The count, with noise a noisy one. */
 int64_t party_figures_count(const party_aggregate *a);
 /* Appends the closing sentence of a count or a sum. */
-void party_figures_sentence(const tally_session *s, party_sentence *sentence);
+void party_figures_sentence(const tally_session *session, party_sentence *s);
 /* The figures, or NULL when this side learned none. */
 json_t *party_figures_json(const tally_session *s);
 

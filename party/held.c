@@ -143,7 +143,7 @@ static tally_status hold_address(tally_session *s, tally_error *error)
 {
     const char *own = party_agreed_text(s->agreement, AGREED_PLACE, s->own_party),
                *other = party_agreed_text(s->agreement, AGREED_PLACE, !s->own_party);
-    if (s->has_listen || s->has_connect || s->transport)
+    if (s->has_listen || s->has_connect || s->transport || s->connection)
         return TALLY_OK;
     /* Where both may wait, the sender does. */
     if (*own && (!*other || agreed_role(s) == TALLY_SENDER))
@@ -407,6 +407,16 @@ static tally_status hold_settings(tally_session *s, const tally_session *with, c
     return st ? st : hold_consent(s, error);
 }
 
+tally_status party_hold_sides(tally_session *s, tally_error *error)
+{
+    tally_status st = find_party(s, error);
+    if (!st)
+        st = hold_address(s, error);
+    if (!st)
+        st = hold_peer(s, error);
+    return st ? st : check_party(s, error);
+}
+
 tally_status party_hold(tally_session *s, tally_error *error)
 {
     tally_session *with = NULL;
@@ -415,13 +425,7 @@ tally_status party_hold(tally_session *s, tally_error *error)
         return TALLY_OK;
     s->padding = (uint64_t)party_agreed_number(s->agreement, AGREED_PADDING, 0);
     /* Who and where first: the other side can then hear of what follows. */
-    tally_status st = find_party(s, error);
-    if (!st)
-        st = hold_address(s, error);
-    if (!st)
-        st = hold_peer(s, error);
-    if (!st)
-        st = check_party(s, error);
+    tally_status st = party_hold_sides(s, error);
     if (!st)
         st = check_signatures(s, error);
     if (!st)

@@ -16,6 +16,8 @@
 tally_status party_agreed_settings(const tally_agreement *a, enum tally_role role, tally_session **session,
                                    tally_input **input, tally_error *error) TALLY_MUST_CHECK;
 
+/* The part of party_hold that says who the sides are: own party, role, address, and whom to accept. */
+tally_status party_hold_sides(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* Before the settings are checked: signatures, validity, whose identity this is, and every setting. */
 tally_status party_hold(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* Once the list is read: its digest, its size and its sketch; then it is padded, with or without an

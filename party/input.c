@@ -92,7 +92,8 @@ static tally_status set_text(char **slot, const char *text, tally_error *error)
 static tally_status too_late(const tally_input *input, const char *what, tally_error *error)
 {
     if (input->loaded || input->folded)
-        return party_fail(error, TALLY_ERR_USAGE, "%s cannot change after the input was loaded", party_word(what));
+        return party_fail(error, TALLY_ERR_USAGE, "%s cannot change after the input was loaded",
+                          party_word(what));
     if (!input->path && input->stats.rows)
         return party_fail(error, TALLY_ERR_USAGE, "%s cannot change after rows were added", party_word(what));
     return TALLY_OK;
@@ -151,7 +152,8 @@ static tally_status given_twice(const char *column, const char *kind, tally_erro
 
 static tally_status beyond_bound(const char *what, tally_error *error)
 {
-    party_fail(error, TALLY_ERR_USAGE, "%s is not between -2^48 and 2^48, decimals included", party_word(what));
+    party_fail(error, TALLY_ERR_USAGE, "%s is not between -2^48 and 2^48, decimals included",
+               party_word(what));
     party_hint(error, "declare fewer decimals or a smaller range: 2^48 is 281474976710656");
     return TALLY_ERR_USAGE;
 }

@@ -49,7 +49,8 @@ static tally_status differs(walk *w, const char *format, ...)
     va_end(args);
     if (w->run)
         party_both(of, sizeof of, " (run %" PRIu64 ")", w->run);
-    party_fail(w->error, TALLY_ERR_DIFFERS, "%s: record %" PRIu64 "%s: %s", w->l->shown, w->seq, of, party_word(what));
+    party_fail(w->error, TALLY_ERR_DIFFERS, "%s: record %" PRIu64 "%s: %s", w->l->shown, w->seq, of,
+               party_word(what));
     party_hint(w->error,
                "keep the file as it is for whoever looks into it; the latest backup that verifies, and "
                "the other side's receipts, show what was there");

@@ -9,6 +9,7 @@
 #include "party/held.h"
 #include "party/hits.h"
 #include "party/input.h"
+#include "party/server.h"
 #include "party/settle.h"
 #include "party/usage.h"
 #include "psi/mem.h"
@@ -101,8 +102,8 @@ static tally_status check_settings(const tally_session *s, tally_error *error)
         party_hint(error, "take the protocol ecdh or auto, or agree on the semi-honest model");
         return TALLY_ERR_USAGE;
     }
-    if (s->has_listen + s->has_connect + (s->transport != NULL) != 1)
-        return usage(error, "exactly one of listen, connect and transport is needed");
+    if (s->has_listen + s->has_connect + (s->transport != NULL) + (s->connection != NULL) != 1)
+        return usage(error, "exactly one of listen, connect, transport and connection is needed");
     if (tls && !s->identity)
         return usage(error, "no identity was set");
     if (tls && !knows_peer(s))
@@ -183,7 +184,8 @@ static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error
                                      .cancel = &s->cancel,
                                      .log = error ? forward_log : NULL,
                                      .log_user = s};
-    tally_status st = party_channel_open(&s->channel, &options, error);
+    tally_status st = s->connection ? party_connection_take(s->connection, &s->channel, error)
+                                    : party_channel_open(&s->channel, &options, error);
     if (st)
         return st;
     s->on_this_machine = s->channel.owns_raw && party_tcp_is_local(&s->channel.raw);
@@ -260,17 +262,18 @@ static wire_abort abort_word(const tally_session *s, tally_status status)
     }
 }
 
-/* This side cannot use its own list, or may not run: if the peer can be reached at once, it hears so instead
- * of waiting for nobody. */
+/* This side cannot use its own list, or may not run: if the peer can be reached at once, or is there already,
+ * it hears so instead of waiting for nobody. */
 static void notify_peer(tally_session *s, tally_status status)
 {
-    if (tally_exit_status(status) == -TALLY_ERR_USAGE || party_cancelled(&s->cancel))
+    if (!s->link && (tally_exit_status(status) == -TALLY_ERR_USAGE || party_cancelled(&s->cancel)))
         return;
     /* An agreement may be broken before all of these are known. */
-    int tls = !s->transport || s->transport_tls, link = s->has_listen || s->has_connect || s->transport;
-    if (!link || (tls && (!s->identity || !knows_peer(s))))
+    int tls = !s->transport || s->transport_tls,
+        link = s->has_listen || s->has_connect || s->transport || s->connection;
+    if (!link || (tls && !s->connection && (!s->identity || !knows_peer(s))))
         return;
-    if (open_link(s, party_now_ms() + NOTICE_MS, NULL))
+    if (!s->link && open_link(s, party_now_ms() + NOTICE_MS, NULL))
         return;
     party_link_abort(s->link, abort_word(s, status));
     close_link(s, 1);
@@ -482,24 +485,43 @@ static tally_status finish(tally_session *s, tally_error *error)
 
 /* ---- The run ---- */
 
+/* Is who a server has accepted the one whom this session expects? */
+static tally_status check_connected(const tally_session *s, tally_error *error)
+{
+    int pinned = !s->rule.pin_count;
+    if (!s->connection)
+        return TALLY_OK;
+    const party_channel *c = &s->connection->arrival.channel;
+    for (size_t i = 0; i < s->rule.pin_count; i++)
+        pinned |= memcmp(s->rule.pins[i], c->peer_fingerprint, sizeof c->peer_fingerprint) == 0;
+    if (pinned && (!s->rule.ca_file || strcmp(s->rule.name, c->peer_subject) == 0))
+        return TALLY_OK;
+    return party_fail(error, TALLY_ERR_AUTH, "the connection is that of another peer");
+}
+
 static tally_status run_session(tally_session *s, tally_error *error)
 {
     party_state state;
-    tally_status st = read_input(s, error);
+    tally_status known = check_connected(s, error);
+    if (known)
+        return known;
+    /* A peer that is there already: its link's heartbeats keep it patient while the list is read. */
+    tally_status st = s->connection ? open_link(s, 0, error) : TALLY_OK;
+    if (st)
+        return st;
+    st = read_input(s, error);
+    if (!st)
+        st = party_terms_fill(s, error);
+    if (!st)
+        st = party_pool_new_on(&s->pool, party_pool_threads(s->threads), &s->executor, error);
     if (st) {
         notify_peer(s, st);
         return st;
     }
-    st = party_terms_fill(s, error);
-    if (st)
-        return st;
-    unsigned threads = party_pool_threads(s->threads);
-    st = party_pool_new_on(&s->pool, threads, &s->executor, error);
-    if (st)
-        return st;
     party_pool_set_cancel(s->pool, &s->cancel);
     begin_phase(s, PARTY_WAITING);
-    st = open_link(s, party_now_ms() + (int64_t)s->timeout_s * 1000, error);
+    if (!s->link)
+        st = open_link(s, party_now_ms() + (int64_t)s->timeout_s * 1000, error);
     if (st)
         return st;
     begin_phase(s, PARTY_MATCHING);
@@ -559,6 +581,21 @@ static tally_status prepare(tally_session *s, tally_error *error)
     return st ? st : check_settings(s, error);
 }
 
+tally_status tally_session_check(tally_session *s, tally_error *error)
+{
+    tally_error e = {.status = TALLY_OK};
+    tally_status st = party_may_run(s, &e);
+    if (!st) {
+        st = prepare(s, &e);
+        s->ran = 1;
+    }
+    if (st)
+        s->last = e;
+    if (error)
+        *error = e;
+    return st;
+}
+
 /* A failed run is on record too; without its outcome it counts as incomplete. */
 static void record_failure(tally_session *s, const tally_error *outcome)
 {
@@ -605,6 +642,8 @@ static tally_status run_to_end(tally_session *s, const psi_account *account, tal
     party_overlap_free(s->overlap);
     s->overlap = NULL;
     psi_wipe(&s->sid, sizeof s->sid);
+    tally_connection_free(s->connection);
+    s->connection = NULL;
     s->outcome = *e;
     s->outcome.status = st;
     if (st)

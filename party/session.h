@@ -35,6 +35,7 @@ struct tally_session {
     int has_listen, has_connect;
     const tally_transport *transport;
     int transport_tls, transport_tls_server;
+    tally_connection *connection; /* owned; of a server: the link is there already */
     unsigned timeout_s, threads;
     tally_executor executor;              /* submit NULL: threads of the library */
     uint64_t memory_limit;                /* bytes; 0: none */

@@ -95,6 +95,7 @@ void tally_session_free(tally_session *s)
     party_offer_free(s->offer);
     party_aggregate_free(&s->aggregate);
     party_cancel_close(&s->cancel);
+    tally_connection_free(s->connection);
     psi_free(s);
 }
 
@@ -118,6 +119,12 @@ void tally_session_bypass_ledger(tally_session *s)
 {
     s->ledger = NULL;
     s->bypass_ledger = 1;
+}
+
+void tally_session_set_connection(tally_session *s, tally_connection *connection)
+{
+    tally_connection_free(s->connection);
+    s->connection = connection;
 }
 
 void tally_session_set_identity(tally_session *s, const tally_identity *identity)
@@ -243,8 +250,8 @@ static tally_status add_column(wire_column *list, size_t *count, const char *nam
     size_t len = name ? strlen(name) : 0;
     if (!name || !wire_column_name(name, len))
         return party_fail(error, TALLY_ERR_USAGE,
-                          "the name of %s column has to be 1 to %u bytes of printable UTF-8", party_word(what),
-                          WIRE_NAME_MAX);
+                          "the name of %s column has to be 1 to %u bytes of printable UTF-8",
+                          party_word(what), WIRE_NAME_MAX);
     if (*count == WIRE_COLUMNS_MAX)
         return party_fail(error, TALLY_ERR_USAGE, "more than %u columns", WIRE_COLUMNS_MAX);
     for (size_t i = 0; i < *count; i++)

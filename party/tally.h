@@ -570,6 +570,10 @@ TALLY_API tally_status tally_pipe_new(tally_transport *a, tally_transport *b,
                                       tally_error *error) TALLY_MUST_CHECK;
 TALLY_API void tally_pipe_free(tally_transport *end);
 
+/* Or a connection that a server has accepted, taken over in place of the link; its run begins at once. */
+typedef struct tally_connection tally_connection;
+TALLY_API void tally_session_set_connection(tally_session *session, tally_connection *connection);
+
 /* How long to wait for the peer to appear, seconds (default 600). A connected peer may be silent for at most
    min(timeout, 30) seconds; one that computes is not silent. */
 TALLY_API void tally_session_set_timeout(tally_session *session, uint32_t seconds);
@@ -680,6 +684,11 @@ TALLY_API tally_status tally_session_step(tally_session *session, tally_error *e
 TALLY_API int tally_session_poll_fd(const tally_session *session);
 /* Milliseconds until step is due, 0: now, -1: when the descriptor is readable. */
 TALLY_API int tally_session_deadline_ms(const tally_session *session);
+/*
+ * In place of tally_session_run: what it looks at before it reads the list. Settings, identity, and of an
+ * agreement signatures, days and every field. Nothing is sent or recorded. The session is then over.
+ */
+TALLY_API tally_status tally_session_check(tally_session *session, tally_error *error) TALLY_MUST_CHECK;
 /* Makes a running session end with TALLY_ERR_INTERRUPTED; the peer is told. Any thread, signal handlers too.
  */
 TALLY_API void tally_session_cancel(tally_session *session);
@@ -728,6 +737,7 @@ TALLY_API char *tally_session_summary_json(const tally_session *session);
 }
 #endif
 
+#include "tally-server.h"
 #include "tally-sizing.h"
 
 #endif

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define ATTEMPT_MS 5000 /* one address of a host */
-#define BACKLOG 64
+#define BACKLOG 512
 
 struct tcp {
     int fd;

@@ -31,8 +31,9 @@ static const unsigned char alpn[] = {7, 't', 'a', 'l', 'l', 'y', '/', '1'};
 
 struct party_tls_context {
     SSL_CTX *ctx;
-    X509_STORE *store; /* NULL without a CA */
-    const party_peer_rule *rule;
+    X509_STORE *store[PARTY_RULES_MAX]; /* NULL without a CA */
+    const party_peer_rule *rule[PARTY_RULES_MAX];
+    size_t rules;
     int server;
 };
 
@@ -54,6 +55,7 @@ struct party_tls {
     int broken;        /* no further SSL call */
     tally_error failure;
     party_verdict verdict;
+    uint64_t accepted; /* bit i: by rule i */
 };
 
 /* ---- Context ---- */
@@ -85,14 +87,40 @@ static int need_alpn(SSL *ssl, int *alert, void *user)
     return SSL_CLIENT_HELLO_ERROR;
 }
 
+/* By all rules. A refusal by one that knows the key says more than one by a rule for somebody else. */
+static int judge(party_tls *t, X509 *leaf, STACK_OF(X509) * untrusted)
+{
+    const party_tls_context *c = t->context;
+    int64_t now = (int64_t)time(NULL);
+    int code = X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+    t->accepted = 0;
+    for (size_t i = 0; i < c->rules; i++) {
+        party_verdict v;
+        int one = party_peer_judge(c->rule[i], c->store[i], leaf, untrusted, now, !c->server, t->who, &v);
+        if (one == X509_V_OK)
+            t->accepted |= (uint64_t)1 << i;
+        if (!i || one == X509_V_OK ||
+            (!t->accepted && code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY && one != code)) {
+            t->verdict = v;
+            code = one;
+        }
+    }
+    if (c->rules > 1 && code == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY) {
+        char pin[TALLY_FINGERPRINT_TEXT];
+        party_pin_text(pin, t->verdict.fingerprint32);
+        party_fail(&t->verdict.why, TALLY_ERR_AUTH, "%s has fingerprint %s, which no agreement here names",
+                   t->who, pin);
+        party_hint(&t->verdict.why, "if its key was replaced, the agreement has to name the new one");
+    }
+    return code;
+}
+
 static int verify(X509_STORE_CTX *ctx, void *user)
 {
     (void)user;
     const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     party_tls *t = SSL_get_app_data(ssl);
-    int code = party_peer_judge(t->context->rule, t->context->store, X509_STORE_CTX_get0_cert(ctx),
-                                X509_STORE_CTX_get0_untrusted(ctx), (int64_t)time(NULL), !t->context->server,
-                                t->who, &t->verdict);
+    int code = judge(t, X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx));
     X509_STORE_CTX_set_error(ctx, code);
     return code == X509_V_OK;
 }
@@ -121,28 +149,36 @@ static int configure(SSL_CTX *ctx, const tally_identity *identity)
            SSL_CTX_use_cert_and_key(ctx, identity->cert, identity->key, identity->chain, 1);
 }
 
-tally_status party_tls_context_new(party_tls_context **out, int server, const tally_identity *identity,
-                                   const party_peer_rule *rule, tally_error *error)
+tally_status party_tls_context_add(party_tls_context *c, const party_peer_rule *rule, tally_error *error)
 {
     if (!rule->pin_count && !rule->ca_file)
         return party_fail(error, TALLY_ERR_USAGE, "nothing says whom to accept as the peer");
     if (rule->ca_file && (!rule->name || !*rule->name))
         return party_fail(error, TALLY_ERR_USAGE, "a CA for the peer needs the peer's name as well");
-    tally_status st = party_identity_usable(identity, error);
-    if (st)
-        return st;
-    party_tls_context *c = psi_calloc(1, sizeof *c);
-    if (!c || !psi_openssl()) {
-        st = party_no_memory(error, "TLS");
-        goto done;
-    }
-    c->rule = rule;
-    c->server = server;
+    if (c->rules == PARTY_RULES_MAX)
+        return party_fail(error, TALLY_ERR_USAGE, "more than %d peers at one place", PARTY_RULES_MAX);
     if (rule->ca_file) {
-        st = party_peer_store(&c->store, rule, error);
+        tally_status st = party_peer_store(&c->store[c->rules], rule, error);
         if (st)
-            goto done;
+            return st;
     }
+    c->rule[c->rules++] = rule;
+    return TALLY_OK;
+}
+
+tally_status party_tls_context_new(party_tls_context **out, int server, const tally_identity *identity,
+                                   const party_peer_rule *rule, tally_error *error)
+{
+    party_tls_context *c = psi_calloc(1, sizeof *c);
+    tally_status st = c && psi_openssl() ? TALLY_OK : party_no_memory(error, "TLS");
+    if (st)
+        goto done;
+    c->server = server;
+    st = party_tls_context_add(c, rule, error);
+    if (!st)
+        st = party_identity_usable(identity, error);
+    if (st)
+        goto done;
     c->ctx = SSL_CTX_new_ex(psi_openssl(), NULL, server ? TLS_server_method() : TLS_client_method());
     if (!c->ctx) {
         st = party_no_memory(error, "TLS");
@@ -167,7 +203,8 @@ void party_tls_context_free(party_tls_context *c)
     if (!c)
         return;
     SSL_CTX_free(c->ctx);
-    X509_STORE_free(c->store);
+    for (size_t i = 0; i < c->rules; i++)
+        X509_STORE_free(c->store[i]);
     psi_free(c);
 }
 
@@ -545,6 +582,11 @@ void party_tls_peer(const party_tls *tls, uint8_t fingerprint32[32], char *subje
 {
     memcpy(fingerprint32, tls->verdict.fingerprint32, 32);
     snprintf(subject, subject_size, "%s", tls->verdict.subject);
+}
+
+uint64_t party_tls_accepted(const party_tls *tls)
+{
+    return tls->accepted;
 }
 
 tally_status party_tls_binding(party_tls *tls, uint8_t binding32[32])

@@ -14,6 +14,7 @@
 #include "party/cancel.h"
 
 #define PARTY_PINS_MAX 8
+#define PARTY_RULES_MAX 64
 
 /* Whom to accept. At least one of pins and ca_file; with both, both must hold. */
 typedef struct party_peer_rule {
@@ -30,7 +31,8 @@ typedef struct party_peer_rule {
 tally_status party_pin_parse(uint8_t pin32[32], const char *text, tally_error *error) TALLY_MUST_CHECK;
 void party_pin_text(char out[TALLY_FINGERPRINT_TEXT], const uint8_t pin32[32]);
 
-/* What all connections of a run share: our certificate and key, the rule, the CA's certificates. */
+/* What all connections of a run or a server share: our certificate and key, the rules, the CAs' certificates.
+ */
 typedef struct party_tls_context party_tls_context;
 
 /*
@@ -41,6 +43,10 @@ typedef struct party_tls_context party_tls_context;
 tally_status party_tls_context_new(party_tls_context **out, int server, const tally_identity *identity,
                                    const party_peer_rule *rule, tally_error *error) TALLY_MUST_CHECK;
 void party_tls_context_free(party_tls_context *context);
+/* One more rule, borrowed likewise: a peer has to meet any of them. At most PARTY_RULES_MAX; not once the
+ * context is in use. TALLY_ERR_USAGE, TALLY_ERR_FILE as above. */
+tally_status party_tls_context_add(party_tls_context *context, const party_peer_rule *rule,
+                                   tally_error *error) TALLY_MUST_CHECK;
 
 typedef struct party_tls party_tls;
 
@@ -71,6 +77,8 @@ void party_tls_free(party_tls *tls);
 
 /* After the handshake. */
 void party_tls_peer(const party_tls *tls, uint8_t fingerprint32[32], char *subject, size_t subject_size);
+/* Bit i: the peer's certificate meets rule i of the context, in the order in which they were given. */
+uint64_t party_tls_accepted(const party_tls *tls);
 /* TLS exporter (RFC 8446 section 7.5), label "EXPORTER-tally-session", no context: binds the session id to
    this connection. */
 tally_status party_tls_binding(party_tls *tls, uint8_t binding32[32]) TALLY_MUST_CHECK;

@@ -33,7 +33,7 @@ exported() {
 
 # Each exported function is declared in the header, and each declared one is exported.
 declared() {
-    cat party/tally.h party/tally-sizing.h | tr '\n' ' ' | grep -o 'TALLY_API [^;(]*(' | grep -o 'tally_[a-z0-9_]*($' | tr -d '(' | LC_ALL=C sort -u |
+    cat party/tally*.h | tr '\n' ' ' | grep -o 'TALLY_API [^;(]*(' | grep -o 'tally_[a-z0-9_]*($' | tr -d '(' | LC_ALL=C sort -u |
         diff - party/libtally.symbols
 }
 
@@ -47,7 +47,7 @@ calls() {
 }
 
 no_long() {
-    ! sed -e 's|/\*.*\*/||' -e '/\/\*/,/\*\//d' party/tally.h party/tally-sizing.h | grep -wE 'long|short'
+    ! sed -e 's|/\*.*\*/||' -e '/\/\*/,/\*\//d' party/tally*.h | grep -wE 'long|short'
 }
 
 cplusplus() {

@@ -12,7 +12,6 @@ import collections
 import errno
 import os
 import re
-import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -72,6 +71,20 @@ def strip_comments(text):
     def blank(m):
         return m[0] if m[0][0] in "\"'" else re.sub(r"[^\n]", " ", m[0])
     return re.sub(r'"(?:[^"\\\n]|\\.)*"|\'(?:[^\'\\\n]|\\.)*\'|/\*.*?\*/|//[^\n]*', blank, text, flags=re.S)
+
+
+def pieces(text):
+    """Help as cli_show_help translates it; lines that are a command stay."""
+    out, at, lines = [], 0, text.rstrip("\n").split("\n")
+    while at < len(lines):
+        one, at = lines[at], at + 1
+        while one and at < len(lines) and (lines[at].startswith(" " * 7) or (
+                not one.endswith(":") and one[0] != " " and lines[at] and lines[at][0] != " ")):
+            one, at = one + "\n" + lines[at], at + 1
+        if one and (not one.startswith(("  tally ", "      --identity bank-id --peer", "      --peer sha256:...", "      --input bank", "      --key sha256:...",
+                                        "      --output over")) or "#" in one):
+            out.append(one)
+    return out
 
 
 class Sources:
@@ -207,7 +220,7 @@ class Sources:
                 out += [Text(path, line, s) for s in self.strings(m[1]) if " " in s]
             for m in re.finditer(r"\b\w*help_\w+\[\] =(.*?);\n", text, re.S):
                 line = text.count("\n", 0, m.start()) + 1
-                out += [Text(path, line, s) for s in self.strings(m[1])]
+                out += [Text(path, line, s) for text in self.strings(m[1]) for s in pieces(text)]
         for path, begin in TABLES:
             m = re.search(begin, self.text[path])
             if not m:
@@ -216,7 +229,7 @@ class Sources:
             end = re.search(r"^\}" if re.match(r"[^={;]*\([^;]*?\)\n\{", rest) else r";\n", rest, re.M).start()
             line = self.text[path].count("\n", 0, m.start()) + 1
             for part in re.findall(r'(?:"(?:[^"\\]|\\.)*"\s*)+', rest[:end]):
-                out += [Text(path, line, s) for s in self.strings(part) if not re.search(r"[^ -~]", s)]
+                out += [Text(path, line, s) for s in self.strings(part) if not re.search(r"[^ -~]|^[a-z]+[A-Z]\w*$", s)]
         out += [Text("errno", 0, os.strerror(getattr(errno, name))) for name in SYSTEM]
         return out
 
@@ -284,8 +297,31 @@ def comments_of_head(path):
         return "".join(line for line in f.read().split("msgid", 1)[0].splitlines(True))
 
 
+CONVERSION = re.compile(r"%(?:(%)|(?:(\d+)\$)?[-+#0]*(\*|\d+)?(?:\.(\*|\d*))?(hh|h|ll|l|z|j|t)?([diouxXcsfgeE]))")
+
+
+def conversions(text):
+    """What a format takes, argument by argument; None: "5% or more" is no format."""
+    out, position, at = {}, 1, 0
+    while (at := text.find("%", at)) >= 0:
+        m = CONVERSION.match(text, at)
+        if not m:
+            return None
+        at = m.end()
+        if m[1]:
+            continue
+        for star in (m[3], m[4]):
+            if star == "*":
+                out[position] = "*"
+                position += 1
+        key = int(m[2]) if m[2] else position
+        position += 0 if m[2] else 1
+        out[key] = (m[5] or "") + m[6]
+    return out
+
+
 def is_format(text):
-    return "%" in text
+    return bool(conversions(text))
 
 
 def write_po(path, head, comments, messages, translations):
@@ -304,8 +340,194 @@ def missing(messages):
 
 
 def statuses():
+    """Name of a status -> exit status."""
     with open(os.path.join(ROOT, "psi/tally-status.h"), encoding="utf-8") as f:
-        return set(re.findall(r"\b(TALLY_ERR_\w+)", f.read()))
+        return {name: int(number) % 100 for name, number in re.findall(r"\b(TALLY_ERR_\w+) = -(\d+)", f.read())}
+
+
+Error = collections.namedtuple("Error", "text statuses hints")
+VARIES = "varies"
+
+
+def status_of(source):
+    named = set(re.findall(r"TALLY_ERR_\w+", source))
+    return {str(statuses()[n]) for n in named} or ({"10"} if "no_memory" in source else {VARIES})
+
+
+class Errors:
+    """Each message of an error with its exit status and the hints that go with it."""
+
+    def __init__(self, sources):
+        self.sources, self.found, self.wrappers = sources, collections.OrderedDict(), {}
+        for _ in range(3):
+            for path in self.paths():
+                for name, parameters, body, is_static in sources.functions(path):
+                    self.learn(path, name, parameters, body, is_static)
+        for path in self.paths():
+            for name, parameters, body, _ in sources.functions(path):
+                self.collect(path, name, parameters, body)
+
+    def paths(self):
+        return [p for p in self.sources.text if p.startswith(("party/", "cli/")) and p not in ("party/error.c", "cli/message.c")]
+
+    def wrapper(self, path, name):
+        return self.wrappers.get((path, name)) or self.wrappers.get(("", name))
+
+    def steps(self, path, body):
+        """The errors and hints of a function in the order of its text: kind, texts or parameters, statuses."""
+        for call in self.sources.calls(path, body):
+            wrapper = self.wrapper(path, call.name)
+            if call.name in FAIL:
+                status, message = FAIL[call.name]
+                rest = call.args[message:]
+                if len(rest) > 1 and "WHOLE" in rest[0]:
+                    rest = [rest[-1]]
+                yield "error", rest[0], status_of(call.args[status]), call.args[status]
+            elif call.name == "party_no_memory":
+                yield "error", '"out of memory for %s"', {"10"}, ""
+            elif call.name in HINT:
+                rest = call.args[HINT[call.name]:]
+                yield "hint", rest[-1] if len(rest) > 1 and "WHOLE" in rest[0] else rest[0], set(), ""
+            elif wrapper:
+                def arg(i):
+                    return call.args[i] if i is not None and i < len(call.args) else ""
+                given = status_of(arg(wrapper["status_at"])) if wrapper["status_at"] is not None else wrapper["statuses"]
+                yield "error", arg(wrapper["text"]), given, arg(wrapper["status_at"])
+                if wrapper["hint"] is not None:
+                    yield "hint", arg(wrapper["hint"]), set(), ""
+                for hint in wrapper["hints"]:
+                    yield "hint", hint, set(), ""
+
+    def learn(self, path, name, parameters, body, is_static):
+        if name in FAIL or name in HINT or name == "party_no_memory":
+            return
+        text = hint = status_at = None
+        found, hints = set(), []
+        for kind, source, status, status_source in self.steps(path, body):
+            source = source.strip()
+            word = re.fullmatch(r"party_word\((\w+)\)", source)
+            source = word[1] if word else source
+            if kind == "error" and source in parameters and text is None:
+                text, found = parameters.index(source), status
+                if status_source.strip() in parameters:
+                    status_at = parameters.index(status_source.strip())
+            elif kind == "hint" and source in parameters:
+                hint = parameters.index(source)
+            elif kind == "hint" and text is not None:
+                hints.append(source)
+        if text is None and "format" in parameters and re.search(r"party_both_of\(|party_fail_of\(", body):
+            text = parameters.index("format")
+            for kind, source, status, _ in self.steps(path, body):
+                found |= status if kind == "error" else set()
+                if kind == "hint" and source.strip() in parameters:
+                    hint = parameters.index(source.strip())
+                elif kind == "hint":
+                    hints.append(source)
+        if text is not None:
+            self.wrappers[(path if is_static else "", name)] = {"text": text, "hint": hint, "status_at": status_at,
+                                                               "statuses": found or {VARIES}, "hints": hints}
+
+    def collect(self, path, name, parameters, body):
+        if name == "party_no_memory":
+            return
+        last = []
+        follows_hint = False
+        for kind, source, status, _ in self.steps(path, body):
+            texts = self.sources.strings(source)
+            if kind == "hint":
+                follows_hint = True
+                for text in last:
+                    for hint in texts:
+                        if hint not in self.found[text].hints:
+                            self.found[text].hints.append(hint)
+                continue
+            if follows_hint or not texts or len(last) > 6:
+                last = []
+            follows_hint = False
+            for text in texts:
+                if not re.search(r"[A-Za-z]", re.sub(r"%[-0-9.*#+ ]*[hlzjt]*[a-zA-Z]", "", text)):
+                    continue
+                self.found.setdefault(text, Error(text, set(), []))
+                self.found[text].statuses.update(status)
+                last = [text] if texts.index(text) == 0 else last + [text]
+
+
+def shown(text):
+    text = re.sub(r"%(?:\d+\$)?[-+#0-9.*]*(?:hh|h|ll|l|z|j|t)?[diouxXcsfgeE]", "…", text).replace("%%", "%")
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ").replace("*", "\\*")
+
+
+def table(sources):
+    """Generated from the sources: what docs/messages.md holds between its two marks."""
+    errors = Errors(sources).found
+    advice = dict(re.findall(r'\{(TALLY_ERR_\w+),\s*PARTY_TEXT\(((?:"(?:[^"\\]|\\.)*"\s*)+)\)\}', sources.text["cli/message.c"]))
+    out = ["| status | what to do where the message has no hint of its own |", "|---|---|"]
+    for name, number in sorted(statuses().items(), key=lambda s: (s[1], s[0])):
+        if name in advice:
+            what = name[len("TALLY_ERR_"):].lower().replace("_", " ")
+            out.append(f"| {number} ({what}) | {shown(sources.strings(advice[name])[0])} |")
+    out += ["", "| message | status | hint |", "|---|---|---|"]
+
+    def order(e):
+        numbers = sorted(int(s) for s in e.statuses if s != VARIES)
+        return (numbers[0] if numbers else 99, shown(e.text).lstrip("…:\"' ").lower())
+    for e in sorted(errors.values(), key=order):
+        numbers = [str(n) for n in sorted(int(s) for s in e.statuses if s != VARIES)] or [VARIES]
+        out.append(f"| {shown(e.text)} | {', '.join(numbers)} | {'; or: '.join(shown(h) for h in e.hints)} |")
+    return "\n".join(out) + "\n"
+
+
+def with_table(sources):
+    with open(TABLE, encoding="utf-8") as f:
+        text = f.read()
+    before, rest = text.split(BEGIN, 1)
+    return text, before + BEGIN + "\n" + table(sources) + "\n" + END + rest.split(END, 1)[1]
+
+
+# ---- The test ----
+
+
+def check(sources, messages):
+    """What is wrong, one line each."""
+    out = []
+    lacking, extra = missing(messages)
+    have, fuzzy = read_po(PO)
+    out += [f"cli/po/zh_CN.po: not translated: {t[:90]!r} (make messages-missing)" for t in lacking]
+    out += [f"cli/po/zh_CN.po: not in the sources: {t[:90]!r}" for t in extra]
+    out += [f"cli/po/zh_CN.po: fuzzy: {t[:90]!r}" for t in fuzzy]
+    for text, translation in have.items():
+        if not text or not translation:
+            continue
+        wanted = conversions(text)
+        if wanted is not None and conversions(translation) != wanted:
+            out.append(f"cli/po/zh_CN.po: other conversions than in {text[:90]!r}")
+        if text.endswith("\n") != translation.endswith("\n") or text.startswith("\n") != translation.startswith("\n"):
+            out.append(f"cli/po/zh_CN.po: line ends differ at begin or end: {text[:90]!r}")
+    before, after = with_table(sources)
+    if before != after:
+        out.append("docs/messages.md: the table is not what the sources say (make messages-table)")
+    for name in sorted(os.listdir(os.path.join(ROOT, "docs/man"))):
+        if not name.endswith(".1"):
+            continue
+        translated = os.path.join(ROOT, "docs/man/zh_CN", name)
+        if not os.path.exists(translated):
+            out.append(f"docs/man/zh_CN/{name}: not translated")
+            continue
+        options = [set(re.findall(r"\\-\\-[a-z]+(?:\\-[a-z]+)*", open(p, encoding="utf-8").read()))
+                   for p in (os.path.join(ROOT, "docs/man", name), translated)]
+        out += [f"docs/man/zh_CN/{name}: has no {o.replace(chr(92), '')}" for o in sorted(options[0] - options[1])]
+    advised = set(re.findall(r"\{(TALLY_ERR_\w+),", sources.text["cli/message.c"]))
+    out += [f"cli/message.c: no general hint for {n}" for n in statuses() if n not in advised | {"TALLY_ERR_INTERRUPTED"}]
+    for path, text in sources.text.items():
+        if not path.startswith(("party/", "cli/")) or path in ("party/error.c", "cli/message.c"):
+            continue
+        for call in sources.calls(path):
+            named = FAIL[call.name][1] if call.name in FAIL else HINT.get(call.name)
+            if named is not None and named < len(call.args) and re.match(r'"(%s(: )?)+"$', call.args[named].strip()) and \
+                    call.args[named].count("%s") == len(call.args) - named - 1 and \
+                    not re.search(r"party_(message_of|hint_of|word|system_text)\(|PARTY_WORD|name|path", call.args[-1]):
+                out.append(f"{path}:{call.line}: a message that is passed on as %s is not translated: PARTY_WHOLE (party/error.h)")
+    return out
 
 
 def main():
@@ -323,12 +545,23 @@ def main():
             print(entry(text, "", is_format(text)))
         for text in extra:
             print("# not in the sources any more: " + repr(text))
-        return 1 if lacking or extra else 0
+        return 0
     elif what == "merge":
         have, fuzzy = read_po(PO)
         new, _ = read_po(sys.argv[2])
         both = {**{k: v for k, v in have.items() if k not in fuzzy}, **{k: v for k, v in new.items() if k and v}}
         write_po(PO, have.get("", ""), comments_of_head(PO), messages, both)
+    elif what == "table":
+        _, text = with_table(sources)
+        with open(TABLE, "w", encoding="utf-8") as f:
+            f.write(text)
+    elif what == "check":
+        wrong = check(sources, messages)
+        print("\n".join(wrong + [f"messages  {len(messages)} texts, {len(wrong)} faults"]))
+        if os.environ.get("TALLY_RESULTS"):
+            with open(os.environ["TALLY_RESULTS"], "a") as f:
+                f.write(f"messages {0 if wrong else 1} {1 if wrong else 0}\n")
+        return 1 if wrong else 0
     else:
         print(__doc__)
         return 1

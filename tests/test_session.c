@@ -559,10 +559,10 @@ static void test_settings_that_cannot_run(void)
     refused(&p, "input");
     s = fresh(&p);
     tally_session_set_transport(s, NULL, 0, 0);
-    refused(&p, "listen, connect and transport");
+    refused(&p, "listen, connect, transport and connection");
     s = fresh(&p);
     CU_ASSERT_EQUAL(tally_session_set_listen(s, "127.0.0.1:7440", NULL), TALLY_OK);
-    refused(&p, "listen, connect and transport");
+    refused(&p, "listen, connect, transport and connection");
     s = fresh(&p);
     tally_session_set_transport(s, &p.side[PAIR_RECEIVER].io, 1, 0);
     refused(&p, "identity");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The two hellos: nothing that derives from a list leaves before the terms are known to agree. */
+#include "party/cap.h"
 #include "party/entry.h"
 #include "party/error.h"
 #include "party/held.h"
@@ -243,7 +244,9 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
     if (st)
         return party_fail(error, st, "the commitment to the list could not be computed");
     say_batches(s, &hello);
-    st = party_hold_day(s, error);
+    st = party_cap_check(s, 0, error);
+    if (!st)
+        st = party_hold_day(s, error);
     if (st)
         return st;
     /* Nothing that derives from the list has left yet: from here on the ledger has a trace of the run. */
@@ -265,6 +268,8 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
     s->peer_items = peer.items;
     memcpy(s->peer_commitment, peer.commitment, sizeof s->peer_commitment);
     st = party_hold_peer_list(s, error);
+    if (!st)
+        st = party_cap_check(s, peer.items, error);
     if (st)
         return st;
     choose_protocol(s, hello.items);

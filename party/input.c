@@ -374,6 +374,11 @@ void party_input_threads(tally_input *input, unsigned threads)
     input->threads = threads;
 }
 
+void party_input_executor(tally_input *input, const tally_executor *executor)
+{
+    input->executor = executor;
+}
+
 const char *tally_reject_name(size_t i)
 {
     return i < PARTY_REJECT_COUNT ? party_reject_name((int)i) : NULL;

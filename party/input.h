@@ -51,6 +51,7 @@ struct tally_input {
     int header;
     uint64_t max_rejects, max_rejects_ppm;
     unsigned threads;
+    const tally_executor *executor; /* NULL: threads of the library */
     party_value values[PARTY_VALUES_MAX];
     size_t value_count;
     party_band bands[PARTY_BANDS_MAX];

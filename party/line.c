@@ -231,13 +231,12 @@ static void store(tally_calibration *c, const party_line *line)
 tally_status tally_session_measure_line(tally_session *s, tally_calibration *c, tally_line *out,
                                         tally_error *error)
 {
-    tally_error local = {0};
-    tally_error *e = error ? error : &local;
+    tally_error *e = &s->last;
     party_line line = {.measured = (int64_t)time(NULL)};
     *e = (tally_error){.status = TALLY_OK};
     tally_status st = party_session_open(s, e);
     if (st)
-        return st;
+        return party_kept(s, st, error);
     snprintf(line.peer, sizeof line.peer, "%s", s->peer_pin);
     st = measure(s, (bulk){bulk_seconds, bulk_bytes}, &line, e);
     line.round_trip = party_tcp_round_trip_us(&s->channel.raw) * 1e-6;
@@ -245,11 +244,13 @@ tally_status tally_session_measure_line(tally_session *s, tally_calibration *c, 
     if (st && party_cancelled(&s->cancel))
         st = party_fail(e, TALLY_ERR_INTERRUPTED, "interrupted");
     if (st)
-        return st;
+        return party_kept(s, st, error);
     store(c, &line);
     *out = (tally_line){.sent_bits_per_second = line.sent_bits,
                         .received_bits_per_second = line.received_bits,
                         .round_trip_seconds = line.round_trip};
     snprintf(out->peer, sizeof out->peer, "%s", line.peer);
+    if (error)
+        *error = *e;
     return TALLY_OK;
 }

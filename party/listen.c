@@ -66,7 +66,8 @@ struct party_listener {
     const party_tls_context *context;
     party_greeting greet;
     void *user;
-    int wake; /* eventfd: a handshake has ended */
+    int wake;             /* eventfd: a handshake has ended */
+    psi_account *account; /* of whoever made it: handshakes allocate for the same */
     struct guest guest[GUESTS];
     struct source source[GUESTS];
     struct guest *queue[GUESTS]; /* the queued ones, oldest first */
@@ -122,6 +123,7 @@ static void *shake_hands(void *arg)
     const uint64_t one = 1;
     party_listener *l = g->listener;
     party_channel *c = &g->arrival.channel;
+    psi_account_enter(l->account);
     g->status = party_channel_secure(c, l->context, l->options->identity, NULL, g->deadline_ms, &g->cancel,
                                      &g->error);
     if (g->status == TALLY_OK)
@@ -436,6 +438,7 @@ tally_status party_listener_new(party_listener **out, const party_connect_option
     party_listener *l = psi_calloc(1, sizeof *l);
     if (!l)
         return party_no_memory(error, "waiting connections");
+    l->account = psi_account_current();
     l->options = options;
     l->context = context;
     l->greet = greet;

@@ -520,7 +520,7 @@ static tally_status make_pool(const tally_input *input, uint64_t pieces, party_p
     unsigned threads = party_pool_threads(input->threads);
     threads = threads < THREADS_MAX ? threads : THREADS_MAX;
     threads = threads < pieces ? threads : pieces ? (unsigned)pieces : 1;
-    return party_pool_new(pool, threads, error);
+    return party_pool_new_on(pool, threads, input->executor, error);
 }
 
 static tally_status read_file(tally_input *input, const watch *w, party_pool **pool, tally_error *error)

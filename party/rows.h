@@ -31,6 +31,8 @@ const char *party_input_key_profile(const tally_input *input, size_t k);
 
 /* Threads for reading and sorting: 0, the default, for as many as party_pool_threads finds. */
 void party_input_threads(tally_input *input, unsigned threads);
+/* Whose threads these are (party_pool_new_on); borrowed until it is set again. NULL, the default: ours. */
+void party_input_executor(tally_input *input, const tally_executor *executor);
 
 /* tally_input_load with cancel and progress. Loads once; a second call returns TALLY_OK at once. Duplicates
    are folded. Progress is told by the calling thread only. Fails before any work if no key was added or

@@ -25,7 +25,7 @@ struct tcp {
 };
 
 /* Waits for events on the socket. 1: ready, or TALLY_IO_FAILED, TALLY_IO_TIMEOUT. */
-static long await(const struct tcp *t, short events, int64_t until)
+static int64_t await(const struct tcp *t, short events, int64_t until)
 {
     for (;;) {
         int64_t left = until - party_now_ms();
@@ -41,33 +41,33 @@ static long await(const struct tcp *t, short events, int64_t until)
 }
 
 /* The stop descriptor is looked at first, so that a busy socket cannot hide a shutdown. */
-static long tcp_read(void *user, void *buf, size_t cap, int timeout_ms)
+static int64_t tcp_read(void *user, void *buf, size_t cap, int timeout_ms)
 {
     const struct tcp *t = user;
     int64_t until = party_now_ms() + timeout_ms;
     for (;;) {
-        long ready = await(t, POLLIN, until);
+        int64_t ready = await(t, POLLIN, until);
         if (ready != 1)
             return ready;
         ssize_t n = recv(t->fd, buf, cap, 0);
         if (n >= 0)
-            return n ? (long)n : TALLY_IO_END;
+            return n ? (int64_t)n : TALLY_IO_END;
         if (errno != EINTR && errno != EAGAIN)
             return TALLY_IO_FAILED;
     }
 }
 
-static long tcp_write(void *user, const void *buf, size_t len, int timeout_ms)
+static int64_t tcp_write(void *user, const void *buf, size_t len, int timeout_ms)
 {
     const struct tcp *t = user;
     int64_t until = party_now_ms() + timeout_ms;
     for (;;) {
-        long ready = await(t, POLLOUT, until);
+        int64_t ready = await(t, POLLOUT, until);
         if (ready != 1)
             return ready;
         ssize_t n = send(t->fd, buf, len, MSG_NOSIGNAL);
         if (n > 0)
-            return (long)n;
+            return (int64_t)n;
         if (n == 0 || (errno != EINTR && errno != EAGAIN))
             return TALLY_IO_FAILED;
     }

@@ -302,7 +302,7 @@ static int64_t left_until(int64_t until)
 
 /* Sends what the output BIO holds. 1 when all of it is with the transport, TALLY_IO_TIMEOUT (kept in staged
    for the next time), TALLY_IO_FAILED. write_lock is held. */
-static long drain(party_tls *t, int64_t until)
+static int64_t drain(party_tls *t, int64_t until)
 {
     for (;;) {
         if (t->staged_at == t->staged_len) {
@@ -318,7 +318,7 @@ static long drain(party_tls *t, int64_t until)
         }
         int64_t left = left_until(until);
         size_t len = t->staged_len - t->staged_at;
-        long n =
+        int64_t n =
             t->io.write(t->io.user, t->staged + t->staged_at, len, left > SLICE_MS ? SLICE_MS : (int)left);
         if (n == TALLY_IO_TIMEOUT) {
             atomic_store(&t->backlog, 1);
@@ -333,9 +333,9 @@ static long drain(party_tls *t, int64_t until)
 }
 
 /* Reads from the transport into the input BIO. 1, or one of the three codes. Only the reader calls it. */
-static long feed(party_tls *t, int timeout_ms)
+static int64_t feed(party_tls *t, int timeout_ms)
 {
-    long n = t->io.read(t->io.user, t->incoming, INCOMING, timeout_ms);
+    int64_t n = t->io.read(t->io.user, t->incoming, INCOMING, timeout_ms);
     if (n == TALLY_IO_TIMEOUT || n == TALLY_IO_END)
         return n;
     if (n < 0 || (size_t)n > INCOMING)
@@ -352,7 +352,7 @@ static long feed(party_tls *t, int timeout_ms)
 
 /* ---- Handshake ---- */
 
-static tally_status stream_gone(const party_tls *t, long code, tally_error *error)
+static tally_status stream_gone(const party_tls *t, int64_t code, tally_error *error)
 {
     return party_fail(error, TALLY_ERR_NETWORK,
                       code == TALLY_IO_END
@@ -382,7 +382,7 @@ static tally_status send_all(party_tls *t, int64_t deadline_ms, const party_canc
 {
     for (;;) {
         pthread_mutex_lock(&t->write_lock);
-        long n = drain(t, next_slice(deadline_ms));
+        int64_t n = drain(t, next_slice(deadline_ms));
         pthread_mutex_unlock(&t->write_lock);
         if (n == 1)
             return TALLY_OK;
@@ -444,7 +444,7 @@ static tally_status shake_hands(party_tls *t, int64_t deadline_ms, const party_c
         st = check_time(t, deadline_ms, cancel, error);
         if (st)
             return st;
-        long n = feed(t, (int)left_until(next_slice(deadline_ms)));
+        int64_t n = feed(t, (int)left_until(next_slice(deadline_ms)));
         if (n == TALLY_IO_END || n == TALLY_IO_FAILED)
             return stream_gone(t, n, error);
     }
@@ -505,7 +505,7 @@ tally_status party_tls_open(party_tls **out, const party_tls_context *context, c
 
 /* ---- The stream ---- */
 
-static long tls_read(void *user, void *buf, size_t cap, int timeout_ms)
+static int64_t tls_read(void *user, void *buf, size_t cap, int timeout_ms)
 {
     party_tls *t = user;
     int64_t until = party_now_ms() + timeout_ms;
@@ -527,14 +527,14 @@ static long tls_read(void *user, void *buf, size_t cap, int timeout_ms)
             pthread_mutex_unlock(&t->write_lock);
         }
         if (why == SSL_ERROR_NONE)
-            return (long)got;
+            return (int64_t)got;
         if (why == SSL_ERROR_ZERO_RETURN)
             return TALLY_IO_END;
         if (why != SSL_ERROR_WANT_READ)
             return TALLY_IO_FAILED;
         int64_t left = left_until(until);
         int slice = atomic_load(&t->backlog) && left > SLICE_MS ? SLICE_MS : (int)left;
-        long n = feed(t, slice);
+        int64_t n = feed(t, slice);
         if (n == TALLY_IO_TIMEOUT && left_until(until) == 0)
             return TALLY_IO_TIMEOUT;
         if (n == TALLY_IO_END || n == TALLY_IO_FAILED)
@@ -542,13 +542,13 @@ static long tls_read(void *user, void *buf, size_t cap, int timeout_ms)
     }
 }
 
-static long tls_write(void *user, const void *buf, size_t len, int timeout_ms)
+static int64_t tls_write(void *user, const void *buf, size_t len, int timeout_ms)
 {
     party_tls *t = user;
     int64_t until = party_now_ms() + timeout_ms;
     size_t taken = 0;
     pthread_mutex_lock(&t->write_lock);
-    long n = atomic_load(&t->closing) ? TALLY_IO_FAILED : drain(t, until);
+    int64_t n = atomic_load(&t->closing) ? TALLY_IO_FAILED : drain(t, until);
     if (n == 1) {
         pthread_mutex_lock(&t->lock);
         if (!t->broken) {
@@ -559,12 +559,12 @@ static long tls_write(void *user, const void *buf, size_t len, int timeout_ms)
         if (t->broken)
             n = TALLY_IO_FAILED;
         pthread_mutex_unlock(&t->lock);
-        long sent = drain(t, until);
+        int64_t sent = drain(t, until);
         if (sent == TALLY_IO_FAILED)
             n = sent;
     }
     pthread_mutex_unlock(&t->write_lock);
-    return n == 1 ? (long)taken : n;
+    return n == 1 ? (int64_t)taken : n;
 }
 
 static void tls_shutdown(void *user)
@@ -587,7 +587,7 @@ static void tls_shutdown(void *user)
         ERR_clear_error();
         pthread_mutex_unlock(&t->lock);
         int64_t end = party_now_ms() + 500;
-        long n;
+        int64_t n;
         do
             n = drain(t, end);
         while (n == TALLY_IO_TIMEOUT && left_until(end) > 0);

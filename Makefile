@@ -33,7 +33,8 @@ say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # Empty when the libraries are not installed yet: `make deps` comes first, in a make of its own.
 PACKAGES   := libsodium libcrypto libssl libprotobuf-c libutf8proc jansson gmp yaml-0.1 sqlite3
-PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null)
+# Of p11-kit only the header of PKCS#11; its modules are loaded when a key is in a token.
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) 2>/dev/null) $(shell pkg-config --cflags p11-kit-1 2>/dev/null)
 PKG_LIBS   := $(shell pkg-config --libs $(PACKAGES) 2>/dev/null)
 
 WARN := -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wmissing-prototypes \
@@ -287,6 +288,7 @@ check-long: deps
 	@$(MAKE) --no-print-directory ct-levels
 	@tests/step.sh emulated $(MAKE) --no-print-directory emulated; :
 	@tests/arm64.sh
+	@tests/step.sh first-day python3 tests/first_day.py build/release/tally; :
 	@tests/step.sh debian tests/debian.sh; :
 	@$(MAKE) --no-print-directory VARIANT=test build/test/tests/test_report
 	@tests/step.sh report-pages python3 tests/report_pages.py build/test/tests/test_report; :
@@ -392,7 +394,7 @@ install: all
 	ln -sf $(SHARED) $(D)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(D)$(LIBDIR)/libtally.so
 	install -m 644 $(B)/libtally.a $(D)$(LIBDIR)/libtally.a
-	install -m 644 party/tally.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
+	install -m 644 party/tally.h party/tally-identity.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	  party/tally.pc.in > $(D)$(LIBDIR)/pkgconfig/tally.pc
 	$(if $(MAN1),install -m 644 $(MAN1) $(D)$(MANDIR)/man1/)

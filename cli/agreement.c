@@ -37,6 +37,7 @@ const char cli_help_agreement[] =
     "\n"
     "options:\n"
     "      --identity NAME    whose signing key signs (tally identity new)\n"
+    "      --passphrase-file FILE  passphrase of that key, if it has one\n"
     "      --add FILE         signatures that the other side sent\n"
     "      --json             print the result as JSON\n"
     "  -h, --help             show this text\n"
@@ -52,7 +53,7 @@ const char cli_help_agreement[] =
     "  tally agreement sign screening.yaml --add screening-agency.sig\n";
 
 typedef struct options {
-    const char *action, *words[2], *identity, *add;
+    const char *action, *words[2], *identity, *passphrase_file, *add;
     size_t count;
     int json, help;
 } options;
@@ -102,6 +103,18 @@ static tally_status load_signatures(tally_agreement *a, const char *path, tally_
 }
 
 /* Days, as the world's clocks show them now; a day more or less in the zone of the agreement. */
+#define WARN_DAYS 30
+
+/* From today to a day of the calendar, "YYYY-MM-DD". */
+static int days_until(const struct tm *today, const char *day)
+{
+    struct tm from = {.tm_year = today->tm_year, .tm_mon = today->tm_mon, .tm_mday = today->tm_mday},
+              to = {.tm_year = 0};
+    if (!strptime(day, "%Y-%m-%d", &to))
+        return WARN_DAYS;
+    return (int)((timegm(&to) - timegm(&from)) / 86400);
+}
+
 static void warn_days(const tally_agreement *a)
 {
     char today[16] = "";
@@ -114,6 +127,9 @@ static void warn_days(const tally_agreement *a)
                  today);
     else if (strcmp(today, tally_agreement_valid_from(a)) < 0)
         cli_note("the agreement begins on %s; today is %s (UTC)", tally_agreement_valid_from(a), today);
+    else if (days_until(&tm, tally_agreement_valid_until(a)) < WARN_DAYS)
+        cli_note("warning: the agreement ends on %s, in %d days; have a new one signed",
+                 tally_agreement_valid_until(a), days_until(&tm, tally_agreement_valid_until(a)));
 }
 
 static tally_status run_init(const options *o, tally_error *error)
@@ -145,6 +161,7 @@ static tally_status run_show(const options *o, tally_error *error)
         return st;
     /* The fields are shown also when a signature does not fit: that is when they are looked at. */
     st = load_signatures(a, o->words[0], error);
+    warn_days(a);
     tally_status printed = print(o->json ? tally_agreement_json(a) : tally_agreement_fields(a), &later);
     if (!st && printed) {
         *error = later;
@@ -154,20 +171,17 @@ static tally_status run_show(const options *o, tally_error *error)
     return st;
 }
 
-static tally_status sign_with(tally_agreement *a, const char *name, tally_error *error)
+static tally_status sign_with(tally_agreement *a, const char *name, const char *passphrase_file,
+                              tally_error *error)
 {
     cli_places places = {0};
-    char *dir = NULL;
     tally_identity *identity = NULL;
     tally_status st = cli_places_find(&places, error);
     if (!st)
-        st = cli_identity_existing(&places, name, &dir, error);
-    if (!st)
-        st = tally_identity_load(dir, &identity, error);
+        st = cli_identity_open(&places, name, passphrase_file, &identity, error);
     if (!st)
         st = tally_agreement_sign(a, identity, error);
     tally_identity_free(identity);
-    free(dir);
     cli_places_free(&places);
     return st;
 }
@@ -189,9 +203,11 @@ static tally_status run_sign(const options *o, tally_error *error)
     if (!st && o->add)
         st = tally_agreement_add_signatures(a, o->add, error);
     if (!st && o->identity)
-        st = sign_with(a, o->identity, error);
+        st = sign_with(a, o->identity, o->passphrase_file, error);
     if (!st)
         st = tally_agreement_write_signatures(a, beside, error);
+    if (!st)
+        warn_days(a);
     for (int p = 0; !st && p < 2; p++) {
         int is_signed = tally_agreement_signed(a, (size_t)p) == TALLY_SIGNED;
         cli_print(is_signed ? "%s: signed\n" : "%s: not signed\n",
@@ -252,8 +268,9 @@ enum { ACTIONS = sizeof actions / sizeof *actions };
 
 static tally_status read_arguments(char *const *argv, options *out, tally_error *error)
 {
-    enum { IDENTITY, ADD, JSON, HELP };
+    enum { IDENTITY, PASSPHRASE_FILE, ADD, JSON, HELP };
     static const cli_option table[] = {[IDENTITY] = {.name = "identity", .takes_value = 1},
+                                       [PASSPHRASE_FILE] = {.name = "passphrase-file", .takes_value = 1},
                                        [ADD] = {.name = "add", .takes_value = 1},
                                        [JSON] = {.name = "json"},
                                        [HELP] = {.name = "help", .letter = 'h'}};
@@ -266,6 +283,8 @@ static tally_status read_arguments(char *const *argv, options *out, tally_error 
             return error->status;
         if (i == IDENTITY)
             out->identity = value;
+        else if (i == PASSPHRASE_FILE)
+            out->passphrase_file = value;
         else if (i == ADD)
             out->add = value;
         else if (i == JSON)
@@ -312,6 +331,9 @@ static tally_status find_action(const options *o, const action **out, tally_erro
     }
     if (o->json && !a->json)
         return cli_fail(error, TALLY_ERR_USAGE, "--json is not for tally agreement %s", a->name);
+    if (o->passphrase_file && !o->identity)
+        return cli_fail(error, TALLY_ERR_USAGE,
+                        "--passphrase-file is that of the identity: give --identity too");
     if ((o->identity || o->add) && !a->signs)
         return cli_fail(error, TALLY_ERR_USAGE, "--%s is only for tally agreement sign",
                         o->identity ? "identity" : "add");

@@ -59,14 +59,11 @@ tally_status cli_calibration_line(const cli_estimate *e, tally_calibration *c, c
                                   tally_line *out, tally_error *error)
 {
     cli_places places = {0};
-    char *dir = NULL;
     tally_identity *identity = NULL;
     tally_session *session = NULL;
     tally_status st = cli_places_find(&places, error);
     if (!st)
-        st = cli_identity_existing(&places, e->identity, &dir, error);
-    if (!st)
-        st = tally_identity_load(dir, &identity, error);
+        st = cli_identity_open(&places, e->identity, e->passphrase_file, &identity, error);
     if (!st)
         st = tally_session_new(&session, error);
     if (!st) {
@@ -89,7 +86,6 @@ tally_status cli_calibration_line(const cli_estimate *e, tally_calibration *c, c
         st = tally_calibration_save(c, path, error);
     tally_session_free(session);
     tally_identity_free(identity);
-    free(dir);
     cli_places_free(&places);
     return st;
 }

@@ -17,7 +17,7 @@ const char cli_help_estimate[] =
     "usage: tally estimate --mine N --theirs N [--link RATE,RTT] [OPTIONS]\n"
     "       tally estimate --calibrate\n"
     "       tally estimate --calibrate --listen|--connect HOST:PORT --identity NAME\n"
-    "             --peer sha256:...\n"
+    "             --peer sha256:... [--passphrase-file FILE]\n"
     "\n"
     "Says before a run how long it will take, how many bytes it will send and how\n"
     "much memory it needs, for every protocol. The figures are of this machine,\n"

@@ -9,8 +9,9 @@
 typedef struct cli_estimate {
     tally_plan plan;
     int calibrate, json, help, has_link;
-    const char *peer;     /* whose measured line is taken */
-    const char *file;     /* the calibration; NULL: that of the home */
+    const char *peer; /* whose measured line is taken */
+    const char *file; /* the calibration; NULL: that of the home */
+    const char *passphrase_file;
     const char *identity; /* with listen or connect: the line is measured */
     const char *listen, *connect;
     unsigned timeout_s;

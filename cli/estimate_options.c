@@ -29,6 +29,7 @@ enum option {
     CALIBRATE,
     CALIBRATION,
     IDENTITY,
+    PASSPHRASE_FILE,
     LISTEN,
     CONNECT,
     TIMEOUT,
@@ -57,6 +58,7 @@ static const cli_option all[OPTIONS] = {[MINE] = {.name = "mine", .takes_value =
                                         [CALIBRATE] = {.name = "calibrate"},
                                         [CALIBRATION] = {.name = "calibration", .takes_value = 1},
                                         [IDENTITY] = {.name = "identity", .takes_value = 1},
+                                        [PASSPHRASE_FILE] = {.name = "passphrase-file", .takes_value = 1},
                                         [LISTEN] = {.name = "listen", .takes_value = 1},
                                         [CONNECT] = {.name = "connect", .takes_value = 1},
                                         [TIMEOUT] = {.name = "timeout", .takes_value = 1},
@@ -242,6 +244,9 @@ static tally_status take(enum option o, const char *value, cli_estimate *e, tall
         break;
     case IDENTITY:
         e->identity = value;
+        break;
+    case PASSPHRASE_FILE:
+        e->passphrase_file = value;
         break;
     case LISTEN:
         e->listen = value;

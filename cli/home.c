@@ -2,12 +2,14 @@
 #include "cli/home.h"
 
 #include "cli/message.h"
+#include "cli/passphrase.h"
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 tally_status cli_places_from(cli_places *out, const char *tally_home, const char *user_home,
@@ -141,5 +143,88 @@ tally_status cli_identity_fresh(const cli_places *places, const char *name, char
         st = join(home, name, dir, error);
     }
     free(home);
+    return st;
+}
+
+/* ---- Loading ---- */
+
+#define DAY_S 86400
+#define WARN_DAYS 30
+
+static void day_text(char out[32], long long seconds)
+{
+    time_t t = (time_t)seconds;
+    struct tm tm;
+    if (!gmtime_r(&t, &tm) || !strftime(out, 32, "%Y-%m-%d %H:%M:%S UTC", &tm))
+        snprintf(out, 32, "unknown");
+}
+
+void cli_identity_warn(const char *name, const tally_identity *identity)
+{
+    char date[32];
+    long long end = tally_identity_not_after(identity), overlap = tally_identity_overlap_until(identity),
+              now = (long long)time(NULL);
+    if (end - now < (long long)WARN_DAYS * DAY_S) {
+        day_text(date, end);
+        if (end < now)
+            cli_note("warning: the certificate of %s expired on %s", name, date);
+        else
+            cli_note("warning: the certificate of %s expires on %s, in %lld days", name, date,
+                     (end - now) / DAY_S);
+        cli_advise("renew it, the fingerprint stays: tally identity rotate %s --renew", name);
+    }
+    if (overlap && overlap - now < (long long)WARN_DAYS * DAY_S) {
+        day_text(date, overlap);
+        if (overlap < now)
+            cli_note("warning: the key of %s was accepted until %s; its new key waits", name, date);
+        else
+            cli_note("warning: the key of %s is accepted until %s, for %lld days; its new key waits", name,
+                     date, (overlap - now) / DAY_S);
+        cli_advise("put the new key in place: tally identity rotate %s --finish", name);
+    }
+}
+
+tally_status cli_peers_folder(const char *home, char **out, tally_error *error)
+{
+    return join(home, "peers", out, error);
+}
+
+tally_status cli_identity_load(const cli_places *places, const char *dir, cli_passphrase *passphrase,
+                               tally_identity **out, tally_error *error)
+{
+    const char *const homes[] = {places->home, places->system};
+    tally_identity *identity = NULL;
+    unsigned flags = cli_is_credential(dir) ? TALLY_IDENTITY_CREDENTIAL : 0;
+    tally_status st = tally_identity_load_with(dir, flags, cli_passphrase_ask, passphrase, &identity, error);
+    st = cli_passphrase_reason(passphrase, st, error);
+    for (int i = 0; !st && i < 2; i++) {
+        char *folder = NULL;
+        if (!homes[i])
+            continue;
+        st = cli_peers_folder(homes[i], &folder, error);
+        if (!st)
+            st = tally_identity_add_peers(identity, folder, error);
+        free(folder);
+    }
+    if (st) {
+        tally_identity_free(identity);
+        return st;
+    }
+    *out = identity;
+    return TALLY_OK;
+}
+
+tally_status cli_identity_open(const cli_places *places, const char *name, const char *passphrase_file,
+                               tally_identity **out, tally_error *error)
+{
+    char *dir = NULL;
+    cli_passphrase p = {.file = passphrase_file, .option = "--passphrase-file", .name = name};
+    tally_status st = cli_identity_existing(places, name, &dir, error);
+    if (!st)
+        st = cli_identity_load(places, dir, &p, out, error);
+    cli_passphrase_forget(&p);
+    if (!st)
+        cli_identity_warn(name, *out);
+    free(dir);
     return st;
 }

@@ -3,6 +3,7 @@
 #ifndef CLI_HOME_H
 #define CLI_HOME_H
 
+#include "cli/passphrase.h"
 #include "party/tally.h"
 
 /* The places to look in, in order. Strings are borrowed; NULL: there is none. */
@@ -28,5 +29,20 @@ tally_status cli_identity_existing(const cli_places *places, const char *name, c
                                    tally_error *error) TALLY_MUST_CHECK;
 tally_status cli_identity_fresh(const cli_places *places, const char *name, char **dir,
                                 tally_error *error) TALLY_MUST_CHECK;
+/*
+ * The whole way to an identity, for every command that uses one: its folder, its passphrase (from
+ * passphrase_file, NULL: see cli/passphrase), what the home knows of peers, and a warning when its
+ * certificate or key ends soon.
+ */
+tally_status cli_identity_open(const cli_places *places, const char *name, const char *passphrase_file,
+                               tally_identity **out, tally_error *error) TALLY_MUST_CHECK;
+/* Without the warning, for one whose folder is known, with a passphrase that the caller forgets. */
+tally_status cli_identity_load(const cli_places *places, const char *dir, cli_passphrase *passphrase,
+                               tally_identity **out, tally_error *error) TALLY_MUST_CHECK;
+/* Warns on standard error when the certificate, or the key that is being replaced, has ended or has fewer
+ * than 30 days left. */
+void cli_identity_warn(const char *name, const tally_identity *identity);
+/* The folder of what is known of peers, in the home or the system's folder; to be freed. */
+tally_status cli_peers_folder(const char *home, char **out, tally_error *error) TALLY_MUST_CHECK;
 
 #endif

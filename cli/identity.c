@@ -1,26 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/identity.h"
+
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "cli/home.h"
 #include "cli/message.h"
 #include "cli/options.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 const char cli_help_identity[] =
-    "usage: tally identity new NAME --organisation ORGANISATION [--json]\n"
-    "       tally identity show NAME [--json]\n"
-    "       tally identity add-signing-key NAME [--json]\n"
+    "usage: tally identity new NAME --organisation ORGANISATION [--days N]\n"
+    "                          [--passphrase | --passphrase-file FILE] [--json]\n"
+    "       tally identity import NAME --key FILE [--cert FILE] [--chain FILE]\n"
+    "                          [--passphrase | --passphrase-file FILE] [--json]\n"
+    "       tally identity show NAME [--passphrase-file FILE] [--json]\n"
+    "       tally identity passphrase NAME [--passphrase-file FILE]\n"
+    "                          [--new-passphrase-file FILE | --remove]\n"
+    "       tally identity rotate NAME [--overlap DAYS] [--days N]\n"
+    "                          [--key FILE --cert FILE [--chain FILE]]\n"
+    "       tally identity rotate NAME --finish\n"
+    "       tally identity rotate NAME --renew [--days N]\n"
+    "                          [--cert FILE [--chain FILE]]\n"
+    "       tally identity add-signing-key NAME [--passphrase-file FILE] [--json]\n"
     "\n"
     "An identity is a private key and a certificate, and a second key that signs\n"
     "agreements, in a folder of its own.\n"
-    "  new              makes one, valid for two years, and prints its fingerprints\n"
-    "  show             prints its subject, fingerprints and validity\n"
-    "  add-signing-key  gives an older or imported identity the key that signs\n"
+    "  new              makes one, and prints its fingerprints\n"
+    "  import           takes key and certificate that your organisation has\n"
+    "  show             prints all about it, and how long it is valid\n"
+    "  passphrase       sets, changes or removes the passphrase of its keys\n"
+    "  rotate           makes a new key beside the one in use; --finish puts it in\n"
+    "                   place; --renew keeps the key, with a new certificate\n"
+    "  add-signing-key  gives an older identity the key that signs\n"
     "\n"
     "NAME is a folder in $TALLY_HOME (else ~/.config/tally, else /etc/tally),\n"
     "or a path if it holds a slash. The key files are yours alone (mode 0600).\n"
@@ -29,108 +43,159 @@ const char cli_help_identity[] =
     "as link-key, that of the signing key as signing-key.\n"
     "\n"
     "options:\n"
-    "      --organisation ORGANISATION    name in the certificate, 1 to 64 characters\n"
-    "      --json                         print the result as JSON\n"
-    "  -h, --help                         show this text\n"
+    "      --organisation ORGANISATION  name in the certificate, 1 to 64 characters\n"
+    "      --days N                     validity of the certificate (default 730)\n"
+    "      --passphrase                 ask for a passphrase; the keys are encrypted\n"
+    "      --passphrase-file FILE       it stands there; without it a passphrase that\n"
+    "                                   is needed is asked for on the terminal\n"
+    "      --new-passphrase-file FILE   the one to change to; for rotate: of --key\n"
+    "      --key FILE                   PEM, DER, PKCS#12, or a URI pkcs11:...\n"
+    "      --cert FILE, --chain FILE    certificate, and those between it and the\n"
+    "                                   authority's\n"
+    "      --overlap DAYS               both keys are accepted that long (default 90)\n"
+    "      --json                       print the result as JSON\n"
+    "  -h, --help                       show this text\n"
     "\n"
     "example:\n"
     "  tally identity new bank-id --organisation \"Example Bank\"\n"
     "  tally identity show bank-id\n";
 
-#define DAY_S 86400
-#define WARN_DAYS 30
+#define OVERLAP_DAYS 90
 
-/* ISO 8601: for JSON with T and Z, for people with a blank and UTC. */
-static void utc_text(char out[32], long long seconds, int json)
-{
-    time_t t = (time_t)seconds;
-    struct tm tm;
-    size_t n = 0;
-    if (gmtime_r(&t, &tm))
-        n = json ? strftime(out, 32, "%Y-%m-%dT%H:%M:%SZ", &tm)
-                 : strftime(out, 32, "%Y-%m-%d %H:%M:%S UTC", &tm);
-    if (!n)
-        snprintf(out, 32, "unknown");
-}
+enum action { NEW, IMPORT, SHOW, PASSPHRASE, ROTATE, ADD_SIGNING_KEY };
 
-void cli_warn_expiry(const char *name, long long not_after)
-{
-    char date[32];
-    long long left = not_after - (long long)time(NULL);
-    if (left >= (long long)WARN_DAYS * DAY_S)
-        return;
-    utc_text(date, not_after, 0);
-    if (left < 0)
-        cli_note("warning: the certificate of %s expired on %s", name, date);
-    else
-        cli_note("warning: the certificate of %s expires on %s, in %lld days", name, date, left / DAY_S);
-    cli_advise("renew it with the same key, then the fingerprint stays: man tally-identity");
-}
+enum option {
+    ORGANISATION,
+    DAYS,
+    ASK,
+    PASSPHRASE_FILE,
+    NEW_PASSPHRASE_FILE,
+    REMOVE,
+    KEY,
+    CERT,
+    CHAIN,
+    OVERLAP,
+    FINISH,
+    RENEW,
+    JSON,
+    HELP,
+    OPTIONS
+};
 
-static int print_json(const char *name, const char *dir, const char *organisation,
-                      const tally_identity *identity)
-{
-    char from[32], until[32];
-    const char *signing = tally_identity_signing_fingerprint(identity);
-    utc_text(from, tally_identity_not_before(identity), 1);
-    utc_text(until, tally_identity_not_after(identity), 1);
-    json_t *object =
-        json_pack("{s:s, s:s, s:s*, s:s, s:s, s:s, s:s?, s:s, s:s}", "name", name, "folder", dir,
-                  "organisation", organisation, "subject", tally_identity_subject(identity), "key",
-                  tally_identity_key_type(identity), "fingerprint", tally_identity_fingerprint(identity),
-                  "signing_key", *signing ? signing : NULL, "valid_from", from, "valid_until", until);
-    char *text = object ? json_dumps(object, JSON_INDENT(2)) : NULL;
-    json_decref(object);
-    if (!text)
-        return -1; /* memory, or a name that is not UTF-8 */
-    printf("%s\n", text);
-    free(text);
-    return 0;
-}
+static const cli_option table[OPTIONS] = {
+    [ORGANISATION] = {.name = "organisation", .takes_value = 1},
+    [DAYS] = {.name = "days", .takes_value = 1},
+    [ASK] = {.name = "passphrase"},
+    [PASSPHRASE_FILE] = {.name = "passphrase-file", .takes_value = 1},
+    [NEW_PASSPHRASE_FILE] = {.name = "new-passphrase-file", .takes_value = 1},
+    [REMOVE] = {.name = "remove"},
+    [KEY] = {.name = "key", .takes_value = 1},
+    [CERT] = {.name = "cert", .takes_value = 1},
+    [CHAIN] = {.name = "chain", .takes_value = 1},
+    [OVERLAP] = {.name = "overlap", .takes_value = 1},
+    [FINISH] = {.name = "finish"},
+    [RENEW] = {.name = "renew"},
+    [JSON] = {.name = "json"},
+    [HELP] = {.name = "help", .letter = 'h'}};
 
-static void print_plain(const char *name, const char *dir, const tally_identity *identity)
-{
-    char from[32], until[32];
-    const char *signing = tally_identity_signing_fingerprint(identity);
-    utc_text(from, tally_identity_not_before(identity), 0);
-    utc_text(until, tally_identity_not_after(identity), 0);
-    cli_print("name: %s\nfolder: %s\nsubject: %s\nkey: %s\nfingerprint: %s\nsigning key: %s\nvalid from: "
-              "%s\nvalid until: %s\n",
-              name, dir, tally_identity_subject(identity), tally_identity_key_type(identity),
-              tally_identity_fingerprint(identity), *signing ? signing : PARTY_WORD("none"), from, until);
-}
+#define TAKES(o) (1u << (o))
+static const char *const actions[] = {"new",    "import",          "show", "passphrase",
+                                      "rotate", "add-signing-key", NULL};
+static const unsigned takes[] = {
+    [NEW] = TAKES(ORGANISATION) | TAKES(DAYS) | TAKES(ASK) | TAKES(PASSPHRASE_FILE) | TAKES(JSON),
+    [IMPORT] = TAKES(KEY) | TAKES(CERT) | TAKES(CHAIN) | TAKES(ASK) | TAKES(PASSPHRASE_FILE) | TAKES(JSON),
+    [SHOW] = TAKES(PASSPHRASE_FILE) | TAKES(JSON),
+    [PASSPHRASE] = TAKES(PASSPHRASE_FILE) | TAKES(NEW_PASSPHRASE_FILE) | TAKES(REMOVE),
+    [ROTATE] = TAKES(OVERLAP) | TAKES(DAYS) | TAKES(KEY) | TAKES(CERT) | TAKES(CHAIN) | TAKES(FINISH) |
+               TAKES(RENEW) | TAKES(PASSPHRASE_FILE) | TAKES(NEW_PASSPHRASE_FILE),
+    [ADD_SIGNING_KEY] = TAKES(PASSPHRASE_FILE) | TAKES(JSON)};
 
 typedef struct identity_options {
-    const char *action, *name, *organisation;
-    int json, help;
+    const char *action, *name;
+    const char *values[OPTIONS];
+    unsigned given;
+    int what, help;
+    unsigned days, overlap;
 } identity_options;
+
+static int given(const identity_options *o, enum option i)
+{
+    return (o->given & TAKES(i)) != 0;
+}
+
+/* ---- Arguments ---- */
+
+static tally_status check(identity_options *o, tally_error *error)
+{
+    uint64_t n;
+    tally_status st = TALLY_OK;
+    for (int i = 0; i < HELP; i++)
+        if (given(o, (enum option)i) && !(takes[o->what] & TAKES(i)))
+            return cli_fail(error, TALLY_ERR_USAGE, "tally identity %s takes no --%s", o->action,
+                            table[i].name);
+    o->days = TALLY_CERTIFICATE_DAYS;
+    o->overlap = OVERLAP_DAYS;
+    if (given(o, DAYS)) {
+        st = cli_parse_count("--days", o->values[DAYS], 1, 3650, &n, error);
+        o->days = st ? 0 : (unsigned)n;
+    }
+    if (!st && given(o, OVERLAP)) {
+        st = cli_parse_count("--overlap", o->values[OVERLAP], 1, 366, &n, error);
+        o->overlap = st ? 0 : (unsigned)n;
+    }
+    if (st)
+        return st;
+    if (o->what == NEW && !given(o, ORGANISATION)) {
+        cli_fail(error, TALLY_ERR_USAGE, "--organisation is missing");
+        cli_hint(error, "write --organisation \"Example Bank\": the name goes into the certificate");
+        return TALLY_ERR_USAGE;
+    }
+    if (o->what == IMPORT && !given(o, KEY)) {
+        cli_fail(error, TALLY_ERR_USAGE, "--key is missing");
+        cli_hint(error,
+                 "give the private key's file, or its URI pkcs11:...; a new certificate of a key that is "
+                 "here already is for tally identity rotate NAME --renew --cert FILE");
+        return TALLY_ERR_USAGE;
+    }
+    if (given(o, REMOVE) && given(o, NEW_PASSPHRASE_FILE))
+        return cli_fail(error, TALLY_ERR_USAGE, "--remove and --new-passphrase-file exclude each other");
+    if (given(o, FINISH) && (o->given & ~(TAKES(FINISH) | TAKES(PASSPHRASE_FILE))))
+        return cli_fail(error, TALLY_ERR_USAGE, "--finish takes no other option of rotate");
+    if (given(o, RENEW) && (given(o, OVERLAP) || given(o, KEY) || given(o, NEW_PASSPHRASE_FILE))) {
+        cli_fail(error, TALLY_ERR_USAGE,
+                 "--renew keeps the key: --overlap, --key and --new-passphrase-file are "
+                 "for a new one");
+        cli_hint(error, "leave --renew out if the key is to be replaced");
+        return TALLY_ERR_USAGE;
+    }
+    if (o->what == ROTATE && !given(o, RENEW) && !given(o, KEY) && (given(o, CERT) || given(o, CHAIN))) {
+        cli_fail(error, TALLY_ERR_USAGE, "a certificate without its key");
+        cli_hint(error, "give --key FILE too; for a new certificate of the key in use write --renew");
+        return TALLY_ERR_USAGE;
+    }
+    return TALLY_OK;
+}
 
 static tally_status parse(char *const *argv, identity_options *out, tally_error *error)
 {
-    enum { ORGANISATION, JSON, HELP };
-    static const cli_option options[] = {[ORGANISATION] = {.name = "organisation", .takes_value = 1},
-                                         [JSON] = {.name = "json"},
-                                         [HELP] = {.name = "help", .letter = 'h'}};
-    static const char *const actions[] = {"new", "show", "add-signing-key", NULL};
     cli_args args;
     const char *value;
-    int o, action;
-    cli_args_init(&args, options, sizeof options / sizeof *options, argv);
+    int o;
+    cli_args_init(&args, table, OPTIONS, argv);
     while ((o = cli_args_next(&args, &value, error)) != CLI_END) {
         if (o == CLI_BAD)
             return error->status;
-        if (o == ORGANISATION)
-            out->organisation = value;
-        else if (o == JSON)
-            out->json = 1;
-        else if (o == HELP)
-            out->help = 1;
-        else if (!out->action)
+        if (o >= 0) {
+            out->given |= TAKES(o);
+            out->values[o] = value;
+        } else if (!out->action) {
             out->action = value;
-        else if (!out->name)
+        } else if (!out->name) {
             out->name = value;
-        else
+        } else {
             return cli_fail(error, TALLY_ERR_USAGE, "unexpected argument %s", value);
+        }
+        out->help |= o == HELP;
         if (out->help)
             return TALLY_OK;
     }
@@ -139,7 +204,8 @@ static tally_status parse(char *const *argv, identity_options *out, tally_error 
         cli_hint(error, "write tally identity new NAME --organisation ..., or tally identity show NAME");
         return TALLY_ERR_USAGE;
     }
-    tally_status st = cli_parse_choice("what follows tally identity", out->action, actions, &action, error);
+    tally_status st =
+        cli_parse_choice("what follows tally identity", out->action, actions, &out->what, error);
     if (st)
         return st;
     if (!out->name) {
@@ -147,67 +213,140 @@ static tally_status parse(char *const *argv, identity_options *out, tally_error 
         cli_hint(error, "write tally identity %s NAME", out->action);
         return TALLY_ERR_USAGE;
     }
-    if (strcmp(out->action, "new") != 0 && out->organisation)
-        return cli_fail(error, TALLY_ERR_USAGE, "--organisation is only for tally identity new");
-    if (strcmp(out->action, "new") == 0 && !out->organisation) {
-        cli_fail(error, TALLY_ERR_USAGE, "--organisation is missing");
-        cli_hint(error, "write --organisation \"Example Bank\": the name goes into the certificate");
-        return TALLY_ERR_USAGE;
+    return check(out, error);
+}
+
+/* ---- Actions ---- */
+
+static tally_status make(const identity_options *o, const char *dir, cli_passphrase *p, tally_error *error)
+{
+    int encrypt = given(o, ASK) || given(o, PASSPHRASE_FILE);
+    tally_import from = {.key = o->values[KEY],
+                         .cert = o->values[CERT],
+                         .chain = o->values[CHAIN],
+                         .ask = cli_passphrase_ask,
+                         .user = p,
+                         .encrypt = encrypt};
+    p->is_new = o->what == NEW;
+    if (o->what == IMPORT)
+        return tally_identity_import(dir, &from, error);
+    return tally_identity_create_with(dir, o->values[ORGANISATION], o->days,
+                                      encrypt ? cli_passphrase_ask : NULL, p, error);
+}
+
+static tally_status change_passphrase(const identity_options *o, const char *dir, cli_passphrase *p,
+                                      tally_error *error)
+{
+    cli_passphrase fresh = {.file = o->values[NEW_PASSPHRASE_FILE],
+                            .option = "--new-passphrase-file",
+                            .name = o->name,
+                            .is_new = 1};
+    tally_status st = tally_identity_set_passphrase(
+        dir, cli_passphrase_ask, p, given(o, REMOVE) ? NULL : cli_passphrase_ask, &fresh, error);
+    st = cli_passphrase_reason(&fresh, st, error);
+    cli_passphrase_forget(&fresh);
+    if (!st && given(o, REMOVE))
+        cli_note("the keys of %s have no passphrase any more", o->name);
+    else if (!st)
+        cli_note("the keys of %s are encrypted with the new passphrase", o->name);
+    return st;
+}
+
+static tally_status rotate(const identity_options *o, const char *dir, cli_passphrase *p, tally_error *error)
+{
+    cli_passphrase fresh = {
+        .file = o->values[NEW_PASSPHRASE_FILE], .option = "--new-passphrase-file", .name = o->values[KEY]};
+    tally_import from = {.key = o->values[KEY],
+                         .cert = o->values[CERT],
+                         .chain = o->values[CHAIN],
+                         .ask = cli_passphrase_ask,
+                         .user = &fresh};
+    if (given(o, RENEW))
+        return tally_identity_renew(dir, o->days, o->values[CERT], o->values[CHAIN], cli_passphrase_ask, p,
+                                    error);
+    if (given(o, FINISH))
+        return tally_identity_rotate_finish(dir, error);
+    tally_status st = tally_identity_rotate(dir, o->overlap, o->days, from.key ? &from : NULL,
+                                            cli_passphrase_ask, p, error);
+    cli_passphrase_forget(&fresh);
+    return cli_passphrase_reason(&fresh, st, error);
+}
+
+static void advise(const identity_options *o, const char *dir, const tally_identity *identity)
+{
+    if (o->what == NEW || o->what == IMPORT)
+        cli_advise(
+            "give the fingerprints to the other organisation by a way you both trust; they pass the first "
+            "as --peer, and an agreement names both");
+    else if (o->what == ROTATE && given(o, RENEW))
+        cli_advise("the fingerprint is the same: nobody has to be told");
+    else if (o->what == ROTATE && given(o, FINISH))
+        cli_advise(
+            "the old key is deleted; who has not taken %s/rotations yet has to: tally peer add-rotation",
+            dir);
+    else if (o->what == ROTATE || (o->what == SHOW && tally_identity_overlap_until(identity)))
+        cli_advise(
+            "give %s/rotations to the other sides: tally peer add-rotation rotations. Once all have taken "
+            "it: tally identity rotate %s --finish",
+            dir, o->name);
+    if (!*tally_identity_signing_fingerprint(identity))
+        cli_advise("to sign agreements this identity needs one more key: tally identity add-signing-key %s",
+                   o->name);
+}
+
+static tally_status act(const identity_options *o, const cli_places *places, const char *dir,
+                        cli_passphrase *p, tally_error *error)
+{
+    tally_identity *identity = NULL;
+    tally_status st = TALLY_OK;
+    int fresh = o->what == NEW || o->what == IMPORT, need = 1;
+    if (fresh)
+        st = make(o, dir, p, error);
+    else if (o->what == PASSPHRASE)
+        st = change_passphrase(o, dir, p, error);
+    else if (o->what == ROTATE)
+        st = rotate(o, dir, p, error);
+    else if (o->what == ADD_SIGNING_KEY)
+        st = tally_identity_add_signing_key_with(dir, cli_passphrase_ask, p, error);
+    st = cli_passphrase_reason(p, st, error);
+    need = o->what != PASSPHRASE;
+    if (st || !need)
+        return st;
+    st = cli_identity_load(places, dir, p, &identity, error);
+    if (!st)
+        st = cli_identity_print(o->name, dir, o->what == NEW ? o->values[ORGANISATION] : NULL, given(o, JSON),
+                                identity, error);
+    if (!st) {
+        advise(o, dir, identity);
+        cli_identity_warn(o->name, identity);
     }
-    return TALLY_OK;
+    tally_identity_free(identity);
+    return st;
 }
 
 int cli_identity(char *const *argv)
 {
-    identity_options options = {0};
+    identity_options o = {0};
     cli_places places = {0};
     char *dir = NULL;
-    tally_identity *identity = NULL;
     tally_error error = {0};
-    int fresh, adds;
-    tally_status st = parse(argv, &options, &error);
+    tally_status st = parse(argv, &o, &error);
     if (st)
         return cli_report(&error);
-    if (options.help)
+    if (o.help)
         return cli_show_help(cli_help_identity);
-    fresh = strcmp(options.action, "new") == 0;
-    adds = strcmp(options.action, "add-signing-key") == 0;
     st = cli_places_find(&places, &error);
-    if (!st && fresh)
-        st = cli_identity_fresh(&places, options.name, &dir, &error);
+    if (!st && (o.what == NEW || o.what == IMPORT))
+        st = cli_identity_fresh(&places, o.name, &dir, &error);
     else if (!st)
-        st = cli_identity_existing(&places, options.name, &dir, &error);
-    if (!st && fresh)
-        st = tally_identity_create(dir, options.organisation, &error);
-    if (!st && adds)
-        st = tally_identity_add_signing_key(dir, &error);
-    if (!st)
-        st = tally_identity_load(dir, &identity, &error);
-    if (st)
-        goto done;
-    if (options.json) {
-        if (print_json(options.name, dir, options.organisation, identity))
-            st = cli_fail(&error, TALLY_ERR_NO_MEMORY, "the result could not be written as JSON");
-    } else if (fresh) {
-        cli_print("folder: %s\norganisation: %s\nfingerprint: %s\nsigning key: %s\n", dir,
-                  options.organisation, tally_identity_fingerprint(identity),
-                  tally_identity_signing_fingerprint(identity));
-    } else {
-        print_plain(options.name, dir, identity);
+        st = cli_identity_existing(&places, o.name, &dir, &error);
+    if (!st) {
+        cli_passphrase p = {.file = o.values[PASSPHRASE_FILE], .option = "--passphrase-file", .name = o.name};
+        st = act(&o, &places, dir, &p, &error);
+        cli_passphrase_forget(&p);
     }
-    if (fresh)
-        cli_advise(
-            "give the fingerprints to the other organisation by a way you both trust; they pass the first "
-            "as --peer, and an agreement names both");
-    else
-        cli_warn_expiry(options.name, tally_identity_not_after(identity));
-    if (!*tally_identity_signing_fingerprint(identity))
-        cli_advise("to sign agreements this identity needs one more key: tally identity add-signing-key %s",
-                   options.name);
-done:
     if (st)
         cli_report(&error);
-    tally_identity_free(identity);
     free(dir);
     cli_places_free(&places);
     return tally_exit_status(st);

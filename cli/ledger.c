@@ -18,6 +18,7 @@ enum {
     CHECKPOINT,
     KEY,
     IDENTITY,
+    PASSPHRASE_FILE,
     AGREEMENT,
     LANGUAGE,
     ALL,
@@ -34,6 +35,7 @@ static const cli_option table[OPTIONS] = {[LEDGER] = {.name = "ledger", .takes_v
                                           [CHECKPOINT] = {.name = "checkpoint", .takes_value = 1},
                                           [KEY] = {.name = "key", .takes_value = 1},
                                           [IDENTITY] = {.name = "identity", .takes_value = 1},
+                                          [PASSPHRASE_FILE] = {.name = "passphrase-file", .takes_value = 1},
                                           [AGREEMENT] = {.name = "agreement", .takes_value = 1},
                                           [LANGUAGE] = {.name = "lang", .takes_value = 1},
                                           [ALL] = {.name = "all"},
@@ -60,8 +62,9 @@ static const action actions[] = {
     {"report", "number of a run", 1, TAKES(LEDGER) | TAKES(OUTPUT) | TAKES(LANGUAGE) | TAKES(FORCE),
      TAKES(OUTPUT), cli_ledger_report, cli_help_ledger_report, "tally ledger report N -o FILE.html"},
     {"verify", NULL, 0,
-     TAKES(LEDGER) | TAKES(SIGNATURES) | TAKES(IDENTITY) | TAKES(KEY) | TAKES(CHECKPOINT) | TAKES(JSON), 0,
-     cli_ledger_verify, cli_help_ledger_verify, "tally ledger verify"},
+     TAKES(LEDGER) | TAKES(SIGNATURES) | TAKES(IDENTITY) | TAKES(PASSPHRASE_FILE) | TAKES(KEY) |
+         TAKES(CHECKPOINT) | TAKES(JSON),
+     0, cli_ledger_verify, cli_help_ledger_verify, "tally ledger verify"},
     {"prove", "number of a run", 1, TAKES(LEDGER) | TAKES(OUTPUT) | TAKES(SINCE) | TAKES(FORCE), 0,
      cli_ledger_prove, cli_help_ledger_prove, "tally ledger prove N -o FILE"},
     {"check-proof", "proof", 0, TAKES(CHECKPOINT) | TAKES(KEY), TAKES(CHECKPOINT), cli_ledger_check_proof,
@@ -83,10 +86,15 @@ typedef struct arguments {
 
 static void set_option(cli_ledger_options *o, int i, const char *value)
 {
-    const char **texts[] = {
-        [LEDGER] = &o->ledger,         [OUTPUT] = &o->output,    [SINCE] = &o->since,
-        [CHECKPOINT] = &o->checkpoint, [KEY] = &o->key,          [IDENTITY] = &o->identity,
-        [AGREEMENT] = &o->agreement,   [LANGUAGE] = &o->language};
+    const char **texts[] = {[LEDGER] = &o->ledger,
+                            [OUTPUT] = &o->output,
+                            [SINCE] = &o->since,
+                            [CHECKPOINT] = &o->checkpoint,
+                            [KEY] = &o->key,
+                            [IDENTITY] = &o->identity,
+                            [PASSPHRASE_FILE] = &o->passphrase_file,
+                            [AGREEMENT] = &o->agreement,
+                            [LANGUAGE] = &o->language};
     if (i <= LANGUAGE)
         *texts[i] = value;
     else

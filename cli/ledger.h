@@ -16,7 +16,8 @@
 typedef struct cli_ledger_options {
     const char *word;     /* N, PROOF, OTHER or FILE */
     unsigned long long n; /* the word as a number, where the action wants one */
-    const char *ledger, *output, *since, *checkpoint, *key, *identity, *agreement, *language;
+    const char *ledger, *output, *since, *checkpoint, *key, *identity, *passphrase_file, *agreement,
+        *language;
     int all, json, signatures, force;
 } cli_ledger_options;
 

@@ -40,7 +40,6 @@ static tally_status wanted_key(const cli_ledger_options *o, char out[TALLY_FINGE
 {
     cli_places places = {0};
     tally_identity *identity = NULL;
-    char *dir = NULL;
     *out = 0;
     if (o->key)
         return cli_ledger_key(o->key, out, error);
@@ -48,9 +47,7 @@ static tally_status wanted_key(const cli_ledger_options *o, char out[TALLY_FINGE
         return TALLY_OK;
     tally_status st = cli_places_find(&places, error);
     if (!st)
-        st = cli_identity_existing(&places, o->identity, &dir, error);
-    if (!st)
-        st = tally_identity_load(dir, &identity, error);
+        st = cli_identity_open(&places, o->identity, o->passphrase_file, &identity, error);
     if (!st)
         snprintf(out, TALLY_FINGERPRINT_TEXT, "%s", tally_identity_signing_fingerprint(identity));
     if (!st && !*out) {
@@ -58,7 +55,6 @@ static tally_status wanted_key(const cli_ledger_options *o, char out[TALLY_FINGE
         cli_hint(error, "give the fingerprint of the key that signed instead: --key sha256:...");
     }
     tally_identity_free(identity);
-    free(dir);
     cli_places_free(&places);
     return st;
 }

@@ -105,6 +105,7 @@ const char cli_help_ledger_verify[] =
     "options:\n"
     "      --signatures     those of all receipts and agreements too\n"
     "      --identity NAME  the latest checkpoint has to be signed by this identity\n"
+    "      --passphrase-file FILE  passphrase of the identity, if it has one\n"
     "      --key sha256:HEX the same, by the key with this fingerprint, as you know\n"
     "                       it from elsewhere. Without one of the two anybody could\n"
     "                       have made the ledger\n"

@@ -37,7 +37,6 @@ static tally_status open_log(cli_run *r, const cli_places *places, tally_error *
 static tally_status prepare(cli_run *r, tally_error *error)
 {
     cli_places places = {0};
-    char *dir = NULL;
     int force = cli_run_given(r, CLI_FORCE), verbose = cli_run_given(r, CLI_VERBOSE);
     tally_status st = TALLY_OK;
     if (r->output && strcmp(r->output, "-") != 0)
@@ -54,13 +53,12 @@ static tally_status prepare(cli_run *r, tally_error *error)
         st = open_log(r, &places, error);
     if (!st && r->peer_ca)
         st = tally_session_set_peer_ca(r->session, r->peer_ca, r->peer_name, error);
+    if (!st && r->peer_crl)
+        st = tally_session_set_peer_crl(r->session, r->peer_crl, error);
     if (!st)
-        st = cli_identity_existing(&places, r->identity_name, &dir, error);
-    if (!st)
-        st = tally_identity_load(dir, &r->identity, error);
+        st = cli_identity_open(&places, r->identity_name, r->passphrase_file, &r->identity, error);
     if (!st)
         st = cli_run_hold(r, &places, error);
-    free(dir);
     cli_places_free(&places);
     if (st)
         return st;
@@ -72,7 +70,6 @@ static tally_status prepare(cli_run *r, tally_error *error)
         r->calibration = NULL;
     }
     tally_session_set_calibration(r->session, r->calibration);
-    cli_warn_expiry(r->identity_name, tally_identity_not_after(r->identity));
     cli_progress_init(&r->progress, cli_run_given(r, CLI_QUIET) ? 0 : 1 + verbose, r->timeout_s);
     r->progress.session = r->session;
     tally_session_set_timeout(r->session, r->timeout_s);

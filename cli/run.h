@@ -13,11 +13,14 @@
 /* Every option that a run can have. */
 enum cli_run_option {
     CLI_ROLE,
+    CLI_FUNCTION,
     CLI_LISTEN,
     CLI_CONNECT,
     CLI_IDENTITY,
+    CLI_PASSPHRASE_FILE,
     CLI_PEER,
     CLI_PEER_CA,
+    CLI_PEER_CRL,
     CLI_PEER_NAME,
     CLI_TIMEOUT,
     CLI_INPUT,
@@ -55,12 +58,16 @@ enum cli_run_option {
     CLI_RUN_OPTIONS
 };
 
-/* One of the three commands. */
+/* A run, or a command that takes some of its options to look at what it would do. */
+enum cli_kind { CLI_KIND_RUN, CLI_KIND_CHECK, CLI_KIND_PING };
+
+/* One of the three commands, or of those. */
 typedef struct cli_command {
     const char *name, *help;
     enum tally_function function;
-    const enum cli_run_option *options; /* that it takes beyond those every run takes */
+    const enum cli_run_option *options; /* of a run beyond those every run takes; else all */
     size_t count;
+    enum cli_kind kind;
 } cli_command;
 
 /* A run of one of them. */
@@ -80,7 +87,8 @@ typedef struct cli_run {
     cli_progress progress;
     int sender, both; /* from --role and --reveal-to */
     unsigned timeout_s;
-    const char *identity_name, *peer_ca, *peer_name, *input_path, *rejects, *output, *summary;
+    const char *identity_name, *passphrase_file, *peer_ca, *peer_crl, *peer_name, *input_path, *rejects,
+        *output, *summary;
     const char *agreement_path, *ledger_path, *log_given;
     char *log_path; /* NULL: no log */
 } cli_run;
@@ -96,6 +104,8 @@ int cli_run_main(const cli_command *command, char *const *argv);
 /* cli/run_agreed.c: the agreement with its signatures, and the ledger. TALLY_ERR_POLICY: the settings require
  * an agreement, and none was given. */
 tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error) TALLY_MUST_CHECK;
+/* Of these the agreement alone, if one was given. */
+tally_status cli_run_agreement(cli_run *r, tally_error *error) TALLY_MUST_CHECK;
 /* An agreement with the signatures of FILE.sig, to be freed also on failure; without that file it is
  * unsigned. That, and a signature that does not fit, the run says. */
 tally_status cli_agreement_open(const char *path, tally_agreement **out, tally_error *error) TALLY_MUST_CHECK;
@@ -108,18 +118,17 @@ tally_status cli_run_parse(cli_run *r, char *const *argv, int *help, tally_error
 
 /* Parts of the help texts. */
 #define CLI_HELP_LINK                                                                                        \
-    "      --agreement FILE          what both sides signed (with FILE.sig): what\n"                         \
-    "                                is left out comes from it, options may narrow\n"                        \
-    "                                it\n"                                                                   \
+    "      --agreement FILE          what both sides signed (with FILE.sig); options\n"                      \
+    "                                may only narrow it\n"                                                   \
     "      --listen HOST:PORT        wait here for the other side, or\n"                                     \
     "      --connect HOST:PORT       call it there (IPv6 in brackets)\n"                                     \
     "      --identity NAME           your identity (tally identity new)\n"                                   \
+    "      --passphrase-file FILE    its passphrase, if it has one\n"                                        \
     "      --peer sha256:HEX         fingerprint of the other side; may be repeated\n"                       \
-    "      --peer-ca FILE            authority that signed the other side's\n"                               \
-    "                                certificate; needs --peer-name\n"                                       \
+    "      --peer-ca FILE            authority of its certificate; needs --peer-name\n"                      \
     "      --peer-name SUBJECT       exact subject of that certificate\n"                                    \
-    "      --timeout TIME            how long to wait for the other side: 90s, 10m,\n"                       \
-    "                                2h (default 10m)\n"                                                     \
+    "      --peer-crl FILE           certificates that this authority has revoked\n"                         \
+    "      --timeout TIME            how long to wait for it: 90s, 2h (default 10m)\n"                       \
     "\n"
 
 #define CLI_HELP_INPUT                                                                                       \

@@ -22,6 +22,7 @@ const char cli_serve_example[] =
     "listen: 0.0.0.0:7440\n"
     "# Whose runs these are: an identity of the home, or a path.\n"
     "identity: agency-id\n"
+    "# passphrase-file: agency-id.pass\n"
     "\n"
     "# Runs at the same time, and threads of each (left out: the processors, shared).\n"
     "max-sessions: 4\n"
@@ -67,6 +68,7 @@ struct field {
 static const struct field tops[] = {
     {"listen", TEXTS, offsetof(cli_serve_config, listen), 1, CLI_SERVE_LISTEN},
     {"identity", TEXT, offsetof(cli_serve_config, identity), 0, 0},
+    {"passphrase-file", PATH, offsetof(cli_serve_config, passphrase_file), 0, 0},
     {"ledger", PATH, offsetof(cli_serve_config, ledger), 0, 0},
     {"status", PATH, offsetof(cli_serve_config, status), 0, 0},
     {"max-sessions", COUNT, offsetof(cli_serve_config, max_sessions), 1, 64},
@@ -482,6 +484,7 @@ void cli_serve_config_free(cli_serve_config *c)
     free_texts(&c->listen);
     free(c->path);
     free(c->identity);
+    free(c->passphrase_file);
     free(c->ledger);
     free(c->status);
     *c = (cli_serve_config){.path = NULL};

@@ -30,7 +30,7 @@ typedef struct cli_serve_entry {
 typedef struct cli_serve_config {
     char *path;
     cli_serve_texts listen;
-    char *identity, *ledger, *status;
+    char *identity, *passphrase_file, *ledger, *status;
     uint64_t max_sessions, threads; /* threads 0: processors divided by max_sessions */
     unsigned grace_s;
     cli_serve_entry *entry;

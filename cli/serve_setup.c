@@ -108,19 +108,15 @@ static tally_status check_ledger(const cli_serve_setup *s, const cli_places *pla
 static tally_status load_common(cli_serve_setup *s, tally_error *error)
 {
     cli_places places = {0};
-    char *dir = NULL;
     tally_status st = cli_places_find(&places, error);
     if (!st)
         st = check_ledger(s, &places, error);
     if (!st)
-        st = cli_identity_existing(&places, s->config.identity, &dir, error);
-    if (!st)
-        st = tally_identity_load(dir, &s->identity, error);
+        st = cli_identity_open(&places, s->config.identity, s->config.passphrase_file, &s->identity, error);
     if (!st)
         st = cli_ledger_path(&places, s->config.ledger, &s->ledger_path, error);
     if (!st)
         st = tally_ledger_open(&s->ledger, s->ledger_path, TALLY_LEDGER_WRITE, error);
-    free(dir);
     cli_places_free(&places);
     return st;
 }

@@ -63,6 +63,7 @@ tally_status party_channel_secure(party_channel *channel, const party_tls_contex
     if (tls) {
         party_tls_io(tls, &channel->io);
         party_tls_peer(tls, channel->peer_fingerprint, channel->peer_subject, sizeof channel->peer_subject);
+        party_tls_peer_until(tls, &channel->peer_until, &channel->peer_key_until);
         memcpy(channel->own_fingerprint, identity->fingerprint32, 32);
     }
     return TALLY_OK;
@@ -195,6 +196,8 @@ tally_status party_channel_open(party_channel *out, const party_connect_options 
         st = party_tls_context_new(&context, server, o->identity, o->rule, error);
         if (st)
             return st;
+        if (o->listen || o->ping)
+            party_tls_context_purpose(context, o->ping ? PARTY_TLS_PING : PARTY_TLS_RUN_OR_PING);
     }
     if (o->transport) {
         channel.raw = *o->transport;

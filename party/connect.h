@@ -18,8 +18,9 @@ typedef struct party_channel {
     uint8_t own_fingerprint[32], peer_fingerprint[32]; /* zero without TLS */
     uint8_t binding[32];                               /* TLS exporter; zero without TLS */
     char peer_subject[256];
-    struct party_counted *counted; /* the counting transport between tls and raw */
-    struct party_unread *unread;   /* what was read before the link was there, above tls; or NULL */
+    int64_t peer_until, peer_key_until; /* of its certificate; of its key, 0: not replaced */
+    struct party_counted *counted;      /* the counting transport between tls and raw */
+    struct party_unread *unread;        /* what was read before the link was there, above tls; or NULL */
 } party_channel;
 
 typedef void (*party_log_line)(void *user, int level, const char *line);
@@ -31,6 +32,7 @@ typedef struct party_connect_options {
     int transport_tls, transport_tls_server;
     const tally_identity *identity;
     const party_peer_rule *rule;
+    int ping;            /* 1: only a ping is wanted; 0: a listening run answers pings and waits on */
     int64_t deadline_ms; /* monotonic */
     party_cancel *cancel;
     party_log_line log; /* "dropped a connection from 127.0.0.1:5050: ..." level 0; from the calling thread;

@@ -166,6 +166,19 @@ static tally_status hello1(tally_session *s, party_state *state, message *mine, 
     return st;
 }
 
+tally_status party_greet_terms(tally_session *s, tally_error *error)
+{
+    party_state state;
+    message mine = {0};
+    party_frame theirs = {0};
+    uint32_t version = 0;
+    party_state_init(&state);
+    tally_status st = hello1(s, &state, &mine, &theirs, &version, error);
+    party_frame_free(&theirs);
+    psi_free(mine.bytes);
+    return st;
+}
+
 const char *party_protocol_name(enum tally_protocol protocol)
 {
     static const char *const names[] = {[TALLY_AUTO] = "auto", [TALLY_ECDH] = "ecdh", [TALLY_VOLE] = "vole"};

@@ -95,6 +95,17 @@ static tally_status find_party(tally_session *s, tally_error *error)
     return TALLY_OK;
 }
 
+/* Is it the agreed key, or one that this identity has replaced it by? */
+static enum party_pin_state judge_own_key(const tally_identity *id, const char *pin)
+{
+    uint8_t agreed32[32];
+    int64_t until;
+    if (party_pin_parse(agreed32, pin, NULL))
+        return PARTY_PIN_OTHER;
+    return party_rotation_judge(id->rotations, id->rotation_count, id->sign_fingerprint, agreed32,
+                                id->fingerprint32, (int64_t)time(NULL), &until);
+}
+
 /* Whether it may be that party. */
 static tally_status check_party(tally_session *s, tally_error *error)
 {
@@ -108,7 +119,12 @@ static tally_status check_party(tally_session *s, tally_error *error)
                       party_agreed_text(a, AGREED_ORGANISATION, s->own_party),
                       party_agreed_text(a, AGREED_ROLE, s->own_party));
     s->role = role;
-    if (*pin && strcmp(pin, id->fingerprint) != 0)
+    enum party_pin_state own = *pin ? judge_own_key(id, pin) : PARTY_PIN_CURRENT;
+    if (own == PARTY_PIN_RETIRED)
+        return breach(s, AGREED_LINK_KEY, error,
+                      "put the new key in place: tally identity rotate NAME --finish",
+                      "the key %s of this identity was replaced, and its time is over", id->fingerprint);
+    if (own == PARTY_PIN_OTHER)
         return breach(s, AGREED_LINK_KEY, error, others_key,
                       "this identity has the key %s, not the agreed %s", id->fingerprint, pin);
     if (*subject && strcmp(subject, id->subject) != 0)
@@ -168,6 +184,7 @@ static tally_status hold_peer(tally_session *s, tally_error *error)
     if (s->transport && !s->transport_tls)
         return TALLY_OK; /* the caller vouches for the other side */
     s->rule.agreed = 1;
+    snprintf(s->rule.signing, sizeof s->rule.signing, "%s", party_agreed_text(a, AGREED_SIGNING_KEY, other));
     if (*pin) {
         tally_status st = party_pin_parse(agreed32, pin, error);
         if (st)

@@ -2,22 +2,20 @@
 #include "party/identity.h"
 
 #include "party/error.h"
+#include "party/identity_file.h"
 #include "party/tls.h"
+#include "party/token.h"
 #include "psi/hash.h"
 #include "psi/mem.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
-#define FILE_MAX 65536 /* bytes of a key.pem or cert.pem; RSA 16384 with a chain is below 30000 */
 #define CHAIN_MAX 8
 
 /* ---- What a certificate says ---- */
@@ -73,105 +71,15 @@ static tally_status file_error(tally_error *error, const char *path, const char 
     return party_fail(error, TALLY_ERR_FILE, PARTY_OF_WHOLE, path, what);
 }
 
-/* The file as a memory BIO (wiped on release). secret: refuses a file that others may read. */
-static tally_status read_file(BIO **out, const char *path, int secret, tally_error *error)
-{
-    tally_status st = TALLY_ERR_FILE;
-    struct stat info;
-    BIO *bio = NULL;
-    uint8_t *bytes = NULL;
-    size_t len = 0;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &info)) {
-        int missing = errno == ENOENT;
-        file_error(error, path, party_system_text(errno));
-        if (missing)
-            party_hint(error, "make an identity with `tally identity new`, or check the folder's name");
-        goto done;
-    }
-    if (!S_ISREG(info.st_mode)) {
-        file_error(error, path, "not a regular file");
-        goto done;
-    }
-    if (secret && (info.st_mode & 077)) {
-        party_fail(error, TALLY_ERR_FILE, "%s: others may read the private key (mode %04o)", path,
-                   (unsigned)(info.st_mode & 07777));
-        party_hint(error, "run: chmod 600 '%s'; if others could have copied the key, make a new identity",
-                   path);
-        goto done;
-    }
-    bytes = psi_secret_calloc(FILE_MAX, 1);
-    bio = BIO_new(BIO_s_secmem());
-    if (!bytes || !bio) {
-        st = party_no_memory(error, "an identity");
-        goto done;
-    }
-    for (ssize_t n = 1; n != 0;) {
-        n = len < FILE_MAX ? read(fd, bytes + len, FILE_MAX - len) : 0;
-        if (n < 0 && errno != EINTR) {
-            file_error(error, path, party_system_text(errno));
-            goto done;
-        }
-        len += n > 0 ? (size_t)n : 0;
-    }
-    if (len == FILE_MAX) {
-        file_error(error, path, "too large for a key or certificate");
-        goto done;
-    }
-    if (len && BIO_write(bio, bytes, (int)len) != (int)len) {
-        st = party_no_memory(error, "an identity");
-        goto done;
-    }
-    *out = bio;
-    bio = NULL;
-    st = TALLY_OK;
-done:
-    BIO_free(bio);
-    psi_secret_free(bytes);
-    if (fd >= 0)
-        close(fd);
-    return st;
-}
-
-struct passphrase {
-    int asked;
-};
-
-static int no_passphrase(char *buf, int size, int writing, void *user)
-{
-    struct passphrase *p = user;
-    (void)buf, (void)size, (void)writing;
-    p->asked = 1;
-    return -1;
-}
-
-static tally_status read_key(EVP_PKEY **out, const char *path, tally_error *error)
-{
-    BIO *bio = NULL;
-    struct passphrase p = {0};
-    tally_status st = read_file(&bio, path, 1, error);
-    if (st)
-        return st;
-    *out = PEM_read_bio_PrivateKey_ex(bio, NULL, no_passphrase, &p, psi_openssl(), NULL);
-    BIO_free(bio);
-    if (*out)
-        return TALLY_OK;
-    if (!p.asked)
-        return file_error(error, path, "no private key in PEM form");
-    file_error(error, path, "the private key is encrypted");
-    party_hint(error,
-               "store it without passphrase, readable by this user only: openssl pkey -in OLD -out NEW");
-    return TALLY_ERR_FILE;
-}
-
 /* sign.pem. An identity made by another program, or by an earlier version of this one, has none. */
-static tally_status read_signing_key(tally_identity *id, const char *path, tally_error *error)
+static tally_status read_signing_key(tally_identity *id, const char *path, unsigned flags,
+                                     party_passphrase *p, tally_error *error)
 {
     struct stat info;
     size_t len = sizeof id->sign_public32;
     if (lstat(path, &info) && errno == ENOENT)
         return TALLY_OK;
-    tally_status st = read_key(&id->sign, path, error);
+    tally_status st = party_key_read(&id->sign, path, flags, p, &id->sign_encrypted, error);
     if (st)
         return st;
     if (!EVP_PKEY_is_a(id->sign, "ED25519") ||
@@ -188,45 +96,54 @@ static tally_status read_signing_key(tally_identity *id, const char *path, tally
 /* The next certificate of the file; NULL at its end or when it is damaged. */
 static X509 *next_cert(BIO *bio)
 {
-    X509 *x = X509_new_ex(psi_openssl(), NULL),
-         *got = x ? PEM_read_bio_X509(bio, &x, no_passphrase, NULL) : NULL;
+    X509 *x = X509_new_ex(psi_openssl(), NULL), *got = x ? PEM_read_bio_X509(bio, &x, NULL, NULL) : NULL;
     if (!got)
         X509_free(x);
     return got;
 }
 
-static tally_status read_certs(tally_identity *id, const char *path, tally_error *error)
+tally_status party_certs_read(X509 **cert, STACK_OF(X509) * *chain, const char *path, tally_error *error)
 {
     BIO *bio = NULL;
-    tally_status st = read_file(&bio, path, 0, error);
+    X509 *first = NULL;
+    STACK_OF(X509) *rest = NULL;
+    tally_status st = party_identity_read(&bio, path, 0, 0, error);
     if (st)
         return st;
-    id->cert = next_cert(bio);
-    if (!id->cert) {
+    first = next_cert(bio);
+    if (!first) {
         st = file_error(error, path, "no certificate in PEM form");
         goto done;
     }
-    id->chain = sk_X509_new_null();
-    if (!id->chain) {
+    rest = sk_X509_new_null();
+    if (!rest) {
         st = party_no_memory(error, "an identity");
         goto done;
     }
     for (X509 *x; (x = next_cert(bio)) != NULL;) {
-        if (sk_X509_num(id->chain) == CHAIN_MAX || !sk_X509_push(id->chain, x)) {
+        if (sk_X509_num(rest) == CHAIN_MAX || !sk_X509_push(rest, x)) {
             X509_free(x);
             st = file_error(error, path, "too many certificates");
             goto done;
         }
     }
-    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
+    if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
         st = file_error(error, path, "a certificate after the first is damaged");
+        goto done;
+    }
+    *cert = first;
+    *chain = rest;
+    first = NULL;
+    rest = NULL;
 done:
+    X509_free(first);
+    sk_X509_pop_free(rest, X509_free);
     BIO_free(bio);
+    ERR_clear_error();
     return st;
 }
 
-/* Names the key type; 0 when TLS 1.3 has no use for it. */
-static int key_type(EVP_PKEY *key, char *out, size_t size)
+int party_key_type(EVP_PKEY *key, char *out, size_t size)
 {
     static const struct {
         const char *group, *name;
@@ -258,10 +175,12 @@ static tally_status describe(tally_identity *id, const char *dir, tally_error *e
 {
     if (X509_check_private_key(id->cert, id->key) != 1) {
         party_fail(error, TALLY_ERR_AUTH, "%s: key.pem and cert.pem do not belong together", dir);
-        party_hint(error, "put back the certificate that was made for this key, or make a new identity");
+        party_hint(error,
+                   "put back the certificate that was made for this key; if a rotation was interrupted, "
+                   "finish it: tally identity rotate NAME --finish");
         return TALLY_ERR_AUTH;
     }
-    if (!key_type(id->key, id->key_type, sizeof id->key_type)) {
+    if (!party_key_type(id->key, id->key_type, sizeof id->key_type)) {
         party_fail(error, TALLY_ERR_AUTH, "%s: TLS 1.3 cannot use this key (%s)", dir, id->key_type);
         party_hint(error, "use Ed25519, RSA from 2048 bits, or EC on P-256, P-384 or P-521");
         return TALLY_ERR_AUTH;
@@ -277,7 +196,37 @@ static tally_status describe(tally_identity *id, const char *dir, tally_error *e
     return TALLY_OK;
 }
 
-tally_status tally_identity_load(const char *dir, tally_identity **out, tally_error *error)
+/* The certificate, and key.pem or key.uri, which says where in a token the key is. */
+static tally_status read_pair(tally_identity *id, char *path, size_t size, const char *dir, unsigned flags,
+                              party_passphrase *p, tally_error *error)
+{
+    struct stat info;
+    tally_status st;
+    snprintf(path, size, "%s/key.uri", dir);
+    int in_token = lstat(path, &info) == 0;
+    snprintf(path, size, "%s/key.pem", dir);
+    if (!in_token) {
+        st = party_key_read(&id->key, path, flags, p, &id->key_encrypted, error);
+        if (st)
+            return st;
+        snprintf(path, size, "%s/cert.pem", dir);
+        return party_certs_read(&id->cert, &id->chain, path, error);
+    }
+    if (lstat(path, &info) == 0) {
+        party_fail(error, TALLY_ERR_FILE, "%s: holds key.pem and key.uri, which name two keys", dir);
+        party_hint(error, "keep the one that cert.pem is of, and move the other away");
+        return TALLY_ERR_FILE;
+    }
+    snprintf(path, size, "%s/cert.pem", dir);
+    st = party_certs_read(&id->cert, &id->chain, path, error);
+    if (st)
+        return st;
+    snprintf(path, size, "%s/key.uri", dir);
+    return party_token_read(&id->token, &id->key, path, id->cert, p, error);
+}
+
+tally_status party_identity_open(const char *dir, unsigned flags, party_passphrase *p, tally_identity **out,
+                                 tally_error *error)
 {
     size_t size = strlen(dir) + sizeof "/cert.pem";
     tally_status st = TALLY_ERR_NO_MEMORY;
@@ -287,19 +236,16 @@ tally_status tally_identity_load(const char *dir, tally_identity **out, tally_er
         party_no_memory(error, "an identity");
         goto done;
     }
-    snprintf(path, size, "%s/key.pem", dir);
-    st = read_key(&id->key, path, error);
-    if (st)
-        goto done;
-    snprintf(path, size, "%s/cert.pem", dir);
-    st = read_certs(id, path, error);
+    st = read_pair(id, path, size, dir, flags, p, error);
     if (st)
         goto done;
     st = describe(id, dir, error);
     if (st)
         goto done;
     snprintf(path, size, "%s/sign.pem", dir);
-    st = read_signing_key(id, path, error);
+    st = read_signing_key(id, path, flags, p, error);
+    if (!st)
+        st = party_identity_read_rotations(id, dir, error);
     if (st)
         goto done;
     *out = id;
@@ -311,6 +257,24 @@ done:
     return st;
 }
 
+tally_status tally_identity_load_with(const char *dir, unsigned flags, tally_passphrase_callback ask,
+                                      void *user, tally_identity **out, tally_error *error)
+{
+    party_passphrase *p = psi_secret_calloc(1, sizeof *p);
+    if (!p)
+        return party_no_memory(error, "an identity");
+    p->ask = ask;
+    p->user = user;
+    tally_status st = party_identity_open(dir, flags, p, out, error);
+    psi_secret_free(p);
+    return st;
+}
+
+tally_status tally_identity_load(const char *dir, tally_identity **out, tally_error *error)
+{
+    return tally_identity_load_with(dir, 0, NULL, NULL, out, error);
+}
+
 void tally_identity_free(tally_identity *identity)
 {
     if (!identity)
@@ -319,6 +283,9 @@ void tally_identity_free(tally_identity *identity)
     X509_free(identity->cert);
     EVP_PKEY_free(identity->key);
     EVP_PKEY_free(identity->sign);
+    party_token_free(identity->token);
+    for (size_t i = 0; i < identity->peers_count; i++)
+        psi_free(identity->peers[i]);
     psi_secret_free(identity);
 }
 
@@ -359,9 +326,7 @@ tally_status party_identity_usable(const tally_identity *identity, tally_error *
     if (now > identity->not_after) {
         party_time_text(when, identity->not_after);
         party_fail(error, TALLY_ERR_AUTH, "our own certificate expired on %s", when);
-        party_hint(error,
-                   "renew it; with the same key the peer keeps our fingerprint, with a new identity the peer "
-                   "needs the new one");
+        party_hint(error, "renew it: tally identity rotate NAME --renew; the key and its fingerprint stay");
         return TALLY_ERR_AUTH;
     }
     if (now < identity->not_before) {

@@ -4,13 +4,22 @@
 #ifndef PARTY_IDENTITY_H
 #define PARTY_IDENTITY_H
 
-#include "party/tally.h"
+#include "party/rotation.h"
 #include "psi/hash.h"
 #include <openssl/evp.h>
 #include <openssl/x509.h>
 
+#define PARTY_PEERS_MAX 4 /* folders */
+
 struct tally_identity {
     EVP_PKEY *key;
+    struct party_token *token;         /* where key is; NULL: in key.pem */
+    int key_encrypted, sign_encrypted; /* the files were */
+    char *peers[PARTY_PEERS_MAX];      /* folders that say what is known of peers */
+    size_t peers_count;
+    party_rotation rotations[PARTY_ROTATIONS_MAX]; /* of this identity's keys, oldest first */
+    size_t rotation_count;
+    int next_waits; /* 1: a new key lies in next/, and this one is in use until --finish */
     X509 *cert;
     STACK_OF(X509) *
         chain; /* further certificates of cert.pem (a CA's intermediates), sent along; may be empty */
@@ -47,6 +56,19 @@ tally_status party_sign_derive(const tally_identity *identity, enum psi_tag tag,
 tally_status party_sign_verify(const uint8_t public32[32], const void *message, size_t len,
                                const uint8_t signature64[64]) TALLY_MUST_CHECK;
 
+/* "Ed25519", "RSA 3072", ...; 0 when TLS 1.3 has no use for the key. */
+int party_key_type(EVP_PKEY *key, char *out, size_t size);
+/* The file rotations of the folder, and whether there is next/. */
+tally_status party_identity_read_rotations(tally_identity *id, const char *dir,
+                                           tally_error *error) TALLY_MUST_CHECK;
+/* 1: signed by its own key. */
+int party_cert_self_signed(X509 *cert);
+/* The certificates of a file in PEM form: the first, and what follows it. */
+tally_status party_certs_read(X509 **cert, STACK_OF(X509) * *chain, const char *path,
+                              tally_error *error) TALLY_MUST_CHECK;
+/* A new certificate of this subject for public_key (that of key, which need not give it), signed by its own
+ * key. NULL when it cannot be made. */
+X509 *party_cert_make(EVP_PKEY *key, EVP_PKEY *public_key, X509_NAME *subject, unsigned days);
 /* TALLY_ERR_AUTH when our own certificate is not valid now: said before anything is sent. */
 tally_status party_identity_usable(const tally_identity *identity, tally_error *error) TALLY_MUST_CHECK;
 

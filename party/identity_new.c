@@ -3,7 +3,9 @@
  * appear whole or not at all. */
 #include "party/error.h"
 #include "party/identity.h"
+#include "party/identity_file.h"
 #include "psi/hash.h"
+#include "psi/mem.h"
 #include "psi/rng.h"
 
 #include <dirent.h>
@@ -20,7 +22,7 @@
 #include <utf8proc.h>
 
 #define NAME_CHARACTERS 64 /* upper bound of organizationName and commonName, RFC 5280 appendix A.1 */
-#define VALID_DAYS 730
+#define DAYS_MAX 3650
 #define BACKDATE_S 3600 /* the peer's clock may be slow */
 
 /* ---- The certificate ---- */
@@ -64,21 +66,29 @@ static int set_serial(X509 *cert, const uint8_t serial20[20])
     return ok;
 }
 
-static X509 *make_cert(EVP_PKEY *key, const char *organisation, const char *common, size_t common_len,
-                       const uint8_t serial20[20])
+/* Ed25519 and Ed448 hash by themselves. */
+static const EVP_MD *sign_digest(EVP_PKEY *key)
 {
+    return EVP_PKEY_is_a(key, "ED25519") || EVP_PKEY_is_a(key, "ED448") ? NULL : EVP_sha256();
+}
+
+X509 *party_cert_make(EVP_PKEY *key, EVP_PKEY *public_key, X509_NAME *name, unsigned days)
+{
+    uint8_t serial20[20];
+    if (psi_random(serial20, sizeof serial20))
+        return NULL;
+    serial20[0] =
+        (uint8_t)((serial20[0] & 0x7f) | 0x40); /* positive, 158 random bits, always 20 bytes of DER */
     X509 *cert = X509_new_ex(psi_openssl(), NULL);
-    X509_NAME *name = X509_NAME_new();
-    int ok = cert && name && X509_set_version(cert, X509_VERSION_3) && set_serial(cert, serial20) &&
-             add_name(name, NID_organizationName, organisation, strlen(organisation)) &&
-             add_name(name, NID_commonName, common, common_len) && X509_set_subject_name(cert, name) &&
-             X509_set_issuer_name(cert, name) && X509_gmtime_adj(X509_getm_notBefore(cert), -BACKDATE_S) &&
-             X509_gmtime_adj(X509_getm_notAfter(cert), VALID_DAYS * 86400L) && X509_set_pubkey(cert, key) &&
-             add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
-             add_extension(cert, NID_key_usage, "critical,digitalSignature") &&
-             add_extension(cert, NID_ext_key_usage, "serverAuth,clientAuth") &&
-             add_extension(cert, NID_subject_key_identifier, "hash") && X509_sign(cert, key, NULL) > 0;
-    X509_NAME_free(name);
+    int ok =
+        cert && name && X509_set_version(cert, X509_VERSION_3) && set_serial(cert, serial20) &&
+        X509_set_subject_name(cert, name) && X509_set_issuer_name(cert, name) &&
+        X509_gmtime_adj(X509_getm_notBefore(cert), -BACKDATE_S) &&
+        X509_gmtime_adj(X509_getm_notAfter(cert), (long)days * 86400) && X509_set_pubkey(cert, public_key) &&
+        add_extension(cert, NID_basic_constraints, "critical,CA:FALSE") &&
+        add_extension(cert, NID_key_usage, "critical,digitalSignature") &&
+        add_extension(cert, NID_ext_key_usage, "serverAuth,clientAuth") &&
+        add_extension(cert, NID_subject_key_identifier, "hash") && X509_sign(cert, key, sign_digest(key)) > 0;
     if (!ok) {
         X509_free(cert);
         cert = NULL;
@@ -112,6 +122,7 @@ static int holds_identity(int fd)
 {
     struct stat info;
     return fstatat(fd, "key.pem", &info, AT_SYMLINK_NOFOLLOW) == 0 ||
+           fstatat(fd, "key.uri", &info, AT_SYMLINK_NOFOLLOW) == 0 ||
            fstatat(fd, "cert.pem", &info, AT_SYMLINK_NOFOLLOW) == 0 ||
            fstatat(fd, "sign.pem", &info, AT_SYMLINK_NOFOLLOW) == 0;
 }
@@ -142,46 +153,22 @@ static tally_status check_empty(int fd, const char *dir, tally_error *error)
     return TALLY_ERR_FILE;
 }
 
-/* The whole of bio into a new file, synced. */
-static int write_file(int dir_fd, const char *name, mode_t mode, BIO *bio)
-{
-    char *bytes = NULL;
-    long len = BIO_get_mem_data(bio, &bytes);
-    int fd = openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
-    if (fd < 0)
-        return 0;
-    int ok = fchmod(fd, mode) == 0;
-    for (long at = 0; ok && at < len;) {
-        ssize_t n = write(fd, bytes + at, (size_t)(len - at));
-        at += n > 0 ? n : 0;
-        ok = n > 0 || (n < 0 && errno == EINTR);
-    }
-    ok = ok && fsync(fd) == 0;
-    int saved = errno;
-    if (close(fd) && ok) {
-        saved = errno;
-        ok = 0;
-    }
-    if (!ok)
-        unlinkat(dir_fd, name, 0);
-    errno = saved;
-    return ok;
-}
-
-/* The files of an identity, in the order in which they appear. */
-enum { KEY, CERT, SIGN, FILES };
-
 /* All files by temporary names. The first temporary file, made exclusively, also keeps a second process out:
    it either fails to make it, or sees the first one's key.pem afterwards. On failure only our own files are
    removed. */
-static int put_files(int fd, BIO *const pem[FILES])
+enum { KEY, CERT, SIGN, FILES };
+
+static int put_files(int fd, const party_identity_parts *parts)
 {
-    static const char *const tmp[FILES] = {".key.pem.new", ".cert.pem.new", ".sign.pem.new"},
-                             *const name[FILES] = {"key.pem", "cert.pem", "sign.pem"};
+    static const char *const tmp[FILES] = {".key.pem.new", ".cert.pem.new", ".sign.pem.new"};
+    const char *const name[FILES] = {parts->in_token ? "key.uri" : "key.pem", "cert.pem", "sign.pem"};
+    BIO *const pem[FILES] = {parts->key, parts->cert, parts->sign};
     const char *ours[FILES] = {NULL};
     int ok = 1;
     for (int i = 0; ok && i < FILES; i++) {
-        ok = write_file(fd, tmp[i], i == CERT ? 0644 : 0600, pem[i]);
+        if (!pem[i])
+            continue;
+        ok = party_identity_write(fd, tmp[i], i == CERT ? 0644 : 0600, pem[i]);
         if (ok)
             ours[i] = tmp[i];
     }
@@ -190,6 +177,8 @@ static int put_files(int fd, BIO *const pem[FILES])
         ok = 0;
     }
     for (int i = 0; ok && i < FILES; i++) {
+        if (!pem[i])
+            continue;
         ok = renameat(fd, tmp[i], fd, name[i]) == 0;
         if (ok)
             ours[i] = name[i];
@@ -203,7 +192,7 @@ static int put_files(int fd, BIO *const pem[FILES])
     return ok;
 }
 
-static tally_status store(const char *dir, BIO *const pem[FILES], tally_error *error)
+tally_status party_identity_store(const char *dir, const party_identity_parts *parts, tally_error *error)
 {
     int made = mkdir(dir, 0700) == 0, failed = made ? 0 : errno;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -217,7 +206,7 @@ static tally_status store(const char *dir, BIO *const pem[FILES], tally_error *e
         return TALLY_ERR_FILE;
     }
     tally_status st = made ? TALLY_OK : check_empty(fd, dir, error);
-    if (!st && (fchmod(fd, 0700) || !put_files(fd, pem)))
+    if (!st && (fchmod(fd, 0700) || !put_files(fd, parts)))
         st = folder_error(error, dir, party_system_text(errno));
     close(fd);
     if (st && made)
@@ -225,93 +214,176 @@ static tally_status store(const char *dir, BIO *const pem[FILES], tally_error *e
     return st;
 }
 
-/* A new Ed25519 key that signs, as PEM; wiped on release. NULL when it cannot be made. */
-static BIO *make_signing_key(void)
+BIO *party_signing_key_make(const party_passphrase *p)
 {
     EVP_PKEY *key = psi_openssl() ? EVP_PKEY_Q_keygen(psi_openssl(), NULL, "ED25519") : NULL;
-    BIO *pem = key ? BIO_new(BIO_s_secmem()) : NULL;
-    if (pem && !PEM_write_bio_PKCS8PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL)) {
-        BIO_free(pem);
-        pem = NULL;
-    }
+    BIO *pem = key ? party_key_pem(key, p) : NULL;
     EVP_PKEY_free(key);
     return pem;
 }
 
-tally_status tally_identity_create(const char *dir, const char *organisation, tally_error *error)
+BIO *party_certs_pem(X509 *cert, STACK_OF(X509) * chain)
 {
-    tally_status st;
-    uint8_t serial20[20];
+    BIO *pem = BIO_new(BIO_s_mem());
+    int ok = pem && PEM_write_bio_X509(pem, cert);
+    for (int i = 0; ok && chain && i < sk_X509_num(chain); i++)
+        ok = PEM_write_bio_X509(pem, sk_X509_value(chain, i));
+    if (ok)
+        return pem;
+    BIO_free(pem);
+    return NULL;
+}
+
+void party_identity_parts_free(party_identity_parts *parts)
+{
+    BIO_free(parts->key);
+    BIO_free(parts->cert);
+    BIO_free(parts->sign);
+    *parts = (party_identity_parts){0};
+}
+
+tally_status party_days_check(unsigned days, tally_error *error)
+{
+    if (days >= 1 && days <= DAYS_MAX)
+        return TALLY_OK;
+    return party_fail(error, TALLY_ERR_USAGE, "a certificate is valid for 1 to %d days", DAYS_MAX);
+}
+
+static tally_status check_names(const char *dir, const char *organisation, tally_error *error)
+{
+    size_t common_len;
+    const char *common = last_component(dir, &common_len);
+    if (!name_ok(organisation, strlen(organisation)))
+        return party_fail(error, TALLY_ERR_USAGE,
+                          "the organisation's name has to be 1 to %d characters of UTF-8 without "
+                          "control characters",
+                          NAME_CHARACTERS);
+    if (!name_ok(common, common_len))
+        return party_fail(error, TALLY_ERR_USAGE,
+                          "the folder's name becomes part of the certificate: 1 to %d characters of "
+                          "UTF-8 without control characters, and not . or ..",
+                          NAME_CHARACTERS);
+    return TALLY_OK;
+}
+
+tally_status tally_identity_create_with(const char *dir, const char *organisation, unsigned days,
+                                        tally_passphrase_callback ask, void *user, tally_error *error)
+{
     size_t common_len;
     const char *common = last_component(dir, &common_len);
     EVP_PKEY *key = NULL;
     X509 *cert = NULL;
-    BIO *pem[FILES] = {NULL};
-    if (!name_ok(organisation, strlen(organisation))) {
-        party_fail(error, TALLY_ERR_USAGE,
-                   "the organisation's name has to be 1 to %d characters of UTF-8 without "
-                   "control characters",
-                   NAME_CHARACTERS);
-        return TALLY_ERR_USAGE;
-    }
-    if (!name_ok(common, common_len)) {
-        party_fail(error, TALLY_ERR_USAGE,
-                   "the folder's name becomes part of the certificate: 1 to %d characters of "
-                   "UTF-8 without control characters, and not . or ..",
-                   NAME_CHARACTERS);
-        return TALLY_ERR_USAGE;
-    }
-    st = psi_random(serial20, sizeof serial20);
+    X509_NAME *name = NULL;
+    party_identity_parts parts = {0};
+    party_passphrase *p = NULL, *lock = NULL;
+    uint8_t probe;
+    tally_status st = check_names(dir, organisation, error);
+    if (!st)
+        st = party_days_check(days, error);
     if (st)
-        return party_fail(error, st, "the random generator failed");
-    serial20[0] =
-        (uint8_t)((serial20[0] & 0x7f) | 0x40); /* positive, 158 random bits, always 20 bytes of DER */
+        return st;
+    p = psi_secret_calloc(1, sizeof *p);
+    if (!p || !psi_openssl()) {
+        st = party_no_memory(error, "an identity");
+        goto done;
+    }
+    if (ask) {
+        p->ask = ask;
+        p->user = user;
+        lock = p;
+        st = party_passphrase_get(p, dir, error);
+        if (st)
+            goto done;
+    }
+    st = psi_random(&probe, 1); /* whose failure OpenSSL would not tell apart */
+    if (st) {
+        party_fail(error, st, "the random generator failed");
+        goto done;
+    }
     st = TALLY_ERR_INTERNAL;
-    if (!psi_openssl() || !(key = EVP_PKEY_Q_keygen(psi_openssl(), NULL, "ED25519"))) {
-        party_fail(error, st, "cannot make an Ed25519 key");
+    key = EVP_PKEY_Q_keygen(psi_openssl(), NULL, "ED25519");
+    name = X509_NAME_new();
+    if (key && name && add_name(name, NID_organizationName, organisation, strlen(organisation)) &&
+        add_name(name, NID_commonName, common, common_len))
+        cert = party_cert_make(key, key, name, days);
+    if (cert) {
+        parts.key = party_key_pem(key, lock);
+        parts.cert = party_certs_pem(cert, NULL);
+        parts.sign = party_signing_key_make(lock);
+    }
+    if (!parts.key || !parts.cert || !parts.sign) {
+        party_fail(error, st, "cannot make keys and a certificate");
         goto done;
     }
-    cert = make_cert(key, organisation, common, common_len, serial20);
-    pem[KEY] = BIO_new(BIO_s_secmem());
-    pem[CERT] = BIO_new(BIO_s_mem());
-    pem[SIGN] = make_signing_key();
-    if (!cert || !pem[KEY] || !pem[CERT] || !pem[SIGN] ||
-        !PEM_write_bio_PKCS8PrivateKey(pem[KEY], key, NULL, NULL, 0, NULL, NULL) ||
-        !PEM_write_bio_X509(pem[CERT], cert)) {
-        party_fail(error, st, "cannot make a certificate");
-        goto done;
-    }
-    st = store(dir, pem, error);
+    st = party_identity_store(dir, &parts, error);
 done:
-    for (int i = 0; i < FILES; i++)
-        BIO_free(pem[i]);
+    party_identity_parts_free(&parts);
+    X509_NAME_free(name);
     X509_free(cert);
     EVP_PKEY_free(key);
+    psi_secret_free(p);
     ERR_clear_error();
     return st;
 }
 
-tally_status tally_identity_add_signing_key(const char *dir, tally_error *error)
+tally_status tally_identity_create(const char *dir, const char *organisation, tally_error *error)
+{
+    return tally_identity_create_with(dir, organisation, TALLY_CERTIFICATE_DAYS, NULL, NULL, error);
+}
+
+/* The key that signs is encrypted where the other key is. Opening that one also shows whether the passphrase
+ * fits. */
+static tally_status find_passphrase(const char *dir, party_passphrase *p, int *encrypt, tally_error *error)
+{
+    char path[4096];
+    struct stat info;
+    EVP_PKEY *key = NULL;
+    *encrypt = 0;
+    if (snprintf(path, sizeof path, "%s/key.pem", dir) >= (int)sizeof path)
+        return folder_error(error, dir, party_system_text(ENAMETOOLONG));
+    if (lstat(path, &info)) { /* in a token: its PIN is no passphrase for files, but may be made one */
+        *encrypt = p->ask != NULL;
+        return *encrypt ? party_passphrase_get(p, path, error) : TALLY_OK;
+    }
+    tally_status st = party_key_read(&key, path, 0, p, encrypt, error);
+    EVP_PKEY_free(key);
+    return st;
+}
+
+tally_status tally_identity_add_signing_key_with(const char *dir, tally_passphrase_callback ask, void *user,
+                                                 tally_error *error)
 {
     static const char tmp[] = ".sign.pem.new", name[] = "sign.pem";
     tally_status st = TALLY_OK;
     struct stat info;
     BIO *pem = NULL;
+    int encrypt = 0;
+    party_passphrase *p = psi_secret_calloc(1, sizeof *p);
+    if (!p)
+        return party_no_memory(error, "an identity");
+    p->ask = ask;
+    p->user = user;
     int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return folder_error(error, dir, party_system_text(errno));
-    if (fstatat(fd, "key.pem", &info, AT_SYMLINK_NOFOLLOW)) {
+    if (fd < 0) {
+        st = folder_error(error, dir, party_system_text(errno));
+        goto done;
+    }
+    if (fstatat(fd, "key.pem", &info, AT_SYMLINK_NOFOLLOW) &&
+        fstatat(fd, "key.uri", &info, AT_SYMLINK_NOFOLLOW)) {
         st = folder_error(error, dir, "holds no identity");
         party_hint(error, "make one with `tally identity new`, or check the folder's name");
         goto done;
     }
-    pem = make_signing_key();
+    st = find_passphrase(dir, p, &encrypt, error);
+    if (st)
+        goto done;
+    pem = party_signing_key_make(encrypt ? p : NULL);
     if (!pem) {
         st = party_fail(error, TALLY_ERR_INTERNAL, "cannot make an Ed25519 key");
         goto done;
     }
     /* The exclusive temporary file keeps a second process out; the link never replaces a key. */
-    if (!write_file(fd, tmp, 0600, pem)) {
+    if (!party_identity_write(fd, tmp, 0600, pem)) {
         int exists = errno == EEXIST;
         st = folder_error(error, dir,
                           exists ? PARTY_WORD("has a file .sign.pem.new of an earlier try")
@@ -335,7 +407,14 @@ tally_status tally_identity_add_signing_key(const char *dir, tally_error *error)
         st = folder_error(error, dir, party_system_text(errno));
 done:
     BIO_free(pem);
-    close(fd);
+    psi_secret_free(p);
+    if (fd >= 0)
+        close(fd);
     ERR_clear_error();
     return st;
+}
+
+tally_status tally_identity_add_signing_key(const char *dir, tally_error *error)
+{
+    return tally_identity_add_signing_key_with(dir, NULL, NULL, error);
 }

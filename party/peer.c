@@ -98,12 +98,58 @@ static int refuse_time(int code, int64_t limit, const char *who, const party_ver
     return code;
 }
 
-static int pin_known(const party_peer_rule *rule, const uint8_t pin32[32])
+/* Is it one of the pins, or the key that an agreed one was replaced by? */
+static enum party_pin_state judge_pin(const party_peer_rule *rule, const party_known *known,
+                                      const uint8_t pin32[32], int64_t now, int64_t *until)
 {
-    for (size_t i = 0; i < rule->pin_count; i++)
-        if (memcmp(rule->pins[i], pin32, 32) == 0)
-            return 1;
-    return 0;
+    const party_rotation *rotations = known && *rule->signing ? known->rotations : NULL;
+    enum party_pin_state best = PARTY_PIN_OTHER;
+    for (size_t i = 0; i < rule->pin_count && best != PARTY_PIN_CURRENT; i++) {
+        enum party_pin_state state = party_rotation_judge(rotations, rotations ? known->rotation_count : 0,
+                                                          rule->signing, rule->pins[i], pin32, now, until);
+        best = state == PARTY_PIN_OTHER ? best : state;
+    }
+    return best;
+}
+
+static int refuse_pin(enum party_pin_state state, const party_peer_rule *rule, const char *who,
+                      const char *pin, tally_error *why)
+{
+    if (state == PARTY_PIN_RETIRED) {
+        party_fail(why, TALLY_ERR_AUTH, "%s has key %s, which was replaced, and its time is over", who, pin);
+        party_hint(why, "the peer has to use its new key: tally identity rotate NAME --finish");
+    } else if (state == PARTY_PIN_EARLY) {
+        party_fail(why, TALLY_ERR_AUTH, "%s has key %s, which replaces the agreed one only later", who, pin);
+        party_hint(why, "check the clocks of both machines; tally peer list shows from when it is accepted");
+    } else if (rule->agreed) {
+        party_fail(why, TALLY_ERR_AUTH, "%s has fingerprint %s, not the link-key of the agreement", who, pin);
+        party_hint(why,
+                   "ask the peer for the output of `tally identity show`; if its key was replaced, it has "
+                   "a statement of rotation for you: tally peer add-rotation FILE");
+    } else {
+        party_fail(why, TALLY_ERR_AUTH,
+                   rule->pin_count == 1 ? "%s has fingerprint %s, not the one given with --peer"
+                                        : "%s has fingerprint %s, not one of those given with --peer",
+                   who, pin);
+        party_hint(
+            why, "ask the peer for the output of `tally identity show`; if its key was replaced, use the new "
+                 "fingerprint");
+    }
+    return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+}
+
+static int refuse_revoked(const party_revoked *r, const char *who, const char *pin, tally_error *why)
+{
+    char when[32];
+    party_time_text(when, r->when);
+    if (*r->reason)
+        party_fail(why, TALLY_ERR_AUTH, "%s has key %s, which was revoked here on %s: %s", who, pin, when,
+                   r->reason);
+    else
+        party_fail(why, TALLY_ERR_AUTH, "%s has key %s, which was revoked here on %s", who, pin, when);
+    party_hint(why, "the peer needs a new key; tally peer list shows what is revoked, and tally peer restore "
+                    "takes a revocation back");
+    return X509_V_ERR_CERT_REVOKED;
 }
 
 struct chain_clock {
@@ -124,7 +170,7 @@ static int chain_step(int ok, X509_STORE_CTX *ctx)
 
 /* NULL when the chain holds, else what is wrong with it. */
 static const char *judge_chain(X509_STORE *store, X509 *leaf, STACK_OF(X509) * untrusted, int64_t now,
-                               int peer_is_server)
+                               int peer_is_server, int crl, int *code)
 {
     struct chain_clock clock = {now};
     const char *wrong = "out of memory";
@@ -132,22 +178,24 @@ static const char *judge_chain(X509_STORE *store, X509 *leaf, STACK_OF(X509) * u
     if (ctx && X509_STORE_CTX_init(ctx, store, leaf, untrusted)) {
         X509_VERIFY_PARAM *param = X509_STORE_CTX_get0_param(ctx);
         X509_VERIFY_PARAM_set_time(param, (time_t)now);
-        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN);
+        X509_VERIFY_PARAM_set_flags(param, X509_V_FLAG_PARTIAL_CHAIN | (crl ? X509_V_FLAG_CRL_CHECK : 0ul));
         X509_VERIFY_PARAM_set_auth_level(param, 2); /* 112 bits */
         X509_VERIFY_PARAM_set_purpose(param,
                                       peer_is_server ? X509_PURPOSE_SSL_SERVER : X509_PURPOSE_SSL_CLIENT);
         X509_STORE_CTX_set_app_data(ctx, &clock);
         X509_STORE_CTX_set_verify_cb(ctx, chain_step);
-        wrong =
-            X509_verify_cert(ctx) == 1 ? NULL : X509_verify_cert_error_string(X509_STORE_CTX_get_error(ctx));
+        int good = X509_verify_cert(ctx) == 1;
+        *code = X509_STORE_CTX_get_error(ctx);
+        wrong = good ? NULL : X509_verify_cert_error_string(*code);
     }
     X509_STORE_CTX_free(ctx);
     ERR_clear_error();
     return wrong;
 }
 
-int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf, STACK_OF(X509) * untrusted,
-                     int64_t now, int peer_is_server, const char *who, party_verdict *out)
+int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509_STORE *store, X509 *leaf,
+                     STACK_OF(X509) * untrusted, int64_t now, int peer_is_server, const char *who,
+                     party_verdict *out)
 {
     char pin[TALLY_FINGERPRINT_TEXT];
     int64_t limit = 0;
@@ -161,19 +209,18 @@ int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf,
     party_subject_text(leaf, out->subject, sizeof out->subject);
     party_pin_text(pin, out->fingerprint32);
 
-    if (rule->pin_count && !pin_known(rule, out->fingerprint32)) {
-        party_fail(why, TALLY_ERR_AUTH, "%s has fingerprint %s, not %s", who, pin,
-                   rule->agreed           ? PARTY_WORD("the link-key of the agreement")
-                   : rule->pin_count == 1 ? PARTY_WORD("the one given with --peer")
-                                          : PARTY_WORD("one of those given with --peer"));
-        party_hint(
-            why, "ask the peer for the output of `tally identity show`; if its key was replaced, use the new "
-                 "fingerprint");
-        return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
-    }
+    const party_revoked *revoked = party_known_revoked(known, out->fingerprint32);
+    if (revoked)
+        return refuse_revoked(revoked, who, pin, why);
+    enum party_pin_state state = rule->pin_count
+                                     ? judge_pin(rule, known, out->fingerprint32, now, &out->key_until)
+                                     : PARTY_PIN_CURRENT;
+    if (state != PARTY_PIN_CURRENT)
+        return refuse_pin(state, rule, who, pin, why);
     int code = judge_time(leaf, now, &limit);
     if (code)
         return refuse_time(code, limit, who, out, why);
+    (void)!party_asn1_seconds(X509_get0_notAfter(leaf), &out->not_after);
     if (EVP_PKEY_get_security_bits(key) < STRENGTH_BITS) {
         party_fail(why, TALLY_ERR_AUTH, "%s has a key that is too weak (%s)", who, pin);
         party_hint(why, "the peer needs a new key: Ed25519, RSA from 2048 bits, or EC from P-256");
@@ -181,7 +228,18 @@ int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf,
     }
     if (!store)
         return X509_V_OK;
-    const char *wrong = judge_chain(store, leaf, untrusted, now, peer_is_server);
+    const char *wrong =
+        judge_chain(store, leaf, untrusted, now, peer_is_server, rule->crl_file != NULL, &code);
+    if (wrong && (code == X509_V_ERR_CERT_REVOKED || code == X509_V_ERR_UNABLE_TO_GET_CRL ||
+                  code == X509_V_ERR_CRL_HAS_EXPIRED || code == X509_V_ERR_CRL_NOT_YET_VALID ||
+                  code == X509_V_ERR_CRL_SIGNATURE_FAILURE)) {
+        party_fail(why, TALLY_ERR_AUTH, "the certificate of %s by %s: %s (subject \"%s\")", who,
+                   rule->crl_file, party_word(wrong), out->subject);
+        party_hint(why, code == X509_V_ERR_CERT_REVOKED
+                            ? "the authority has revoked it; the peer needs a new certificate"
+                            : "fetch the authority's latest list of revoked certificates for --peer-crl");
+        return code == X509_V_ERR_CERT_REVOKED ? code : X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
+    }
     if (wrong) {
         party_fail(why, TALLY_ERR_AUTH,
                    "the certificate of %s is not signed by the given CA: %s (subject \"%s\")", who,
@@ -210,6 +268,34 @@ static int may_sign(const party_peer_rule *rule, X509 *cert)
     uint8_t pin32[32];
     return !rule->has_ca_pin ||
            (!party_spki_fingerprint(cert, pin32) && memcmp(pin32, rule->ca_pin32, sizeof pin32) == 0);
+}
+
+/* The lists of revoked certificates of rule->crl_file into the store. */
+static tally_status add_crls(X509_STORE *store, const party_peer_rule *rule, tally_error *error)
+{
+    tally_status st = TALLY_OK;
+    struct stat info;
+    int count = 0;
+    BIO *bio = NULL;
+    errno = 0;
+    if (stat(rule->crl_file, &info) || !S_ISREG(info.st_mode) || !(bio = BIO_new_file(rule->crl_file, "r")))
+        return party_fail(error, TALLY_ERR_FILE, "%s: %s", rule->crl_file,
+                          errno ? party_system_text(errno) : PARTY_WORD("cannot be read"));
+    for (; !st; count++) {
+        X509_CRL *crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+        if (!crl)
+            break;
+        if (!X509_STORE_add_crl(store, crl))
+            st = party_no_memory(error, "a list of revoked certificates");
+        X509_CRL_free(crl);
+    }
+    if (!st && (!count || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)) {
+        st = party_fail(error, TALLY_ERR_FILE, "%s: no list of revoked certificates in PEM form",
+                        rule->crl_file);
+        party_hint(error, "one in DER form is converted by: openssl crl -inform DER -in FILE -out NEW");
+    }
+    BIO_free(bio);
+    return st;
 }
 
 tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule, tally_error *error)
@@ -257,9 +343,11 @@ tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule, tal
         party_hint(error, "give that authority's file; the fingerprint is that of its public key");
         goto done;
     }
+    st = rule->crl_file ? add_crls(store, rule, error) : TALLY_OK;
+    if (st)
+        goto done;
     *out = store;
     store = NULL;
-    st = TALLY_OK;
 done:
     BIO_free(bio);
     X509_STORE_free(store);
@@ -297,9 +385,14 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
         party_hint(error, PARTY_WHOLE, ours[i].hint);
         return TALLY_ERR_AUTH;
     }
-    if (alert == SSL_AD_NO_APPLICATION_PROTOCOL)
+    if (alert == SSL_AD_NO_APPLICATION_PROTOCOL) {
         party_fail(error, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", who);
-    else if (alert == SSL_AD_PROTOCOL_VERSION || alert == SSL_AD_HANDSHAKE_FAILURE)
+        party_hint(error,
+                   "check host and port: is that the peer's tally? A run and tally ping need their own kind "
+                   "on the other side; an older tally answers no ping");
+        return TALLY_ERR_MALFORMED;
+    }
+    if (alert == SSL_AD_PROTOCOL_VERSION || alert == SSL_AD_HANDSHAKE_FAILURE)
         party_fail(error, TALLY_ERR_MALFORMED, "%s does not accept our TLS 1.3: %s", who,
                    SSL_alert_desc_string_long(alert));
     else

@@ -6,6 +6,7 @@
 #ifndef PARTY_PEER_H
 #define PARTY_PEER_H
 
+#include "party/known.h"
 #include "party/tls.h"
 #include <openssl/x509.h>
 
@@ -15,20 +16,24 @@
 typedef struct party_verdict {
     uint8_t fingerprint32[32];
     char subject[256];
+    int64_t not_after, key_until; /* of an accepted one; key_until 0: its key is not being replaced */
     tally_error why;
 } party_verdict;
 
 /*
  * Judges leaf, sent with the certificates of untrusted, by rule: validity at now (seconds since 1970) with
- * 300 s of tolerance, strength of the key, pins, then chain to store (NULL without ca_file) and exact
- * subject. peer_is_server picks the purpose a CA must have allowed. who ("the peer at ...") begins the
- * message. Returns X509_V_OK or the code whose alert tells the peer the right thing: certificate_expired,
- * bad_certificate (not yet valid, too weak), or unknown_ca (not the one that was asked for).
+ * 300 s of tolerance, strength of the key, what known (NULL: nothing) says is revoked, pins and what they
+ * were replaced by, then chain to store (NULL without ca_file) and exact subject. peer_is_server picks the
+ * purpose a CA must have allowed. who ("the peer at ...") begins the message. Returns X509_V_OK or the code
+ * whose alert tells the peer the right thing: certificate_expired, bad_certificate (not yet valid, too weak),
+ * certificate_revoked, or unknown_ca (not the one that was asked for).
  */
-int party_peer_judge(const party_peer_rule *rule, X509_STORE *store, X509 *leaf, STACK_OF(X509) * untrusted,
-                     int64_t now, int peer_is_server, const char *who, party_verdict *out);
+int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509_STORE *store, X509 *leaf,
+                     STACK_OF(X509) * untrusted, int64_t now, int peer_is_server, const char *who,
+                     party_verdict *out);
 
-/* The CA's certificates of rule->ca_file. TALLY_ERR_FILE, TALLY_ERR_NO_MEMORY. */
+/* The CA's certificates of rule->ca_file, and the lists of revoked certificates of rule->crl_file.
+ * TALLY_ERR_FILE, TALLY_ERR_NO_MEMORY. */
 tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule,
                               tally_error *error) TALLY_MUST_CHECK;
 

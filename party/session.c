@@ -2,7 +2,9 @@
 /* One run from start to end: read, connect, greet, match, confirm, write. The order of these calls is the
  * session. */
 #include "party/session.h"
+#include "party/expiry.h"
 
+#include "party/check.h"
 #include "party/day.h"
 #include "party/entry.h"
 #include "party/error.h"
@@ -85,7 +87,7 @@ static tally_status check_columns(const tally_session *s, tally_error *error)
 }
 
 /* Is it known whom to accept? An authority alone signs many. */
-static int knows_peer(const tally_session *s)
+int party_session_knows_peer(const tally_session *s)
 {
     return s->rule.ca_file ? s->rule.name != NULL : s->rule.pin_count > 0;
 }
@@ -105,7 +107,7 @@ static tally_status check_settings(const tally_session *s, tally_error *error)
         return usage(error, "exactly one of listen, connect, transport and connection is needed");
     if (tls && !s->identity)
         return usage(error, "no identity was set");
-    if (tls && !knows_peer(s))
+    if (tls && !party_session_knows_peer(s))
         return usage(error, "whom to accept is not set: a peer fingerprint, or a CA and a name");
     if (s->timeout_s < 1 || s->timeout_s > 7 * 86400)
         return usage(error, "the timeout has to be between 1 second and 7 days");
@@ -151,6 +153,9 @@ static tally_status read_input(tally_session *s, tally_error *error)
             party_log(s, (stats.rejected - stats.without_consent) * 100 > stats.rows ? 0 : 1,
                       "rejected %llu rows: %s, first at line %llu", (unsigned long long)stats.by_reason[i],
                       party_word(tally_reject_name(i)), (unsigned long long)stats.first_line[i]);
+    st = party_warn_list(s, error);
+    if (st)
+        return st;
     size_t count;
     party_input_items(s->input, &count);
     if (count > stats.items)
@@ -167,9 +172,8 @@ static void forward_log(void *user, int level, const char *line)
 }
 
 /* Without an error to fill, nobody is to hear of the attempts either. */
-static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error *error)
+static tally_status open_channel(tally_session *s, int ping, int64_t deadline_ms, tally_error *error)
 {
-    unsigned silence_s = s->timeout_s < SILENCE_MAX_S ? s->timeout_s : SILENCE_MAX_S;
     party_connect_options options = {.listen = s->has_listen ? &s->address : NULL,
                                      .connect = s->has_connect ? &s->address : NULL,
                                      .transport = s->transport,
@@ -177,20 +181,37 @@ static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error
                                      .transport_tls_server = s->transport_tls_server,
                                      .identity = s->identity,
                                      .rule = &s->rule,
+                                     .ping = ping,
                                      .deadline_ms = deadline_ms,
                                      .cancel = &s->cancel,
                                      .log = error ? forward_log : NULL,
                                      .log_user = s};
-    tally_status st = s->connection ? party_connection_take(s->connection, &s->channel, error)
-                                    : party_channel_open(&s->channel, &options, error);
-    if (st)
-        return st;
+    return s->connection ? party_connection_take(s->connection, &s->channel, error)
+                         : party_channel_open(&s->channel, &options, error);
+}
+
+static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error *error)
+{
+    tally_status st = open_channel(s, 0, deadline_ms, error);
+    return st ? st : party_session_link(s, error);
+}
+
+tally_status party_session_listen(tally_session *s, int64_t deadline_ms, tally_error *error)
+{
+    return open_channel(s, 1, deadline_ms, error);
+}
+
+tally_status party_session_link(tally_session *s, tally_error *error)
+{
+    unsigned silence_s = s->timeout_s < SILENCE_MAX_S ? s->timeout_s : SILENCE_MAX_S;
     s->on_this_machine = s->channel.owns_raw && party_tcp_is_local(&s->channel.raw);
     if (s->channel.tls) {
         party_pin_text(s->peer_pin, s->channel.peer_fingerprint);
         party_printable(s->peer_subject, sizeof s->peer_subject, s->channel.peer_subject);
+        if (error)
+            party_expiry_peer(s);
     }
-    st = party_link_new(&s->link, &s->channel.io, silence_s * 1000, &s->cancel, error);
+    tally_status st = party_link_new(&s->link, &s->channel.io, silence_s * 1000, &s->cancel, error);
     if (st)
         party_channel_close(&s->channel);
     return st;
@@ -215,7 +236,7 @@ tally_status party_session_open(tally_session *s, tally_error *error)
         return usage(error, "a session runs once; make a new one");
     if (s->timeout_s < 1 || s->timeout_s > 7 * 86400)
         return usage(error, "the timeout has to be between 1 second and 7 days");
-    if (s->has_listen + s->has_connect != 1 || s->transport || !s->identity || !knows_peer(s))
+    if (s->has_listen + s->has_connect != 1 || s->transport || !s->identity || !party_session_knows_peer(s))
         return usage(error, "to measure a line an identity, an address and a peer's fingerprint are needed");
     s->ran = 1;
     return open_link(s, party_now_ms() + (int64_t)s->timeout_s * 1000, error);
@@ -256,7 +277,7 @@ static void notify_peer(tally_session *s, tally_status status)
     /* An agreement may be broken before all of these are known. */
     int tls = !s->transport || s->transport_tls,
         link = s->has_listen || s->has_connect || s->transport || s->connection;
-    if (!link || (tls && !s->connection && (!s->identity || !knows_peer(s))))
+    if (!link || (tls && !s->connection && (!s->identity || !party_session_knows_peer(s))))
         return;
     if (!s->link && open_link(s, party_now_ms() + NOTICE_MS, NULL))
         return;
@@ -432,6 +453,8 @@ static tally_status finish(tally_session *s, tally_error *error)
     st = party_entry_end(s, &good, error);
     if (!st)
         st = give_result(s, error);
+    if (!st)
+        party_warn_result(s);
     if (st) { /* nothing of it is told, in no form */
         *s->learned = *s->learned_local = 0;
         s->aggregate.done = 0;
@@ -536,7 +559,11 @@ static tally_status prepare(tally_session *s, tally_error *error)
     tally_status st = name_run(s, error);
     if (!st)
         st = party_hold(s, error);
-    return st ? st : check_settings(s, error);
+    if (!st)
+        st = check_settings(s, error);
+    if (!st)
+        party_expiry_own(s);
+    return st;
 }
 
 tally_status tally_session_check(tally_session *s, tally_error *error)

@@ -11,6 +11,8 @@
 #include "party/receipt.h"
 #include "proto/hello.h"
 
+#define PARTY_WARNINGS 8
+
 enum party_phase { PARTY_READING, PARTY_WAITING, PARTY_MATCHING, PARTY_WRITING, PARTY_PHASES };
 
 struct tally_session {
@@ -28,7 +30,7 @@ struct tally_session {
     const tally_identity *identity;
     tally_input *input;
     party_peer_rule rule;
-    char *ca_file, *peer_name;
+    char *ca_file, *crl_file, *peer_name;
     party_address address;
     int has_listen, has_connect;
     const tally_transport *transport;
@@ -107,6 +109,8 @@ struct tally_session {
     double round_trip; /* of the line, seconds; 0: not known */
     int on_this_machine;
     char peer_pin[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* empty without TLS */
+    char warnings[PARTY_WARNINGS][256];                       /* for the summary */
+    size_t warning_count;
     tally_error outcome;
     char learned[2048], learned_local[3072]; /* in English; as it is shown, empty without translation */
 };
@@ -117,11 +121,19 @@ tally_status party_set_text(char **field, const char *text, tally_error *error) 
 /* The link to the peer without a run, by the settings of the session; closed by party_session_close. For
  * party/line. */
 tally_status party_session_open(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+/* What tls and link of an open channel are for the session: shared by a run and a ping. */
+tally_status party_session_link(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 void party_session_close(tally_session *s, int graceful);
+/* Waits for a ping of the peer, and leaves its channel in the session. */
+tally_status party_session_listen(tally_session *s, int64_t deadline_ms, tally_error *error) TALLY_MUST_CHECK;
+/* Is it known whom to accept? */
+int party_session_knows_peer(const tally_session *s);
 
 /* Does this party learn which of its rows match? */
 int party_learns_matches(const tally_session *s);
 
+/* Hello 1 of both sides alone, of a session whose terms are filled: for a ping. */
+tally_status party_greet_terms(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* Both hellos: compares versions and terms, fills peer_hello, peer_items and sid. Sets greeted when hello 2
  * goes out. */
 tally_status party_greet(tally_session *s, party_state *state, tally_error *error) TALLY_MUST_CHECK;

@@ -55,6 +55,7 @@ void tally_session_free(tally_session *s)
     psi_free(s->columns);
     psi_free(s->output_path);
     psi_free(s->ca_file);
+    psi_free(s->crl_file);
     psi_free(s->peer_name);
     psi_free(s->result_text);
     if (s->sketch)
@@ -146,6 +147,13 @@ tally_status tally_session_set_peer_ca(tally_session *s, const char *ca_file, co
         st = party_set_text(&s->peer_name, name, error);
     s->rule.ca_file = s->ca_file;
     s->rule.name = s->peer_name;
+    return st;
+}
+
+tally_status tally_session_set_peer_crl(tally_session *s, const char *crl_file, tally_error *error)
+{
+    tally_status st = party_set_text(&s->crl_file, crl_file, error);
+    s->rule.crl_file = s->crl_file;
     return st;
 }
 

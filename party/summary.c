@@ -413,9 +413,12 @@ char *tally_session_summary_json(const tally_session *s)
     if (s->agreement)
         agreement = json_pack("{s:s, s:s}", "digest", tally_agreement_digest(s->agreement), "name",
                               party_agreed_text(s->agreement, AGREED_NAME, 0));
+    json_t *warnings = json_array();
+    for (size_t i = 0; i < s->warning_count; i++)
+        json_array_append_new(warnings, json_string(s->warnings[i]));
     return party_json_text(json_pack(
         "{s:o, s:{s:I, s:b}, s:{s:s, s:i, s:s, s:s}, s:o, s:o, s:{s:I, s:s, s:s, s:s}, s:o, "
-        "s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:I, s:o, s:s, s:o}",
+        "s:{s:I, s:I, s:I, s:I}, s:o, s:o, s:I, s:o, s:s, s:o, s:o}",
         "agreement", agreement, "ledger", "run", (json_int_t)s->run_number, "receipt", *s->receipt.text != 0,
         "outcome", "status", tally_status_name(s->outcome.status), "exit_status",
         tally_exit_status(s->outcome.status), "message", s->outcome.message, "hint", s->outcome.hint, "terms",
@@ -425,5 +428,5 @@ char *tally_session_summary_json(const tally_session *s)
         (json_int_t)s->traffic.sent[PARTY_PROTOCOL], "protocol_received",
         (json_int_t)s->traffic.received[PARTY_PROTOCOL], "seconds", phases_json(s->seconds), "cpu_seconds",
         phases_json(s->cpu_seconds), "peak_memory_bytes", (json_int_t)party_peak_bytes(), "predicted",
-        predicted_json(s), "learned", s->learned, "versions", versions()));
+        predicted_json(s), "learned", s->learned, "warnings", warnings, "versions", versions()));
 }

@@ -70,47 +70,7 @@ typedef struct tally_error {
  */
 TALLY_API void tally_set_translation(const char *(*translate)(const char *text));
 
-/* ---- Identity: the private key and certificate of one organisation ---- */
-
-typedef struct tally_identity tally_identity;
-
-#define TALLY_FINGERPRINT_TEXT 72 /* "sha256:", 64 hex digits, zero */
-
-/*
- * Makes a new identity in the folder dir (created with mode 0700, must not exist yet or be empty): key.pem
- * (Ed25519, PKCS#8, mode 0600), cert.pem (self-signed, X.509, subject O=organisation, CN=the folder's last
- * name, 730 days) and sign.pem (a second Ed25519 key, mode 0600, which signs agreements). organisation: 1..64
- * characters, no control characters. TALLY_ERR_FILE: a file exists or cannot be written; nothing is left
- * behind. TALLY_ERR_USAGE: organisation.
- */
-TALLY_API tally_status tally_identity_create(const char *dir, const char *organisation,
-                                             tally_error *error) TALLY_MUST_CHECK;
-/*
- * Loads key.pem and cert.pem of a folder, and sign.pem if there is one. Any key type TLS 1.3 can use is
- * accepted; the two must belong together. TALLY_ERR_FILE: missing, unreadable, or a key that others may read
- * (mode & 077). TALLY_ERR_AUTH: not a matching pair, or a sign.pem that is no Ed25519 key. An expired
- * certificate loads, so that it can be shown; a session refuses it.
- */
-TALLY_API tally_status tally_identity_load(const char *dir, tally_identity **out,
-                                           tally_error *error) TALLY_MUST_CHECK;
-TALLY_API void tally_identity_free(tally_identity *identity);
-/* "sha256:<64 hex>": SHA-256 of the public key (DER SubjectPublicKeyInfo). Lives as long as the identity. */
-TALLY_API const char *tally_identity_fingerprint(const tally_identity *identity);
-/* The same of the key that signs, "" for an identity without one. Lives as long as the identity. */
-TALLY_API const char *tally_identity_signing_fingerprint(const tally_identity *identity);
-/*
- * Gives an identity that was made by another program, or by a version of this one before there were
- * agreements, its sign.pem (Ed25519, mode 0600). A loaded identity does not change. TALLY_ERR_FILE: dir holds
- * no identity, has a sign.pem already, or cannot be written; nothing was changed.
- */
-TALLY_API tally_status tally_identity_add_signing_key(const char *dir, tally_error *error) TALLY_MUST_CHECK;
-/* Subject of the certificate, RFC 2253, UTF-8: the text --peer-name compares with. */
-TALLY_API const char *tally_identity_subject(const tally_identity *identity);
-/* "Ed25519", "RSA 3072", ... */
-TALLY_API const char *tally_identity_key_type(const tally_identity *identity);
-/* Validity of the certificate, seconds since 1970 UTC. */
-TALLY_API int64_t tally_identity_not_before(const tally_identity *identity);
-TALLY_API int64_t tally_identity_not_after(const tally_identity *identity);
+#include "tally-identity.h"
 
 /* ---- Agreement: what two organisations allow each other to ask, signed by both ---- */
 
@@ -412,6 +372,22 @@ TALLY_API const char *tally_reject_name(size_t i);
  * TALLY_ERR_FILE, TALLY_ERR_INPUT (message names file, line and column), TALLY_ERR_NO_MEMORY.
  */
 TALLY_API tally_status tally_input_load(tally_input *input, tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Loads a file's list as a run would, and tells what is in it as one JSON object (docs/input.md): rows,
+ * rejects, duplicates, what the key columns are like, what often goes wrong with exports, what a run would
+ * send; without a key, which columns could be one. No value is in it, and nothing is sent. *out: free(); set
+ * also when the list cannot be used, NULL after TALLY_ERR_NO_MEMORY and TALLY_ERR_USAGE. Returns what loading
+ * does.
+ */
+TALLY_API tally_status tally_input_check_json(tally_input *input, char **out,
+                                              tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Takes from an agreement what the input of that role has and this one does not: keys, values, bands,
+ * duplicates, consent as of today, and the padding of which a check tells. A session does it by itself: this
+ * is for a check.
+ */
+TALLY_API tally_status tally_input_set_agreement(tally_input *input, const tally_agreement *agreement,
+                                                 enum tally_role role, tally_error *error) TALLY_MUST_CHECK;
 /* Zero before the input is loaded. */
 TALLY_API void tally_input_get_stats(const tally_input *input, tally_input_stats *out);
 
@@ -493,6 +469,11 @@ TALLY_API tally_status tally_session_add_peer_pin(tally_session *session, const 
  * NULL: the one that the agreement names. */
 TALLY_API tally_status tally_session_set_peer_ca(tally_session *session, const char *ca_file,
                                                  const char *name, tally_error *error) TALLY_MUST_CHECK;
+
+/* Lists of revoked certificates of that CA, PEM; a peer is then refused too when there is no list in force.
+ */
+TALLY_API tally_status tally_session_set_peer_crl(tally_session *session, const char *crl_file,
+                                                  tally_error *error) TALLY_MUST_CHECK;
 
 /* The link, exactly one of the three. "HOST:PORT", IPv6 in brackets. */
 TALLY_API tally_status tally_session_set_listen(tally_session *session, const char *address,
@@ -593,6 +574,44 @@ TALLY_API void tally_session_on_progress(tally_session *session, tally_progress_
  * session. */
 typedef void (*tally_log_callback)(void *user, int level, const char *line);
 TALLY_API void tally_session_on_log(tally_session *session, tally_log_callback callback, void *user);
+
+/*
+ * In place of tally_session_run, on both sides at once, or on one while the other's run waits: goes the steps
+ * to a run one by one and says how each went, by the settings of the session. No input is read, none is
+ * needed but for its keys and columns, and nothing of a list is sent. Terms are compared when both sides have
+ * a role or an agreement. A listening run that is pinged answers and waits on.
+ */
+enum tally_ping_step {
+    TALLY_PING_RESOLVE = 0, /* the name of the host, of the side that connects */
+    TALLY_PING_CONNECT = 1, /* TCP; of the side that listens: somebody authenticated */
+    TALLY_PING_AUTHENTICATE = 2,
+    TALLY_PING_VERSIONS = 3,
+    TALLY_PING_CLOCKS = 4,
+    TALLY_PING_TERMS = 5,
+    TALLY_PING_LINE = 6
+};
+enum tally_ping_state {
+    TALLY_PING_OK = 0,
+    TALLY_PING_WARNED = 1,
+    TALLY_PING_SKIPPED = 2,
+    TALLY_PING_FAILED = 3
+};
+/* detail: its message says in one line how it went, also where nothing failed; valid during the call. From
+ * the calling thread. */
+typedef void (*tally_ping_callback)(void *user, enum tally_ping_step step, enum tally_ping_state state,
+                                    const tally_error *detail);
+typedef struct tally_ping {
+    char peer[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* "" before they are known */
+    int64_t own_not_after,
+        peer_not_after;         /* validity of the certificates, seconds since 1970 UTC; 0: not known */
+    double clock_ahead_seconds; /* the peer's clock against this one's */
+    double round_trip_seconds;  /* 0: not measured, as the next two */
+    double sent_bits_per_second, received_bits_per_second;
+    int met_run; /* 1: a run waits there */
+} tally_ping;
+/* Status as of a run. The step that failed was told to the callback before; *out holds what was found. */
+TALLY_API tally_status tally_session_ping(tally_session *session, tally_ping_callback callback, void *user,
+                                          tally_ping *out, tally_error *error) TALLY_MUST_CHECK;
 
 /*
  * Runs the session to its end: connects, authenticates, compares terms, matches, confirms, writes the output.

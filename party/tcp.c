@@ -238,10 +238,11 @@ static int connect_one(const struct addrinfo *ai, int64_t until, const party_can
     return failed;
 }
 
-tally_status party_tcp_connect(const party_address *address, int64_t deadline_ms, party_cancel *cancel,
-                               int *fd, int *retry, tally_error *error)
+tally_status party_tcp_try(const party_address *address, int64_t deadline_ms, party_cancel *cancel, int *fd,
+                           int *retry, int *why, tally_error *error)
 {
     struct addrinfo *list = NULL;
+    *why = 0;
     tally_status st = party_resolve(address, 0, deadline_ms, cancel, &list, retry, error);
     if (st)
         return st;
@@ -252,6 +253,7 @@ tally_status party_tcp_connect(const party_address *address, int64_t deadline_ms
         failed = connect_one(ai, until < deadline_ms ? until : deadline_ms, cancel, fd);
     }
     freeaddrinfo(list);
+    *why = failed;
     if (!failed)
         return TALLY_OK;
     if (failed == ECANCELED)
@@ -260,6 +262,13 @@ tally_status party_tcp_connect(const party_address *address, int64_t deadline_ms
     party_address_text(text, address);
     *retry = failed != EMFILE && failed != ENFILE && failed != EACCES && failed != EPERM;
     return party_fail(error, TALLY_ERR_NETWORK, "cannot connect to %s: %s", text, party_system_text(failed));
+}
+
+tally_status party_tcp_connect(const party_address *address, int64_t deadline_ms, party_cancel *cancel,
+                               int *fd, int *retry, tally_error *error)
+{
+    int why;
+    return party_tcp_try(address, deadline_ms, cancel, fd, retry, &why, error);
 }
 
 /* 0 and *fd, or an errno. */

@@ -10,7 +10,9 @@
 
 #include "party/error.h"
 #include "party/identity.h"
+#include "party/known.h"
 #include "party/peer.h"
+#include "party/token.h"
 #include "psi/hash.h"
 #include "psi/mem.h"
 
@@ -27,14 +29,18 @@
 #define SLICE_MS 100    /* how soon a cancel or a shutdown is noticed */
 #define READY 0x01
 
-static const unsigned char alpn[] = {7, 't', 'a', 'l', 'l', 'y', '/', '1'};
+/* By purpose: what a client offers. */
+static const unsigned char alpn_run[] = {7, 't', 'a', 'l', 'l', 'y', '/', '1'},
+                           alpn_ping[] = {12, 't', 'a', 'l', 'l', 'y', '-', 'p', 'i', 'n', 'g', '/', '1'};
 
 struct party_tls_context {
     SSL_CTX *ctx;
     X509_STORE *store[PARTY_RULES_MAX]; /* NULL without a CA */
     const party_peer_rule *rule[PARTY_RULES_MAX];
     size_t rules;
+    const tally_identity *identity;
     int server;
+    enum party_tls_purpose purpose;
 };
 
 struct party_tls {
@@ -51,6 +57,7 @@ struct party_tls {
     BIO *in, *out;     /* owned by ssl */
     uint8_t *incoming; /* the reader's */
     int alert;         /* fatal alert that came, or -1 */
+    int ping;          /* agreed on by ALPN */
     int established;   /* the handshake is over; SSL forgets it after an error */
     int broken;        /* no further SSL call */
     tally_error failure;
@@ -60,14 +67,28 @@ struct party_tls {
 
 /* ---- Context ---- */
 
+static int is_name(const unsigned char *alpn, const unsigned char *name, size_t len)
+{
+    return len == alpn[0] && memcmp(name, alpn + 1, len) == 0;
+}
+
+/* Of a name that came: 1 a ping, 0 a run, -1 neither, or not what this context is for. */
+static int judge_alpn(const party_tls_context *context, const unsigned char *name, size_t len)
+{
+    if (context->purpose != PARTY_TLS_PING && is_name(alpn_run, name, len))
+        return 0;
+    return context->purpose != PARTY_TLS_RUN && is_name(alpn_ping, name, len) ? 1 : -1;
+}
+
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
                        unsigned in_len, void *user)
 {
-    (void)ssl, (void)user;
+    const party_tls *t = SSL_get_app_data(ssl);
+    (void)user;
     for (unsigned i = 0; i < in_len && in[i] < in_len - i; i += 1u + in[i]) {
-        if (in[i] == alpn[0] && memcmp(in + i + 1, alpn + 1, alpn[0]) == 0) {
+        if (judge_alpn(t->context, in + i + 1, in[i]) >= 0) {
             *out = in + i + 1;
-            *out_len = alpn[0];
+            *out_len = in[i];
             return SSL_TLSEXT_ERR_OK;
         }
     }
@@ -88,7 +109,7 @@ static int need_alpn(SSL *ssl, int *alert, void *user)
 }
 
 /* By all rules. A refusal by one that knows the key says more than one by a rule for somebody else. */
-static int judge(party_tls *t, X509 *leaf, STACK_OF(X509) * untrusted)
+static int judge(party_tls *t, const party_known *known, X509 *leaf, STACK_OF(X509) * untrusted)
 {
     const party_tls_context *c = t->context;
     int64_t now = (int64_t)time(NULL);
@@ -96,7 +117,8 @@ static int judge(party_tls *t, X509 *leaf, STACK_OF(X509) * untrusted)
     t->accepted = 0;
     for (size_t i = 0; i < c->rules; i++) {
         party_verdict v;
-        int one = party_peer_judge(c->rule[i], c->store[i], leaf, untrusted, now, !c->server, t->who, &v);
+        int one =
+            party_peer_judge(c->rule[i], known, c->store[i], leaf, untrusted, now, !c->server, t->who, &v);
         if (one == X509_V_OK)
             t->accepted |= (uint64_t)1 << i;
         if (!i || one == X509_V_OK ||
@@ -120,7 +142,13 @@ static int verify(X509_STORE_CTX *ctx, void *user)
     (void)user;
     const SSL *ssl = X509_STORE_CTX_get_ex_data(ctx, SSL_get_ex_data_X509_STORE_CTX_idx());
     party_tls *t = SSL_get_app_data(ssl);
-    int code = judge(t, X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx));
+    const tally_identity *id = t->context->identity;
+    party_known *known = NULL;
+    int code = X509_V_ERR_APPLICATION_VERIFICATION;
+    memset(&t->verdict, 0, sizeof t->verdict);
+    if (!party_known_load(&known, id->peers, id->peers_count, &t->verdict.why))
+        code = judge(t, known, X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx));
+    party_known_free(known);
     X509_STORE_CTX_set_error(ctx, code);
     return code == X509_V_OK;
 }
@@ -145,7 +173,7 @@ static int configure(SSL_CTX *ctx, const tally_identity *identity)
     SSL_CTX_set_client_hello_cb(ctx, need_alpn, NULL);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) &&
            SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) && SSL_CTX_set_num_tickets(ctx, 0) &&
-           SSL_CTX_set_alpn_protos(ctx, alpn, sizeof alpn) == 0 &&
+           SSL_CTX_set_alpn_protos(ctx, alpn_run, sizeof alpn_run) == 0 &&
            SSL_CTX_use_cert_and_key(ctx, identity->cert, identity->key, identity->chain, 1);
 }
 
@@ -155,6 +183,8 @@ tally_status party_tls_context_add(party_tls_context *c, const party_peer_rule *
         return party_fail(error, TALLY_ERR_USAGE, "nothing says whom to accept as the peer");
     if (rule->ca_file && (!rule->name || !*rule->name))
         return party_fail(error, TALLY_ERR_USAGE, "a CA for the peer needs the peer's name as well");
+    if (rule->crl_file && !rule->ca_file)
+        return party_fail(error, TALLY_ERR_USAGE, "a list of revoked certificates needs its CA as well");
     if (c->rules == PARTY_RULES_MAX)
         return party_fail(error, TALLY_ERR_USAGE, "more than %d peers at one place", PARTY_RULES_MAX);
     if (rule->ca_file) {
@@ -170,13 +200,18 @@ tally_status party_tls_context_new(party_tls_context **out, int server, const ta
                                    const party_peer_rule *rule, tally_error *error)
 {
     party_tls_context *c = psi_calloc(1, sizeof *c);
+    party_known *known = NULL;
     tally_status st = c && psi_openssl() ? TALLY_OK : party_no_memory(error, "TLS");
     if (st)
         goto done;
     c->server = server;
+    c->identity = identity;
     st = party_tls_context_add(c, rule, error);
     if (!st)
         st = party_identity_usable(identity, error);
+    if (!st) /* a damaged file is noticed before anybody is kept waiting */
+        st = party_known_load(&known, identity->peers, identity->peers_count, error);
+    party_known_free(known);
     if (st)
         goto done;
     c->ctx = SSL_CTX_new_ex(psi_openssl(), NULL, server ? TLS_server_method() : TLS_client_method());
@@ -196,6 +231,14 @@ done:
     ERR_clear_error();
     party_tls_context_free(c);
     return st;
+}
+
+void party_tls_context_purpose(party_tls_context *c, enum party_tls_purpose purpose)
+{
+    c->purpose = purpose;
+    /* Fails for want of memory only: the handshake then finds no name in common. */
+    if (purpose == PARTY_TLS_PING)
+        (void)!SSL_CTX_set_alpn_protos(c->ctx, alpn_ping, sizeof alpn_ping);
 }
 
 void party_tls_context_free(party_tls_context *c)
@@ -224,6 +267,9 @@ static void break_down(party_tls *t)
     t->broken = 1;
     if (t->verdict.why.status) {
         *e = t->verdict.why;
+    } else if (t->context && t->context->identity->token &&
+               party_token_failure(t->context->identity->token, e)) {
+        /* e says it */
     } else if (t->alert >= 0) {
         party_peer_alert(t->alert, t->who, e);
     } else if (reason == ERR_R_MALLOC_FAILURE) {
@@ -445,7 +491,8 @@ tally_status party_tls_open(party_tls **out, const party_tls_context *context, c
         st = shake_hands(t, deadline_ms, cancel, error);
     if (!st) {
         SSL_get0_alpn_selected(t->ssl, &name, &name_len);
-        if (name_len != alpn[0] || memcmp(name, alpn + 1, name_len) != 0)
+        t->ping = judge_alpn(context, name ? name : (const unsigned char *)"", name_len);
+        if (t->ping < 0)
             st = party_fail(error, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", t->who);
     }
     t->context = NULL;
@@ -582,6 +629,17 @@ void party_tls_peer(const party_tls *tls, uint8_t fingerprint32[32], char *subje
 {
     memcpy(fingerprint32, tls->verdict.fingerprint32, 32);
     snprintf(subject, subject_size, "%s", tls->verdict.subject);
+}
+
+int party_tls_is_ping(const party_tls *tls)
+{
+    return tls->ping;
+}
+
+void party_tls_peer_until(const party_tls *tls, int64_t *certificate, int64_t *key)
+{
+    *certificate = tls->verdict.not_after;
+    *key = tls->verdict.key_until;
 }
 
 uint64_t party_tls_accepted(const party_tls *tls)

@@ -25,7 +25,7 @@ static const char *const texts[PSI_TAG_COUNT] = {
     [PSI_TAG_AGREED_FIELD] = "tally/1 agrfld", [PSI_TAG_SESSION] = "tally/1 session",
     [PSI_TAG_RESULT] = "tally/1 result",       [PSI_TAG_RECEIPT] = "tally/1 receipt",
     [PSI_TAG_LEAF] = "tally/1 leaf",           [PSI_TAG_SKETCH_KEY] = "tally/1 skchkey",
-    [PSI_TAG_SKETCH] = "tally/1 sketch",
+    [PSI_TAG_SKETCH] = "tally/1 sketch",       [PSI_TAG_ROTATION] = "tally/1 rotate",
 };
 
 const char *psi_tag_text(enum psi_tag tag)

@@ -43,6 +43,7 @@ enum psi_tag {
     PSI_TAG_LEAF,         /* in front of a record's columns: a leaf of the ledger's tree */
     PSI_TAG_SKETCH_KEY,   /* signing key -> key of the sketches of own lists */
     PSI_TAG_SKETCH,       /* key, item -> counter and sign; key, list -> digest */
+    PSI_TAG_ROTATION,     /* in front of a statement of rotation when it is signed */
     PSI_TAG_COUNT
 };
 

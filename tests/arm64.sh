@@ -7,7 +7,7 @@ dir=$PWD/build/arm64
 root=$dir/root
 need="gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user"
 packages="libsodium23 libsodium-dev libssl3 libssl-dev libprotobuf-c1 libprotobuf-c-dev libutf8proc2 libutf8proc-dev
-libjansson4 libjansson-dev libyaml-0-2 libyaml-dev libsqlite3-0 libsqlite3-dev libgmp10 libgmp-dev libcunit1 libcunit1-dev libcsv3 libcsv-dev"
+libjansson4 libjansson-dev libyaml-0-2 libyaml-dev libsqlite3-0 libsqlite3-dev libgmp10 libgmp-dev libp11-kit-dev libcunit1 libcunit1-dev libcsv3 libcsv-dev"
 for p in $need; do
     dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing="${missing:-} $p"
 done

@@ -68,7 +68,7 @@ static void fuzz_certificate(const uint8_t *der, size_t size, int by_name)
             rule.ca_file = "given";
             rule.name = subject;
             need(store && X509_STORE_add_cert(store, cert));
-            int code = party_peer_judge(&rule, store, cert, NULL, 1790000000, 1, "the peer", &verdict);
+            int code = party_peer_judge(&rule, NULL, store, cert, NULL, 1790000000, 1, "the peer", &verdict);
             need((code == X509_V_OK) == (verdict.why.status == TALLY_OK));
             need(code != X509_V_OK || (*subject && strcmp(verdict.subject, subject) == 0));
             X509_STORE_free(store);
@@ -76,12 +76,14 @@ static void fuzz_certificate(const uint8_t *der, size_t size, int by_name)
             /* By the right pin: only time and strength may speak against it. By a wrong one: never accepted.
              */
             if (party_spki_fingerprint(cert, rule.pins[0]) == TALLY_OK) {
-                int code = party_peer_judge(&rule, NULL, cert, NULL, 1790000000, 0, "the peer", &verdict);
+                int code =
+                    party_peer_judge(&rule, NULL, NULL, cert, NULL, 1790000000, 0, "the peer", &verdict);
                 need(code != X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
                 need((code == X509_V_OK) == (verdict.why.status == TALLY_OK));
             }
             rule.pins[0][31] ^= 1;
-            need(party_peer_judge(&rule, NULL, cert, NULL, 1790000000, 0, "the peer", &verdict) != X509_V_OK);
+            need(party_peer_judge(&rule, NULL, NULL, cert, NULL, 1790000000, 0, "the peer", &verdict) !=
+                 X509_V_OK);
             need(verdict.why.status == TALLY_ERR_AUTH && verdict.why.message[0]);
         }
     }

@@ -32,7 +32,7 @@ one_way() {
 }
 one_way psi 'psi/[^"]*'
 one_way proto '(psi|proto)/[^"]*'
-one_way party '(psi|proto|party)/[^"]*|tally-status\.h'
+one_way party '(psi|proto|party)/[^"]*|tally-(status|identity)\.h'
 one_way cli '(cli|party)/[^"]*'
 
 # Names carry their folder. A definition that others can see starts in column 0 and is not static.

@@ -281,7 +281,7 @@ static void test_encrypted_key(void)
     CU_ASSERT(PEM_write_PKCS8PrivateKey(f, made.key, EVP_aes_128_cbc(), "secret", 6, NULL, NULL));
     fclose(f);
     CU_ASSERT_EQUAL(load(dir, &id, &error), TALLY_ERR_FILE);
-    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "encrypted"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "passphrase"));
     cert_free(&made);
 }
 

@@ -265,24 +265,24 @@ static void test_judge(void)
     party_verdict v;
     int64_t now = (int64_t)time(NULL);
     party_peer_rule rule = pin_of(bank);
-    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, now, 0, "x", &v), X509_V_OK);
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, NULL, bank->cert, NULL, now, 0, "x", &v), X509_V_OK);
     CU_ASSERT_EQUAL(v.why.status, TALLY_OK);
     CU_ASSERT_STRING_EQUAL(v.subject, "CN=bank,O=示例银行");
-    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, court->cert, NULL, now, 0, "x", &v),
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, NULL, court->cert, NULL, now, 0, "x", &v),
                     X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
     CU_ASSERT_EQUAL(v.why.status, TALLY_ERR_AUTH);
-    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, bank->not_after + 300, 0, "x", &v),
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, NULL, bank->cert, NULL, bank->not_after + 300, 0, "x", &v),
                     X509_V_OK);
-    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, bank->not_after + 301, 0, "x", &v),
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, NULL, bank->cert, NULL, bank->not_after + 301, 0, "x", &v),
                     X509_V_ERR_CERT_HAS_EXPIRED);
-    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, bank->not_before - 300, 0, "x", &v),
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, NULL, bank->cert, NULL, bank->not_before - 300, 0, "x", &v),
                     X509_V_OK);
-    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, bank->cert, NULL, bank->not_before - 301, 0, "x", &v),
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, NULL, bank->cert, NULL, bank->not_before - 301, 0, "x", &v),
                     X509_V_ERR_CERT_NOT_YET_VALID);
     /* A pinned key that is too weak all the same. */
     cert_made weak = cert_make(&(cert_spec){.key = "RSA1024", .common = "weak"});
     CU_ASSERT_EQUAL(party_spki_fingerprint(weak.cert, rule.pins[0]), TALLY_OK);
-    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, weak.cert, NULL, now, 0, "x", &v),
+    CU_ASSERT_EQUAL(party_peer_judge(&rule, NULL, NULL, weak.cert, NULL, now, 0, "x", &v),
                     X509_V_ERR_EE_KEY_TOO_SMALL);
     cert_free(&weak);
     /* With a CA: an expired CA, and a signature over other contents. */
@@ -291,11 +291,13 @@ static void test_judge(void)
     X509_STORE *store = X509_STORE_new();
     CU_ASSERT_EQUAL_FATAL(X509_STORE_add_cert(store, ca.cert), 1);
     party_peer_rule by_ca = {.ca_file = "given", .name = "CN=leaf"};
-    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, store, leaf.cert, NULL, now, 0, "x", &v),
+    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, NULL, store, leaf.cert, NULL, now, 0, "x", &v),
                     X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY);
     CU_ASSERT_PTR_NOT_NULL(strstr(v.why.message, "expired"));
-    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, store, leaf.cert, NULL, now - 3800, 0, "x", &v), X509_V_OK);
-    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, store, leaf.cert, NULL, now - 3800, 1, "x", &v), X509_V_OK);
+    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, NULL, store, leaf.cert, NULL, now - 3800, 0, "x", &v),
+                    X509_V_OK);
+    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, NULL, store, leaf.cert, NULL, now - 3800, 1, "x", &v),
+                    X509_V_OK);
     X509_STORE_free(store);
     cert_free(&leaf);
     cert_free(&ca);

@@ -153,7 +153,8 @@ const char *party_hint_of(const tally_error *error)
 
 /* ---- Errors ---- */
 
-static void fill(char *out, size_t size, int local, const char *format, va_list args)
+__attribute__((format(printf, 4, 0))) static void fill(char *out, size_t size, int local, const char *format,
+                                                       va_list args)
 {
     char text[1024];
     va_list again;

@@ -92,6 +92,9 @@ help:
 	  'make lint         include direction, names, forbidden calls, format, static analysis' \
 	  'make format       rewrite the sources as lint wants them' \
 	  'make asan|ubsan|tsan  unit tests under a sanitizer' \
+	  'make api          the public interface: symbols, programs in C, C++, Python; part of make check' \
+	  'make api-tsan     the same programs under ThreadSanitizer' \
+	  'make abi          the binary interface against the last release, by abidiff' \
 	  'make fuzz         every fuzz target for SECONDS_PER_FUZZER ($(SECONDS_PER_FUZZER)) seconds' \
 	  'make check-long   soak and scale tests' \
 	  'make bench        sizes, links, functions and protocols, every result checked; charts in results/' \
@@ -115,10 +118,10 @@ $(B)/gen/proto/tally.pb-c.c: proto/tally.proto
 	$(Q)mkdir -p $(B)/gen && protoc-c --c_out=$(B)/gen $<
 $(B)/gen/proto/tally.pb-c.h: $(B)/gen/proto/tally.pb-c.c ;
 
-# Generated code is not held to our warnings.
+# Generated code is not held to our warnings. Its assertions would end a program.
 $(PB).o: $(PB).c
 	$(call say,CC,$<)
-	$(Q)$(CC) -std=c11 -w $(HARD) $(DEFS) -I$(B)/gen $(PKG_CFLAGS) $(EXTRA) $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) -std=c11 -w -DNDEBUG $(HARD) $(DEFS) -I$(B)/gen $(PKG_CFLAGS) $(EXTRA) $(CFLAGS) -c -o $@ $<
 
 $(B)/%.o: %.c | $(B)/gen/proto/tally.pb-c.h
 	$(call say,CC,$<)
@@ -147,6 +150,11 @@ $(B)/tally: $(CLI_OBJ) $(B)/libtally.a
 $(B)/tests/test_%: $(B)/tests/test_%.o $(TEST_LIB:%.c=$(B)/%.o) $(B)/libtally.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(PKG_LIBS) -lcunit -lcsv -lm -lpthread
+
+# The public interface as a program sees it: the header and the shared library, nothing else.
+$(B)/tests/api_%: $(B)/tests/api_%.o $(B)/tests/api_common.o $(B)/tests/support_unit.o $(B)/$(SHARED)
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(EXTRA) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.o,$^) -L$(B) -Wl,-rpath,'$$ORIGIN/..' -ltally -lcunit -lpthread
 
 # Statistics, minutes long: check-long only.
 $(B)/tests/long_%: $(B)/tests/long_%.o $(B)/libtally.a
@@ -188,6 +196,7 @@ check-run:
 	@tests/step.sh without $(MAKE) --no-print-directory without; :
 	@tests/step.sh audit $(MAKE) --no-print-directory audit; :
 	@tests/step.sh messages python3 tests/messages.py check; :
+	@tests/step.sh api $(MAKE) --no-print-directory api; :
 	@tests/step.sh commands $(MAKE) --no-print-directory commands; :
 	@tests/step.sh bench-harness $(MAKE) --no-print-directory bench-harness; :
 	@tests/step.sh bench-page python3 tests/bench_page.py; :
@@ -210,6 +219,20 @@ ct-levels:
 	  b=build/ct-$$cc-O$$level; echo "$$cc -O$$level"; \
 	  $(MAKE) --no-print-directory VARIANT=ct CC=$$cc CFLAGS="-O$$level -gdwarf-4" B=$$b $$b/tests/test_ct >/dev/null && \
 	  tests/ct.sh $$b/tests/test_ct curve-multiply curve-map curve-sums || exit 1; done; done
+
+# The public interface: what the library exports and calls, and programs in C, C++ and Python.
+API_TESTS := $(patsubst tests/%.c,%,$(filter-out tests/api_common.c,$(sort $(wildcard tests/api_*.c))))
+.PHONY: api api-tsan abi
+api: $(B)/$(SHARED) $(API_TESTS:%=$(B)/tests/%)
+	@CC="$(CC)" tests/api.sh $(B) $(API_TESTS)
+
+api-tsan:
+	@$(MAKE) --no-print-directory VARIANT=tsan $(API_TESTS:%=build/tsan/tests/%)
+	@tests/run.sh api-tsan build/tsan/tests/api_sessions build/tsan/tests/api_rules
+
+# The binary interface against the last release.
+abi: all
+	@tests/abi.sh $(B)
 
 # The group without one backend or the other.
 .PHONY: without
@@ -286,8 +309,14 @@ check-long: deps
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_calibration
 	@TALLY_LONG=1 build/plain/tests/test_calibration measure
 	@$(MAKE) --no-print-directory ct-levels
+	@$(MAKE) --no-print-directory $(API_TESTS:%=$(B)/tests/%)
+	@TALLY_LONG=10000 tests/step.sh api-sessions $(B)/tests/api_sessions; :
+	@TALLY_LONG=1 tests/step.sh api-memory $(B)/tests/api_memory; :
+	@tests/step.sh api-tsan $(MAKE) --no-print-directory api-tsan; :
+	@tests/step.sh abi $(MAKE) --no-print-directory abi; :
 	@tests/step.sh emulated $(MAKE) --no-print-directory emulated; :
 	@tests/arm64.sh
+	@tests/step.sh first-day python3 tests/first_day.py build/release/tally; :
 	@tests/step.sh debian tests/debian.sh; :
 	@$(MAKE) --no-print-directory VARIANT=test build/test/tests/test_report
 	@tests/step.sh report-pages python3 tests/report_pages.py build/test/tests/test_report; :
@@ -393,7 +422,7 @@ install: all
 	ln -sf $(SHARED) $(D)$(LIBDIR)/$(SONAME)
 	ln -sf $(SONAME) $(D)$(LIBDIR)/libtally.so
 	install -m 644 $(B)/libtally.a $(D)$(LIBDIR)/libtally.a
-	install -m 644 party/tally.h party/tally-identity.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
+	install -m 644 party/tally*.h psi/tally-status.h $(D)$(INCLUDEDIR)/tally/
 	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|; s|@VERSION@|$(VERSION)|' \
 	  party/tally.pc.in > $(D)$(LIBDIR)/pkgconfig/tally.pc
 	$(if $(MAN1),install -m 644 $(MAN1) $(D)$(MANDIR)/man1/)

@@ -37,7 +37,7 @@ const char cli_help_count[] =
 int cli_count(char *const *argv)
 {
     static const enum cli_run_option options[] = {CLI_MIN_OVERLAP, CLI_NOISE};
-    static const cli_command command = {"count", cli_help_count, TALLY_COUNT, options,
-                                        sizeof options / sizeof *options};
+    static const cli_command command = {
+        "count", cli_help_count, TALLY_COUNT, options, sizeof options / sizeof *options, CLI_KIND_RUN};
     return cli_run_main(&command, argv);
 }

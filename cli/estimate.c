@@ -116,6 +116,21 @@ static void print_head(const json_t *all, const cli_estimate *e, const char *min
     cli_print("processor: %s\n\n", text(json_object_get(all, "calibration"), "processor"));
 }
 
+/* A line of the table. */
+static void print_columns(const char *const cells[9])
+{
+    static const int widths[9] = {15, -9, 0, -9, -9, -10, -9, -10, -9};
+    for (size_t c = 0; c < 9; c++) {
+        if (c == 2) {
+            fputs("  ", stdout);
+            cli_column(cells[c], 19);
+        } else {
+            cli_column(cells[c], widths[c]);
+        }
+    }
+    putchar('\n');
+}
+
 static void print_row(const json_t *row, const char *mine, const char *theirs)
 {
     char t[3][24], sent[2][24], memory[2][24], cpu[2][24], name[40], range[52];
@@ -131,8 +146,8 @@ static void print_row(const json_t *row, const char *mine, const char *theirs)
     const char *scheme = text(row, "scheme");
     snprintf(name, sizeof name, "%s%s%s", text(row, "protocol"), *scheme ? ", " : "", scheme);
     party_show(range, sizeof range, "%s to %s", t[1], t[2]);
-    printf("%-15s %8s  %-19s %8s %8s  %8s %8s  %8s %8s\n", name, t[0], range, sent[0], sent[1], memory[0],
-           memory[1], cpu[0], cpu[1]);
+    print_columns(
+        (const char *const[]){name, t[0], range, sent[0], sent[1], memory[0], memory[1], cpu[0], cpu[1]});
 }
 
 /* The row of what `auto` picks, or the first. */
@@ -154,7 +169,9 @@ static void print_stages(const json_t *row)
     {
         char t[24];
         seconds_text(t, number(stage, NULL, "seconds"));
-        printf("  %-36s %8s   %s\n", text(stage, "stage"), t, text(stage, "waits_for"));
+        fputs("  ", stdout);
+        cli_column(party_local(text(stage, "stage")), 36);
+        printf(" %8s   %s\n", t, party_local(text(stage, "waits_for")));
     }
 }
 
@@ -215,9 +232,15 @@ static void print_table(const json_t *all, const cli_estimate *e)
     const json_t *row;
     const char *mine = text(all, "role"), *theirs = strcmp(mine, "sender") == 0 ? "receiver" : "sender";
     print_head(all, e, mine);
-    printf("%-15s %8s  %-19s %17s  %17s  %17s\n", "", "", "", "sends", "memory", "processor time");
-    printf("%-15s %8s  %-19s %8s %8s  %8s %8s  %8s %8s\n", "protocol", "time", "range", "here", "there",
-           "here", "there", "here", "there");
+    cli_column("", 43);
+    cli_column(party_local(PARTY_TEXT("sends")), -20);
+    cli_column(party_local(PARTY_TEXT("memory")), -19);
+    cli_column(party_local(PARTY_TEXT("processor time")), -19);
+    putchar('\n');
+    const char *here = party_local(PARTY_TEXT("here")), *there = party_local(PARTY_TEXT("there"));
+    print_columns((const char *const[]){party_local(PARTY_TEXT("protocol")), party_local(PARTY_TEXT("time")),
+                                        party_local(PARTY_TEXT("range")), here, there, here, there, here,
+                                        there});
     json_array_foreach(json_object_get(all, "protocols"), i, row) print_row(row, mine, theirs);
     const json_t *chosen = chosen_row(all);
     print_stages(chosen);

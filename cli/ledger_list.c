@@ -121,7 +121,7 @@ static void fill(row *out, const tally_run *run)
     cli_record_time(when, run->began);
     when[strcspn(when, "U")] = 0; /* the head says UTC */
     snprintf(out->cell[1], 128, "%.19s", when);
-    snprintf(out->cell[2], 128, "%s", party_local(functions[run->function]));
+    snprintf(out->cell[2], 128, "%s", functions[run->function]);
     snprintf(out->cell[3], 128, "%s", party_local(role_of(run) ? role_of(run) : "not known"));
     if (*run->agreement)
         snprintf(out->cell[4], 128, "%.8s", run->agreement + strlen("sha256:"));

@@ -13,7 +13,7 @@
 static void fact(const char *name, const char *value)
 {
     fputs(party_local(name), stdout);
-    fputs(": ", stdout);
+    fputs(party_local(": "), stdout);
     cli_record_print(stdout, *value ? value : party_local("not recorded"));
     putchar('\n');
 }
@@ -28,7 +28,7 @@ static void number_if(const json_t *object, const char *name, const char *key)
 {
     long long number;
     if (cli_record_number(object, key, &number))
-        printf("%s: %lld\n", party_local(name), number);
+        printf("%s%s%lld\n", party_local(name), party_local(": "), number);
 }
 
 /* ---- How it ended ---- */
@@ -103,7 +103,7 @@ static void show_agreement(const cli_record *r)
     for (size_t i = 0; i < 2; i++) {
         cli_print("signature of ");
         cli_record_print(stdout, tally_agreement_organisation(r->agreement, i));
-        cli_print(": %s\n", states[tally_agreement_signed(r->agreement, i)]);
+        cli_print("%s%s\n", party_local(": "), states[tally_agreement_signed(r->agreement, i)]);
     }
 }
 
@@ -116,7 +116,7 @@ static void list_if(const json_t *object, const char *name, const char *key)
     size_t i;
     if (!json_array_size(list))
         return;
-    printf("%s: ", party_local(name));
+    printf("%s%s", party_local(name), party_local(": "));
     json_array_foreach(list, i, entry)
     {
         const char *edge;
@@ -217,7 +217,7 @@ static void show_figures(const char *of, const json_t *figures)
     size_t i;
     if (json_is_integer(count)) {
         cli_record_print(stdout, of);
-        printf(": %lld\n", (long long)json_integer_value(count));
+        printf("%s%lld\n", party_local(": "), (long long)json_integer_value(count));
     }
     json_array_foreach(json_object_get(figures, "values"), i, value)
     {

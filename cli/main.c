@@ -24,6 +24,8 @@ static const char help_main[] =
     "  identity show NAME   show its fingerprint, to be given to the other side\n"
     "  peer ...             keys of other sides: revoke one, take over a new one\n"
     "  agreement ...        write, check, sign and compare an agreement\n"
+    "  check                look at your list before a run: what is wrong with it\n"
+    "  ping                 try the way to the other side before a run\n"
     "  match                match your list with the other side's\n"
     "  count                count the identifiers on both lists\n"
     "  sum                  add up values over the identifiers on both lists\n"
@@ -75,6 +77,8 @@ static const command commands[] = {
     {"peer", cli_help_peer, cli_peer},
     {"agreement", cli_help_agreement, cli_agreement},
     {"ledger", cli_help_ledger, cli_ledger},
+    {"check", cli_help_check, cli_check},
+    {"ping", cli_help_ping, cli_ping},
     {"match", cli_help_match, cli_match},
     {"estimate", cli_help_estimate, cli_estimate_run},
     {"count", cli_help_count, cli_count},

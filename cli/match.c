@@ -46,7 +46,7 @@ int cli_match(char *const *argv)
     static const enum cli_run_option options[] = {CLI_OUTPUT, CLI_COLUMNS,         CLI_OFFER,
                                                   CLI_WANT,   CLI_ROWS_PER_PERSON, CLI_SECURITY,
                                                   CLI_FORCE,  CLI_MIN_OVERLAP};
-    static const cli_command command = {"match", cli_help_match, TALLY_MATCH, options,
-                                        sizeof options / sizeof *options};
+    static const cli_command command = {
+        "match", cli_help_match, TALLY_MATCH, options, sizeof options / sizeof *options, CLI_KIND_RUN};
     return cli_run_main(&command, argv);
 }

@@ -85,10 +85,16 @@ static void say_line(enum cli_level level, int hint, const char *text)
         log_line(level, hint ? "hint" : "message", text);
 }
 
-/* A message is a warning when its text, before it is translated, begins so. */
+/* A message is a warning when its text, before it is translated, says so. The events are those of tally
+ * serve. */
 static enum cli_level level_of(const char *format)
 {
-    return strncmp(format, "warning: ", 9) == 0 ? CLI_WARNING : CLI_INFO;
+    static const char *const events[] = {" event=warning", " event=failed", " event=refused",
+                                         " event=not-reloaded"};
+    int warning = strncmp(format, "warning: ", 9) == 0;
+    for (size_t i = 0; i < sizeof events / sizeof *events; i++)
+        warning |= strncmp(format, "serve: ", 7) == 0 && strstr(format, events[i]);
+    return warning ? CLI_WARNING : CLI_INFO;
 }
 
 __attribute__((format(printf, 3, 0))) static void put_line(enum cli_level level, int hint, const char *format,
@@ -193,6 +199,12 @@ void cli_print(const char *format, ...)
     }
     free(shown);
     free(text);
+}
+
+void cli_column(const char *text, int width)
+{
+    int room = (width < 0 ? -width : width) - (int)party_width(text), pad = room > 0 ? room : 0;
+    printf("%*s%s%*s", width < 0 ? pad : 0, "", text, width < 0 ? 0 : pad, "");
 }
 
 int cli_flush_stdout(int exit)

@@ -24,6 +24,9 @@ void cli_note(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void cli_advise(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Standard output, for people: the format and marked words in the language that is shown. */
 void cli_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* Standard output: text in so many columns of a terminal, to the left, or to the right where width is
+   negative. */
+void cli_column(const char *text, int width);
 /* The message of an error in the language that is shown. */
 const char *cli_shown(const tally_error *error);
 

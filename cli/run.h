@@ -13,6 +13,7 @@
 /* Every option that a run can have. */
 enum cli_run_option {
     CLI_ROLE,
+    CLI_FUNCTION,
     CLI_LISTEN,
     CLI_CONNECT,
     CLI_IDENTITY,
@@ -57,12 +58,16 @@ enum cli_run_option {
     CLI_RUN_OPTIONS
 };
 
-/* One of the three commands. */
+/* A run, or a command that takes some of its options to look at what it would do. */
+enum cli_kind { CLI_KIND_RUN, CLI_KIND_CHECK, CLI_KIND_PING };
+
+/* One of the three commands, or of those. */
 typedef struct cli_command {
     const char *name, *help;
     enum tally_function function;
-    const enum cli_run_option *options; /* that it takes beyond those every run takes */
+    const enum cli_run_option *options; /* of a run beyond those every run takes; else all */
     size_t count;
+    enum cli_kind kind;
 } cli_command;
 
 /* A run of one of them. */
@@ -99,6 +104,8 @@ int cli_run_main(const cli_command *command, char *const *argv);
 /* cli/run_agreed.c: the agreement with its signatures, and the ledger. TALLY_ERR_POLICY: the settings require
  * an agreement, and none was given. */
 tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error) TALLY_MUST_CHECK;
+/* Of these the agreement alone, if one was given. */
+tally_status cli_run_agreement(cli_run *r, tally_error *error) TALLY_MUST_CHECK;
 /* An agreement with the signatures of FILE.sig, to be freed also on failure; without that file it is
  * unsigned. That, and a signature that does not fit, the run says. */
 tally_status cli_agreement_open(const char *path, tally_agreement **out, tally_error *error) TALLY_MUST_CHECK;

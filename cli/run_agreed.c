@@ -82,6 +82,11 @@ static tally_status check_written(const cli_run *r, const char *ledger, tally_er
     return TALLY_OK;
 }
 
+tally_status cli_run_agreement(cli_run *r, tally_error *error)
+{
+    return r->agreement_path ? cli_agreement_open(r->agreement_path, &r->agreement, error) : TALLY_OK;
+}
+
 tally_status cli_run_hold(cli_run *r, const cli_places *places, tally_error *error)
 {
     char *path = NULL;

@@ -11,6 +11,7 @@
 
 static const cli_option all_options[CLI_RUN_OPTIONS] = {
     [CLI_ROLE] = {.name = "role", .takes_value = 1},
+    [CLI_FUNCTION] = {.name = "function", .takes_value = 1},
     [CLI_LISTEN] = {.name = "listen", .takes_value = 1},
     [CLI_CONNECT] = {.name = "connect", .takes_value = 1},
     [CLI_IDENTITY] = {.name = "identity", .takes_value = 1},
@@ -119,14 +120,27 @@ static tally_status set_role(cli_run *r, const char *value, tally_error *error)
     return st;
 }
 
+/* Of a ping: a run has it from its command. */
+static tally_status set_function(cli_run *r, const char *value, tally_error *error)
+{
+    static const char *const functions[] = {"match", "count", "sum", NULL};
+    int i;
+    tally_status st = cli_parse_choice("--function", value, functions, &i, error);
+    if (!st)
+        tally_session_set_function(r->session, (enum tally_function)i);
+    return st;
+}
+
 static tally_status set_reveal(cli_run *r, const char *value, tally_error *error)
 {
     static const char *const of_match[] = {"receiver", "both", NULL}, *const others[] = {"receiver", "both",
                                                                                          "sender", NULL};
     static const enum tally_reveal reveal[] = {TALLY_REVEAL_RECEIVER, TALLY_REVEAL_BOTH, TALLY_REVEAL_SENDER};
     int i;
-    tally_status st = cli_parse_choice("--reveal-to", value,
-                                       r->command->function == TALLY_MATCH ? of_match : others, &i, error);
+    tally_status st = cli_parse_choice(
+        "--reveal-to", value,
+        r->command->function == TALLY_MATCH && r->command->kind == CLI_KIND_RUN ? of_match : others, &i,
+        error);
     if (st)
         return st;
     r->both = i == 1;
@@ -221,8 +235,10 @@ static tally_status set_number(cli_run *r, int o, const char *value, tally_error
         return st ? st : tally_session_set_rows_per_person(r->session, (unsigned)rows, error);
     }
     if (o == CLI_MIN_OVERLAP) {
-        st = cli_parse_count("--min-overlap", value, 2, r->command->function == TALLY_MATCH ? 1000 : 1 << 30,
-                             &rows, error);
+        st = cli_parse_count(
+            "--min-overlap", value, 2,
+            r->command->function == TALLY_MATCH && r->command->kind == CLI_KIND_RUN ? 1000 : 1 << 30, &rows,
+            error);
         return st ? st : tally_session_set_min_overlap(r->session, rows, error);
     }
     st = cli_parse_limit("--max-rejects", value, &rows, &ppm, error);
@@ -279,6 +295,8 @@ static tally_status set_option(cli_run *r, int o, const char *value, tally_error
     switch (o) {
     case CLI_ROLE:
         return set_role(r, value, error);
+    case CLI_FUNCTION:
+        return set_function(r, value, error);
     case CLI_REVEAL_TO:
         return set_reveal(r, value, error);
     case CLI_SECURITY:
@@ -343,13 +361,13 @@ static tally_status set_option(cli_run *r, int o, const char *value, tally_error
 
 static tally_status check_link(const cli_run *r, tally_error *error)
 {
-    int agreed = r->agreement_path != NULL;
-    if (!agreed && !cli_run_given(r, CLI_ROLE) && !cli_run_given(r, CLI_PEER) && !r->peer_ca)
+    int agreed = r->agreement_path != NULL, run = r->command->kind == CLI_KIND_RUN;
+    if (run && !agreed && !cli_run_given(r, CLI_ROLE) && !cli_run_given(r, CLI_PEER) && !r->peer_ca)
         return refuse(
             error, "neither --agreement nor --role is given",
             "--agreement FILE for a run that both sides have signed; without one, --role, --peer, --key and "
             "--listen or --connect make a trial");
-    if (!cli_run_given(r, CLI_ROLE) && !agreed)
+    if (run && !cli_run_given(r, CLI_ROLE) && !agreed)
         return refuse(error, "--role is missing",
                       r->command->function == TALLY_MATCH
                           ? "--role receiver for the side that learns which rows match, --role sender for "
@@ -424,11 +442,36 @@ static tally_status check_sum(const cli_run *r, tally_error *error)
     return TALLY_OK;
 }
 
+/* tally check: keys may be left out, to have some proposed. */
+static tally_status check_check(const cli_run *r, tally_error *error)
+{
+    if (!r->input_path)
+        return refuse(error, "--input is missing", "give your list, a CSV file: --input FILE");
+    if (r->agreement_path && !cli_run_given(r, CLI_ROLE))
+        return refuse(error, "--role is missing",
+                      "the agreement names columns for both sides: --role receiver or --role sender");
+    if (!r->agreement_path && cli_run_given(r, CLI_ROLE))
+        return refuse(error, "--role needs --agreement",
+                      "without an agreement a list has no role: leave it out");
+    if (r->rejects && strcmp(r->rejects, "-") == 0)
+        return refuse(error, "--rejects needs the name of a file",
+                      "the rejected rows are not for standard output: --rejects FILE");
+    return TALLY_OK;
+}
+
 static tally_status check_options(const cli_run *r, tally_error *error)
 {
+    if (r->command->kind == CLI_KIND_CHECK)
+        return check_check(r, error);
     tally_status st = check_link(r, error);
     if (st)
         return st;
+    if (r->command->kind == CLI_KIND_PING && r->agreement_path == NULL && cli_run_given(r, CLI_ROLE) &&
+        !cli_run_given(r, CLI_KEY))
+        return refuse(error, "--key is missing",
+                      "with --role the terms are compared: give the keys of the run as well");
+    if (r->command->kind == CLI_KIND_PING)
+        return TALLY_OK;
     if (!r->input_path)
         return refuse(error, "--input is missing", "give your list, a CSV file: --input FILE");
     if (!cli_run_given(r, CLI_KEY) && !r->agreement_path)
@@ -475,9 +518,9 @@ static tally_status check_distinct(const cli_run *r, tally_error *error)
 static void fill_table(cli_run *r)
 {
     const cli_command *c = r->command;
-    for (size_t i = 0; i < sizeof common / sizeof *common + c->count; i++) {
-        enum cli_run_option o =
-            i < sizeof common / sizeof *common ? common[i] : c->options[i - sizeof common / sizeof *common];
+    size_t every = c->kind == CLI_KIND_RUN ? sizeof common / sizeof *common : 0;
+    for (size_t i = 0; i < every + c->count; i++) {
+        enum cli_run_option o = i < every ? common[i] : c->options[i - every];
         r->table[r->options] = all_options[o];
         r->which[r->options++] = o;
     }

@@ -3,8 +3,11 @@
 
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "cli/file.h"
+#include "cli/log.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/settings.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -30,6 +33,7 @@ const char cli_help_serve[] =
     "                                end; nothing is listened on\n"
     "      --example                 print a commented configuration\n"
     "      --status FILE             write there what it does, as JSON\n"
+    "      --log-file FILE           append messages to FILE\n"
     "      --grace TIME              how long a stop lets runs finish (default: as\n"
     "                                the configuration says, else 60s)\n"
     "  -v, --verbose                 say more\n"
@@ -44,19 +48,20 @@ const char cli_help_serve[] =
     "  tally serve --config serve.yaml --check\n"
     "  tally serve --config serve.yaml\n";
 
-enum { CONFIG, CHECK, EXAMPLE, STATUS, GRACE, VERBOSE, HELP, OPTIONS };
+enum { CONFIG, CHECK, EXAMPLE, STATUS, LOG_FILE, GRACE, VERBOSE, HELP, OPTIONS };
 static const cli_option options[OPTIONS] = {
     [CONFIG] = {.name = "config", .takes_value = 1},
     [CHECK] = {.name = "check"},
     [EXAMPLE] = {.name = "example"},
     [STATUS] = {.name = "status", .takes_value = 1},
+    [LOG_FILE] = {.name = "log-file", .takes_value = 1},
     [GRACE] = {.name = "grace", .takes_value = 1},
     [VERBOSE] = {.name = "verbose", .letter = 'v'},
     [HELP] = {.name = "help", .letter = 'h'},
 };
 
 typedef struct arguments {
-    const char *config, *status;
+    const char *config, *status, *log;
     unsigned grace_s; /* 0: as the configuration says */
     int check, example, verbose, help;
 } arguments;
@@ -80,6 +85,8 @@ static tally_status parse(arguments *a, char *const *argv, tally_error *error)
             a->config = value;
         else if (i == STATUS)
             a->status = value;
+        else if (i == LOG_FILE)
+            a->log = value;
         else if (i == GRACE)
             st = cli_parse_duration("--grace", value, &a->grace_s, error);
         if (st)
@@ -314,6 +321,26 @@ static void stop(cli_serve *s, unsigned grace_s)
     cli_note("serve: event=stopped");
 }
 
+/* --log-file, or the one of settings.yaml. */
+static tally_status open_log(const arguments *a, tally_error *error)
+{
+    cli_places places = {0};
+    char *path = NULL;
+    tally_status st = cli_places_find(&places, error);
+    if (!st)
+        st = cli_settings_log(&places, a->log, &path, error);
+    if (!st && path && cli_file_same(path, a->config)) {
+        cli_fail(error, TALLY_ERR_USAGE, "the log %s is the configuration", path);
+        cli_hint(error, "give the log a name of its own: --log-file FILE");
+        st = TALLY_ERR_USAGE;
+    }
+    if (!st && path)
+        st = cli_log_open(path, "serve", error);
+    free(path);
+    cli_places_free(&places);
+    return st;
+}
+
 static tally_status serve(const arguments *a, tally_error *error)
 {
     cli_serve s = {.config_path = a->config,
@@ -360,8 +387,11 @@ int cli_serve_main(char *const *argv)
     if (!st && a.example)
         return cli_show_help(cli_serve_example);
     if (!st)
-        st = a.check ? check(&a, &error) : serve(&a, &error);
+        st = a.check ? check(&a, &error) : open_log(&a, &error);
+    if (!st && !a.check)
+        st = serve(&a, &error);
     if (st && error.message[0])
         cli_report(&error);
+    cli_log_close(tally_exit_status(st));
     return tally_exit_status(st);
 }

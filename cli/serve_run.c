@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/file.h"
+#include "cli/log.h"
 #include "cli/message.h"
 #include "cli/serve.h"
 
@@ -171,6 +172,7 @@ static void report(const cli_serve_job *j, tally_status st, const tally_result *
 {
     const char *peer = j->setup->agreed[j->entry].peer, *name = j->slot->name;
     unsigned long long number = (unsigned long long)j->number, run = (unsigned long long)r->run;
+    cli_log_set_run(run);
     if (!st)
         cli_note("serve: entry=%s connection=%llu run=%llu event=done status=0 peer=\"%s\" own-items=%llu "
                  "peer-items=%llu bytes-sent=%llu bytes-received=%llu",

@@ -47,7 +47,7 @@ int cli_sum(char *const *argv)
 {
     static const enum cli_run_option options[] = {CLI_VALUE,  CLI_BAND,        CLI_PEER_BAND, CLI_DUPLICATES,
                                                   CLI_SCHEME, CLI_MIN_OVERLAP, CLI_NOISE};
-    static const cli_command command = {"sum", cli_help_sum, TALLY_SUM, options,
-                                        sizeof options / sizeof *options};
+    static const cli_command command = {
+        "sum", cli_help_sum, TALLY_SUM, options, sizeof options / sizeof *options, CLI_KIND_RUN};
     return cli_run_main(&command, argv);
 }

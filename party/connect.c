@@ -196,6 +196,8 @@ tally_status party_channel_open(party_channel *out, const party_connect_options 
         st = party_tls_context_new(&context, server, o->identity, o->rule, error);
         if (st)
             return st;
+        if (o->listen || o->ping)
+            party_tls_context_purpose(context, o->ping ? PARTY_TLS_PING : PARTY_TLS_RUN_OR_PING);
     }
     if (o->transport) {
         channel.raw = *o->transport;

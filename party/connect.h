@@ -32,6 +32,7 @@ typedef struct party_connect_options {
     int transport_tls, transport_tls_server;
     const tally_identity *identity;
     const party_peer_rule *rule;
+    int ping;            /* 1: only a ping is wanted; 0: a listening run answers pings and waits on */
     int64_t deadline_ms; /* monotonic */
     party_cancel *cancel;
     party_log_line log; /* "dropped a connection from 127.0.0.1:5050: ..." level 0; from the calling thread;

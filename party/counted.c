@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "party/counted.h"
 
-static long counted_read(void *user, void *buf, size_t cap, int timeout_ms)
+static int64_t counted_read(void *user, void *buf, size_t cap, int timeout_ms)
 {
     party_counted *c = user;
-    long n = c->below.read(c->below.user, buf, cap, timeout_ms);
+    int64_t n = c->below.read(c->below.user, buf, cap, timeout_ms);
     if (n > 0)
         atomic_fetch_add(&c->received, (uint64_t)n);
     return n;
 }
 
-static long counted_write(void *user, const void *buf, size_t len, int timeout_ms)
+static int64_t counted_write(void *user, const void *buf, size_t len, int timeout_ms)
 {
     party_counted *c = user;
-    long n = c->below.write(c->below.user, buf, len, timeout_ms);
+    int64_t n = c->below.write(c->below.user, buf, len, timeout_ms);
     if (n > 0)
         atomic_fetch_add(&c->sent, (uint64_t)n);
     return n;

@@ -188,6 +188,13 @@ enum party_csv_result party_csv_next(const party_csv_format *format, const uint8
     return PARTY_CSV_RECORD;
 }
 
+int party_csv_delimiter(char delimiter)
+{
+    unsigned char c = (unsigned char)delimiter;
+    int letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    return !(c == 0 || c >= 0x7f || c == '"' || c == '\r' || c == '\n' || c == 0x1a || letter);
+}
+
 const char *party_csv_result_text(enum party_csv_result r)
 {
     switch (r) {

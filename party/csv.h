@@ -55,6 +55,8 @@ enum party_csv_result {
  */
 enum party_csv_result party_csv_next(const party_csv_format *format, const uint8_t *p, size_t len, int last,
                                      party_csv_record *record, party_csv_field *fields);
+/* 1 if a delimiter can be this character. */
+int party_csv_delimiter(char delimiter);
 /* One sentence part for a result that is an error: "text after a closing quote". */
 const char *party_csv_result_text(enum party_csv_result r);
 

@@ -186,6 +186,14 @@ static int valid_utf8(const tally_text *t)
     return 1;
 }
 
+static int ascii(const tally_text *t)
+{
+    for (size_t i = 0; i < t->len; i++)
+        if ((unsigned char)t->p[i] >= 0x80)
+            return 0;
+    return 1;
+}
+
 static void list_columns(party_derive *d, const uint8_t *p, const party_csv_record *record, column_list *list)
 {
     size_t used = 0, shown = 0;
@@ -232,11 +240,20 @@ static tally_status no_such_column(party_derive *d, const tally_input *input, co
     else
         party_fail(error, TALLY_ERR_INPUT, "%s has no column \"%s\"; its columns: %s", file, shown,
                    list.text);
+    tally_text all = {(const char *)p, record->content};
     if (list.not_utf8)
         party_hint(error, "the header is not UTF-8: if the file is GB18030, say --encoding gb18030");
+    else if (input->format.encoding == PARTY_GB18030 && !ascii(&all) && valid_utf8(&all))
+        party_hint(error, "the header is UTF-8, not GB18030: leave out --encoding gb18030");
     else if (list.like_data || is_number(name))
         party_hint(error,
                    "for a file without header use --no-header and the column's number, such as --key 2");
+    else if (record->fields == 1 && memchr(p, ';', record->content))
+        party_hint(error, "there is one column only, and ; is in the header: say --delimiter ';'");
+    else if (record->fields == 1 && memchr(p, '\t', record->content))
+        party_hint(error, "there is one column only, and tabs are in the header: say --delimiter tab");
+    else if (record->fields == 1 && memchr(p, '|', record->content))
+        party_hint(error, "there is one column only, and | is in the header: say --delimiter '|'");
     else if (record->fields == 1)
         party_hint(error, "there is one column only: is another --delimiter needed?");
     else

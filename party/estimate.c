@@ -311,18 +311,24 @@ static double matching_bytes(const model *m, unsigned side)
     return held + (4 + tag + 0.125) * n + join_bytes(n) + found + (z->active ? 32 + 32 + 16 : 0) * n;
 }
 
+uint64_t party_matching_bytes(const party_sizes *sizes, const party_place *place, unsigned side)
+{
+    const model m = {.sizes = sizes, .place = place};
+    /* What has come and is not read yet. Values by RLWE come faster than they are added. */
+    double waiting = (double)party_sizes_to(sizes, side), most = 2 * MIB;
+    if (sizes->aggregate.sum && sizes->aggregate.plan.scheme == PSI_AHE_RLWE)
+        most = 4 * MIB;
+    return (uint64_t)(matching_bytes(&m, side) + scheme_bytes(sizes, side) +
+                      (waiting < most ? waiting : most));
+}
+
 /* The most of two moments: duplicates being folded, and the protocol at its end. */
 static void memory(model *m)
 {
     for (unsigned side = 0; side < 2; side++) {
         double rows = (double)m->place->rows[side], threads = m->place->threads[side];
         double folding = (88 + 8 * (double)m->place->numbers[side]) * rows + threads * MIB;
-        /* What has come and is not read yet. Values by RLWE come faster than they are added. */
-        double waiting = (double)party_sizes_to(m->sizes, side), most = 2 * MIB;
-        if (m->sizes->aggregate.sum && m->sizes->aggregate.plan.scheme == PSI_AHE_RLWE)
-            most = 4 * MIB;
-        double matching =
-            matching_bytes(m, side) + scheme_bytes(m->sizes, side) + (waiting < most ? waiting : most);
+        double matching = (double)party_matching_bytes(m->sizes, m->place, side);
         m->out->side[side].peak = (uint64_t)(m->c->base_bytes + (folding > matching ? folding : matching));
     }
 }

@@ -52,6 +52,10 @@ typedef struct party_forecast {
 void party_forecast_run(party_forecast *out, const party_sizes *sizes, const party_place *place,
                         const tally_calibration *c);
 
+/* Memory of a side at the end of the protocol, bytes, without what any process has. Of the place rows,
+ * threads and numbers are looked at. */
+uint64_t party_matching_bytes(const party_sizes *sizes, const party_place *place, unsigned side);
+
 /* As `tally estimate --json` has a row for a side, and a summary what was predicted. NULL when memory is
  * short. */
 json_t *party_forecast_json(const party_forecast *f, const party_sizes *sizes, unsigned own);

@@ -433,7 +433,7 @@ static void set_figure(const psi_wide *sum, psi_wide rows, int64_t *count, int64
 }
 
 tally_status tally_session_get_figure(const tally_session *s, size_t group, size_t value, size_t band_column,
-                                      long band, int64_t *count, int64_t *high, uint64_t *low)
+                                      int64_t band, int64_t *count, int64_t *high, uint64_t *low)
 {
     const party_aggregate *a = &s->aggregate;
     int by_band = band >= 0;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The two hellos: nothing that derives from a list leaves before the terms are known to agree. */
+#include "party/cap.h"
 #include "party/entry.h"
 #include "party/error.h"
 #include "party/held.h"
@@ -166,6 +167,19 @@ static tally_status hello1(tally_session *s, party_state *state, message *mine, 
     return st;
 }
 
+tally_status party_greet_terms(tally_session *s, tally_error *error)
+{
+    party_state state;
+    message mine = {0};
+    party_frame theirs = {0};
+    uint32_t version = 0;
+    party_state_init(&state);
+    tally_status st = hello1(s, &state, &mine, &theirs, &version, error);
+    party_frame_free(&theirs);
+    psi_free(mine.bytes);
+    return st;
+}
+
 const char *party_protocol_name(enum tally_protocol protocol)
 {
     static const char *const names[] = {[TALLY_AUTO] = "auto", [TALLY_ECDH] = "ecdh", [TALLY_VOLE] = "vole"};
@@ -230,7 +244,9 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
     if (st)
         return party_fail(error, st, "the commitment to the list could not be computed");
     say_batches(s, &hello);
-    st = party_hold_day(s, error);
+    st = party_cap_check(s, 0, error);
+    if (!st)
+        st = party_hold_day(s, error);
     if (st)
         return st;
     /* Nothing that derives from the list has left yet: from here on the ledger has a trace of the run. */
@@ -252,6 +268,8 @@ static tally_status hello2(tally_session *s, party_state *state, psi_hash *h, me
     s->peer_items = peer.items;
     memcpy(s->peer_commitment, peer.commitment, sizeof s->peer_commitment);
     st = party_hold_peer_list(s, error);
+    if (!st)
+        st = party_cap_check(s, peer.items, error);
     if (st)
         return st;
     choose_protocol(s, hello.items);

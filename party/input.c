@@ -18,7 +18,7 @@ tally_status tally_input_new(tally_input **out, tally_error *error)
     tally_input *input = psi_calloc(1, sizeof *input);
     if (!input)
         return party_no_memory(error, "an input");
-    input->fd = -1;
+    input->fd = input->kept = -1;
     input->header = 1;
     input->format = (party_csv_format){',', PARTY_UTF8};
     input->max_rejects = input->max_rejects_ppm = UINT64_MAX;
@@ -36,6 +36,9 @@ void party_input_reset(tally_input *input)
     input->bom = input->header_bytes = input->columns = 0;
     input->header_at = 0;
     input->line_end[0] = 0;
+    if (input->separator_line && !input->delimiter_given)
+        input->format.delimiter = ',';
+    input->separator_line = 0;
     psi_free(input->rows);
     psi_free(input->items);
     psi_secret_free(input->numbers);
@@ -48,7 +51,15 @@ void party_input_reset(tally_input *input)
     input->row_count = input->row_room = input->item_count = input->item_room = 0;
     input->number_room = input->reject_count = input->reject_room = 0;
     input->stats = (tally_input_stats){.rows = 0};
+    memset(input->reject_lines, 0, sizeof input->reject_lines);
     input->counted = input->folded = input->loaded = 0;
+}
+
+static void drop_kept(tally_input *input)
+{
+    if (input->kept >= 0)
+        close(input->kept);
+    input->kept = -1;
 }
 
 void tally_input_free(tally_input *input)
@@ -56,6 +67,7 @@ void tally_input_free(tally_input *input)
     if (!input)
         return;
     party_input_reset(input);
+    drop_kept(input);
     party_derive_free(input->derive);
     psi_free(input->rejects_path);
     psi_free(input->path);
@@ -261,7 +273,10 @@ tally_status tally_input_set_file(tally_input *input, const char *path, tally_er
     tally_status st = too_late(input, "the file", error);
     if (!st && (!path || !*path))
         st = party_fail(error, TALLY_ERR_USAGE, "the path of the input is empty");
-    return st ? st : set_text(&input->path, path, error);
+    if (st)
+        return st;
+    drop_kept(input);
+    return set_text(&input->path, path, error);
 }
 
 tally_status tally_input_set_encoding(tally_input *input, const char *encoding, tally_error *error)
@@ -285,16 +300,15 @@ tally_status tally_input_set_encoding(tally_input *input, const char *encoding, 
 tally_status tally_input_set_delimiter(tally_input *input, char delimiter, tally_error *error)
 {
     tally_status st = too_late(input, "the delimiter", error);
-    unsigned char c = (unsigned char)delimiter;
-    int letter = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (st)
         return st;
-    if (c == 0 || c >= 0x7f || c == '"' || c == '\r' || c == '\n' || c == 0x1a || letter) {
+    if (!party_csv_delimiter(delimiter)) {
         st = party_fail(error, TALLY_ERR_USAGE, "the delimiter must be one ASCII character");
         party_hint(error, "not a quote, a letter, a digit or a line end; often , or ; or | or a tab");
         return st;
     }
     input->format.delimiter = delimiter;
+    input->delimiter_given = 1;
     return TALLY_OK;
 }
 
@@ -358,6 +372,11 @@ tally_status tally_input_add_row_numbers(tally_input *input, const tally_text *k
 void party_input_threads(tally_input *input, unsigned threads)
 {
     input->threads = threads;
+}
+
+void party_input_executor(tally_input *input, const tally_executor *executor)
+{
+    input->executor = executor;
 }
 
 const char *tally_reject_name(size_t i)
@@ -468,6 +487,7 @@ static void take_reject(tally_input *input, uint32_t line, uint8_t reason)
     input->stats.without_consent += (uint64_t)party_consent_reason(reason);
     if (input->stats.by_reason[reason]++ == 0)
         input->stats.first_line[reason] = line;
+    party_lines_add(&input->reject_lines[reason], line);
 }
 
 tally_status party_input_take(tally_input *input, const party_row *row, const psi_item *item,

@@ -6,6 +6,7 @@
 
 #include "party/numbers.h"
 #include "party/rows.h"
+#include "party/traps.h"
 #include <sys/stat.h>
 
 typedef struct party_key {
@@ -46,9 +47,11 @@ struct tally_input {
     char *path; /* NULL: rows from memory */
     char *rejects_path;
     party_csv_format format;
+    int delimiter_given;
     int header;
     uint64_t max_rejects, max_rejects_ppm;
     unsigned threads;
+    const tally_executor *executor; /* NULL: threads of the library */
     party_value values[PARTY_VALUES_MAX];
     size_t value_count;
     party_band bands[PARTY_BANDS_MAX];
@@ -58,16 +61,19 @@ struct tally_input {
     int duplicates_given; /* it was set, also to what it is anyway */
     int clip;
     party_consent consent;
+    uint64_t padding; /* of an agreement, for a check; a run asks the agreement */
 
     /* the file */
     int fd;      /* -1: none */
     int spooled; /* fd is an unnamed copy, nobody else can change it */
+    int kept;    /* the same copy for a second reading; -1: none */
     struct stat seen;
     uint32_t bom;          /* bytes of the byte order mark */
     uint64_t header_at;    /* offset of the header record, if header */
     uint32_t header_bytes; /* its length; 0 when there is none */
     uint32_t columns;      /* of the first record; 0 before it was read */
     char line_end[3];      /* the first one of the file; "" if there is none */
+    int separator_line;    /* it began with sep= */
 
     /* rows; before folding items[r] belongs to rows[r] */
     struct party_derive *derive; /* of rows from memory */
@@ -81,6 +87,7 @@ struct tally_input {
     party_reject_row *rejects;
     size_t reject_count, reject_room;
     tally_input_stats stats;
+    party_lines reject_lines[PARTY_REJECT_COUNT];
     int counted; /* stats are complete */
     int folded;  /* items are distinct ones */
     int loaded;

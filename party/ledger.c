@@ -174,8 +174,21 @@ static tally_status plain(tally_ledger *l, enum party_ledger_sql which, tally_er
     return st;
 }
 
+tally_status party_ledger_mine(const tally_ledger *l, tally_error *error)
+{
+    if (l->owner == getpid())
+        return TALLY_OK;
+    party_fail(error, TALLY_ERR_USAGE, "%s: the ledger was opened by another process, before a fork",
+               l->shown);
+    party_hint(error, "open the ledger in the process that uses it");
+    return TALLY_ERR_USAGE;
+}
+
 tally_status party_ledger_start(tally_ledger *l, int write, tally_error *error)
 {
+    tally_status mine = party_ledger_mine(l, error);
+    if (mine)
+        return mine;
     pthread_mutex_lock(&l->lock);
     tally_status st = l->bulk ? TALLY_OK : plain(l, write ? LEDGER_BEGIN_WRITE : LEDGER_BEGIN, error);
     if (st)
@@ -506,6 +519,7 @@ tally_status tally_ledger_open(tally_ledger **out, const char *path, enum tally_
     if (!l)
         return party_no_memory(error, "the ledger");
     l->mode = mode;
+    l->owner = getpid();
     if (pthread_mutex_init(&l->lock, NULL)) {
         psi_free(l);
         return party_no_memory(error, "the ledger");
@@ -531,7 +545,7 @@ tally_status tally_ledger_open(tally_ledger **out, const char *path, enum tally_
 
 void tally_ledger_free(tally_ledger *l)
 {
-    if (!l)
+    if (!l || l->owner != getpid()) /* closing it here could undo what the parent's connection relies on */
         return;
     for (size_t i = 0; i < LEDGER_STATEMENTS; i++)
         sqlite3_finalize(l->sql[i]);

@@ -9,6 +9,7 @@
 #include "psi/merkle.h"
 #include <pthread.h>
 #include <sqlite3.h>
+#include <sys/types.h>
 
 #define PARTY_LEDGER_APPLICATION 0x54616c79 /* "Taly", in the header of the file */
 #define PARTY_LEDGER_VERSION 1              /* of the schema */
@@ -49,12 +50,16 @@ struct tally_ledger {
     char *path;
     char shown[PARTY_PATH_SHOWN]; /* path, as messages have it */
     enum tally_ledger_mode mode;
+    pid_t owner;          /* the process that opened it: SQLite's connections do not survive a fork */
     pthread_mutex_t lock; /* around each transaction: a connection has one at a time */
     sqlite3_stmt *sql[LEDGER_STATEMENTS];
     int bulk; /* test builds: in one transaction that lasts */
 };
 
 /* ---- Statements and transactions ---- */
+
+/* TALLY_ERR_USAGE in a process that did not open it. */
+tally_status party_ledger_mine(const tally_ledger *l, tally_error *error) TALLY_MUST_CHECK;
 
 /* TALLY_ERR_FILE, or out of memory, for SQLite's result rc: "cannot WHAT PATH: ...", and what to do. */
 tally_status party_ledger_failed(const tally_ledger *l, int rc, const char *what, tally_error *error);

@@ -537,6 +537,9 @@ tally_status tally_ledger_backup(tally_ledger *l, const char *path, tally_error 
     struct stat info;
     char shown[PARTY_PATH_SHOWN];
     size_t len = strlen(path);
+    tally_status mine = party_ledger_mine(l, error);
+    if (mine)
+        return mine;
     party_printable(shown, sizeof shown, path);
     if (lstat(path, &info) == 0) {
         party_fail(error, TALLY_ERR_FILE, "%s already exists", shown);

@@ -11,6 +11,7 @@
 #include "party/calibration.h"
 
 #include "party/error.h"
+#include "party/ping.h"
 #include "party/session.h"
 #include "proto/limits.h"
 
@@ -20,7 +21,9 @@
 #include <time.h>
 
 #define PINGS 20u
-#define LONGEST_SECONDS 600.0      /* that what the peer sends may take */
+#define LONGEST_SECONDS 600.0 /* that what the peer sends may take */
+#define GLANCE_SECONDS 1.0    /* each way, of a ping */
+#define GLANCE_BYTES ((uint64_t)64 << 20)
 #define RATE_MAX 1000000000000000u /* bits a second */
 #define ENDS 9u                    /* bytes of an end and of a rate: longer than a ping, shorter than bulk */
 #define OVERHEAD ((1 + 22.0 / 16384) * (1 + 12.0 / WIRE_PROBE_MAX) * 1500 / 1448)
@@ -101,11 +104,17 @@ static tally_status ping(party_link *link, int leads, tally_error *error)
     return st;
 }
 
-static tally_status send_bulk(party_link *link, double *rate, tally_error *error)
+/* At most, one way. */
+typedef struct bulk {
+    double seconds;
+    uint64_t bytes;
+} bulk;
+
+static tally_status send_bulk(party_link *link, bulk most, double *rate, tally_error *error)
 {
     double began = now();
     tally_status st = TALLY_OK;
-    for (uint64_t sent = 0; !st && sent < bulk_bytes && now() - began < bulk_seconds; sent += WIRE_PROBE_MAX)
+    for (uint64_t sent = 0; !st && sent < most.bytes && now() - began < most.seconds; sent += WIRE_PROBE_MAX)
         st = send_probe(link, WIRE_PROBE_MAX, 0, error);
     if (!st)
         st = send_probe(link, ENDS, 0, error);
@@ -179,16 +188,27 @@ static tally_status take_bulk(party_link *link, double *rate, tally_error *error
     return send_probe(link, ENDS, *rate, error);
 }
 
-static tally_status measure(tally_session *s, party_line *line, tally_error *error)
+static tally_status measure(tally_session *s, bulk most, party_line *line, tally_error *error)
 {
     int leads = s->has_connect;
     tally_status st = ping(s->link, leads, error);
     if (!st)
-        st = leads ? send_bulk(s->link, &line->sent_bits, error)
+        st = leads ? send_bulk(s->link, most, &line->sent_bits, error)
                    : take_bulk(s->link, &line->received_bits, error);
     if (!st)
         st = leads ? take_bulk(s->link, &line->received_bits, error)
-                   : send_bulk(s->link, &line->sent_bits, error);
+                   : send_bulk(s->link, most, &line->sent_bits, error);
+    return st;
+}
+
+tally_status party_line_glance(tally_session *s, tally_ping *out, tally_error *error)
+{
+    party_line line = {.measured = 0};
+    bulk most = {bulk_seconds < GLANCE_SECONDS ? bulk_seconds : GLANCE_SECONDS,
+                 bulk_bytes < GLANCE_BYTES ? bulk_bytes : GLANCE_BYTES};
+    tally_status st = measure(s, most, &line, error);
+    out->sent_bits_per_second = line.sent_bits;
+    out->received_bits_per_second = line.received_bits;
     return st;
 }
 
@@ -211,25 +231,26 @@ static void store(tally_calibration *c, const party_line *line)
 tally_status tally_session_measure_line(tally_session *s, tally_calibration *c, tally_line *out,
                                         tally_error *error)
 {
-    tally_error local = {0};
-    tally_error *e = error ? error : &local;
+    tally_error *e = &s->last;
     party_line line = {.measured = (int64_t)time(NULL)};
     *e = (tally_error){.status = TALLY_OK};
     tally_status st = party_session_open(s, e);
     if (st)
-        return st;
+        return party_kept(s, st, error);
     snprintf(line.peer, sizeof line.peer, "%s", s->peer_pin);
-    st = measure(s, &line, e);
+    st = measure(s, (bulk){bulk_seconds, bulk_bytes}, &line, e);
     line.round_trip = party_tcp_round_trip_us(&s->channel.raw) * 1e-6;
     party_session_close(s, st == TALLY_OK);
     if (st && party_cancelled(&s->cancel))
         st = party_fail(e, TALLY_ERR_INTERRUPTED, "interrupted");
     if (st)
-        return st;
+        return party_kept(s, st, error);
     store(c, &line);
     *out = (tally_line){.sent_bits_per_second = line.sent_bits,
                         .received_bits_per_second = line.received_bits,
                         .round_trip_seconds = line.round_trip};
     snprintf(out->peer, sizeof out->peer, "%s", line.peer);
+    if (error)
+        *error = *e;
     return TALLY_OK;
 }

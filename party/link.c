@@ -38,6 +38,7 @@ struct party_link {
     tally_transport io;
     party_cancel *cancel;
     unsigned silence_ms;
+    psi_account *account; /* of whoever made it: both threads allocate for the same */
     pthread_t reader, writer;
 
     pthread_mutex_t lock; /* for all below */
@@ -213,7 +214,7 @@ static enum got read_all(party_link *link, uint8_t *p, size_t len, int inside)
     for (size_t have = 0; have < len;) {
         if (tick(link))
             return GOT_STOP;
-        long n = link->io.read(link->io.user, p + have, len - have, SLICE_MS);
+        int64_t n = link->io.read(link->io.user, p + have, len - have, SLICE_MS);
         if (n == TALLY_IO_TIMEOUT) {
             if (party_now_ms() - link->heard >= link->silence_ms)
                 return GOT_SILENT;
@@ -311,7 +312,7 @@ static void derailed(party_link *link, tally_status status, const char *message)
         pthread_cond_wait(&link->to_reader, &link->lock);
     pthread_mutex_unlock(&link->lock);
     while (!tick(link)) {
-        long n = link->io.read(link->io.user, scrap, sizeof scrap, SLICE_MS);
+        int64_t n = link->io.read(link->io.user, scrap, sizeof scrap, SLICE_MS);
         if (n <= 0 && n != TALLY_IO_TIMEOUT)
             break;
     }
@@ -350,6 +351,7 @@ static int wait_for_room(party_link *link, size_t len)
 static void *reader_main(void *arg)
 {
     party_link *link = arg;
+    psi_account_enter(link->account);
     link->heard = party_now_ms();
     for (uint32_t sequence = 0;; sequence++) {
         uint8_t raw[WIRE_HEADER];
@@ -408,7 +410,7 @@ static void write_frame(party_link *link, const uint8_t *p, size_t len)
     link->writing = 1;
     pthread_mutex_unlock(&link->lock);
     while (done < len && !stopping(link)) {
-        long n = link->io.write(link->io.user, p + done, len - done, SLICE_MS);
+        int64_t n = link->io.write(link->io.user, p + done, len - done, SLICE_MS);
         if (n > 0 && (size_t)n <= len - done)
             done += (size_t)n;
         else if (n != TALLY_IO_TIMEOUT)
@@ -428,6 +430,7 @@ static void *writer_main(void *arg)
     party_link *link = arg;
     uint32_t sequence = 0;
     int64_t idle_since = party_now_ms();
+    psi_account_enter(link->account);
     pthread_mutex_lock(&link->lock);
     while (!link->stop && !link->write_broken) {
         uint8_t small[WIRE_HEADER + WIRE_ABORT_BYTES];
@@ -655,6 +658,7 @@ tally_status party_link_new(party_link **out, const tally_transport *io, unsigne
     if (!link)
         return party_no_memory(error, "the link");
     link->io = *io;
+    link->account = psi_account_current();
     link->cancel = cancel;
     link->silence_ms = silence_ms;
     link->in.tail = &link->in.head;

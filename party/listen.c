@@ -2,6 +2,7 @@
 #include "party/listen.h"
 
 #include "party/error.h"
+#include "party/ping.h"
 #include "psi/mem.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ struct guest {
     enum place place;
     int fd; /* while it is queued */
     int leaving;
+    int pinged;      /* it was a ping, and has its answer */
     uint64_t number; /* in the order in which they came */
     int64_t began;
     struct source *source;
@@ -64,7 +66,8 @@ struct party_listener {
     const party_tls_context *context;
     party_greeting greet;
     void *user;
-    int wake; /* eventfd: a handshake has ended */
+    int wake;             /* eventfd: a handshake has ended */
+    psi_account *account; /* of whoever made it: handshakes allocate for the same */
     struct guest guest[GUESTS];
     struct source source[GUESTS];
     struct guest *queue[GUESTS]; /* the queued ones, oldest first */
@@ -120,10 +123,17 @@ static void *shake_hands(void *arg)
     const uint64_t one = 1;
     party_listener *l = g->listener;
     party_channel *c = &g->arrival.channel;
+    psi_account_enter(l->account);
     g->status = party_channel_secure(c, l->context, l->options->identity, NULL, g->deadline_ms, &g->cancel,
                                      &g->error);
     if (g->status == TALLY_OK)
         atomic_store(&g->known_ms, party_now_ms());
+    if (g->status == TALLY_OK && c->tls && !l->options->ping && party_tls_is_ping(c->tls)) {
+        g->pinged = 1;
+        party_ping_answer(c, &g->cancel);
+        c->io.shutdown(c->io.user);
+        g->status = TALLY_ERR_INTERRUPTED; /* not one to be taken */
+    }
     if (g->status == TALLY_OK && c->tls)
         g->arrival.accepted = party_tls_accepted(c->tls);
     if (g->status == TALLY_OK && l->greet) {
@@ -340,7 +350,12 @@ static int dismiss(party_listener *l, struct guest *g, party_arrival *out)
         return 0;
     }
     party_channel_drop(&g->arrival.channel);
-    if (g->leaving && g->status == TALLY_ERR_INTERRUPTED)
+    if (g->pinged && may_log(l))
+        party_channel_log(l->options, 1, "answered a ping of the peer, from %s; still waiting for its run",
+                          g->arrival.from);
+    else if (g->pinged)
+        return 0;
+    else if (g->leaving && g->status == TALLY_ERR_INTERRUPTED)
         log_dropped(l, g->arrival.from, PARTY_WORD("others waited for its place"));
     else if (g->status != TALLY_ERR_INTERRUPTED)
         log_dropped(l, g->arrival.from, party_message_of(&g->error));
@@ -423,6 +438,7 @@ tally_status party_listener_new(party_listener **out, const party_connect_option
     party_listener *l = psi_calloc(1, sizeof *l);
     if (!l)
         return party_no_memory(error, "waiting connections");
+    l->account = psi_account_current();
     l->options = options;
     l->context = context;
     l->greet = greet;

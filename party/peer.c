@@ -385,9 +385,14 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
         party_hint(error, PARTY_WHOLE, ours[i].hint);
         return TALLY_ERR_AUTH;
     }
-    if (alert == SSL_AD_NO_APPLICATION_PROTOCOL)
+    if (alert == SSL_AD_NO_APPLICATION_PROTOCOL) {
         party_fail(error, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", who);
-    else if (alert == SSL_AD_PROTOCOL_VERSION || alert == SSL_AD_HANDSHAKE_FAILURE)
+        party_hint(error,
+                   "check host and port: is that the peer's tally? A run and tally ping need their own kind "
+                   "on the other side; an older tally answers no ping");
+        return TALLY_ERR_MALFORMED;
+    }
+    if (alert == SSL_AD_PROTOCOL_VERSION || alert == SSL_AD_HANDSHAKE_FAILURE)
         party_fail(error, TALLY_ERR_MALFORMED, "%s does not accept our TLS 1.3: %s", who,
                    SSL_alert_desc_string_long(alert));
     else

@@ -68,13 +68,13 @@ static void ring_copy_in(struct ring *r, const uint8_t *in, size_t n)
     r->used += n;
 }
 
-static long pipe_read(void *user, void *buf, size_t cap, int timeout_ms)
+static int64_t pipe_read(void *user, void *buf, size_t cap, int timeout_ms)
 {
     const struct pipe_end *end = user;
     struct pipe *p = end->pipe;
     struct ring *r = &p->ring[!end->side];
     struct timespec until = deadline(timeout_ms);
-    long result = TALLY_IO_TIMEOUT;
+    int64_t result = TALLY_IO_TIMEOUT;
     pthread_mutex_lock(&p->lock);
     for (int waiting = 1; waiting;) {
         if (p->down[end->side]) {
@@ -84,7 +84,7 @@ static long pipe_read(void *user, void *buf, size_t cap, int timeout_ms)
         if (r->used) {
             size_t n = smaller(cap, r->used);
             ring_copy_out(r, buf, n);
-            result = (long)n;
+            result = (int64_t)n;
             break;
         }
         if (p->down[!end->side]) {
@@ -98,13 +98,13 @@ static long pipe_read(void *user, void *buf, size_t cap, int timeout_ms)
     return result;
 }
 
-static long pipe_write(void *user, const void *buf, size_t len, int timeout_ms)
+static int64_t pipe_write(void *user, const void *buf, size_t len, int timeout_ms)
 {
     const struct pipe_end *end = user;
     struct pipe *p = end->pipe;
     struct ring *r = &p->ring[end->side];
     struct timespec until = deadline(timeout_ms);
-    long result = TALLY_IO_TIMEOUT;
+    int64_t result = TALLY_IO_TIMEOUT;
     pthread_mutex_lock(&p->lock);
     for (int waiting = 1; waiting;) {
         if (p->down[0] || p->down[1]) {
@@ -114,7 +114,7 @@ static long pipe_write(void *user, const void *buf, size_t len, int timeout_ms)
         if (r->used < RING) {
             size_t n = smaller(len, RING - r->used);
             ring_copy_in(r, buf, n);
-            result = (long)n;
+            result = (int64_t)n;
             break;
         }
         waiting = await(p, &until);

@@ -29,8 +29,13 @@ struct party_pool {
     uint64_t round; /* of party_pool_run */
     unsigned busy;  /* workers that have not finished this round */
     int stop;
-    size_t failed_chunk; /* SIZE_MAX: none */
-    tally_status status; /* of failed_chunk */
+    psi_account *account;        /* of whoever made it: the workers allocate for the same */
+    tally_executor executor;     /* submit NULL: none, and nothing of the next three is used */
+    int open;                    /* a run is on, which jobs may join */
+    unsigned holders;            /* the owner, and jobs that the executor has taken */
+    uint8_t joined[THREADS_MAX]; /* numbers of the workers that are in the run */
+    size_t failed_chunk;         /* SIZE_MAX: none */
+    tally_status status;         /* of failed_chunk */
 
     /* The loop: written by the caller under the lock while no worker is busy. */
     size_t n, chunk, chunks;
@@ -146,6 +151,7 @@ static void *worker_main(void *arg)
     worker *w = arg;
     party_pool *pool = w->pool;
     uint64_t round = 0;
+    psi_account_enter(pool->account);
     pthread_mutex_lock(&pool->lock);
     for (;;) {
         while (!pool->stop && pool->round == round)
@@ -161,6 +167,68 @@ static void *worker_main(void *arg)
     }
     pthread_mutex_unlock(&pool->lock);
     return NULL;
+}
+
+/* ---- The caller's threads ---- */
+
+static void free_shell(party_pool *pool)
+{
+    pthread_cond_destroy(&pool->idle);
+    pthread_cond_destroy(&pool->wake);
+    pthread_mutex_destroy(&pool->lock);
+    psi_free(pool->workers);
+    psi_free(pool);
+}
+
+/* Lets go of the lock, and of the pool. */
+static void let_go(party_pool *pool)
+{
+    int last = --pool->holders == 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (last)
+        free_shell(pool);
+}
+
+/* What an executor runs: joins the run that is on, which need not be the one it was submitted for. */
+static void job_main(void *arg)
+{
+    party_pool *pool = arg;
+    unsigned number = 1;
+    pthread_mutex_lock(&pool->lock);
+    while (number < pool->threads && pool->joined[number])
+        number++;
+    if (pool->open && number < pool->threads) {
+        pool->joined[number] = 1;
+        pool->busy++;
+        pthread_mutex_unlock(&pool->lock);
+        psi_account *before = psi_account_enter(pool->account);
+        take_chunks(pool, number);
+        psi_account_enter(before);
+        pthread_mutex_lock(&pool->lock);
+        pool->joined[number] = 0;
+        if (--pool->busy == 0)
+            pthread_cond_signal(&pool->idle);
+    }
+    let_go(pool);
+}
+
+/* Asks for the jobs that the executor does not hold already, as far as there are chunks for them. */
+static void ask_executor(party_pool *pool)
+{
+    for (size_t asked = 1; asked < pool->threads && asked < pool->chunks; asked++) {
+        pthread_mutex_lock(&pool->lock);
+        int enough = pool->holders >= pool->threads;
+        pool->holders += !enough;
+        pthread_mutex_unlock(&pool->lock);
+        if (enough)
+            return;
+        if (pool->executor.submit(pool->executor.user, job_main, pool) == 0)
+            continue;
+        pthread_mutex_lock(&pool->lock); /* refused: we have the threads we have */
+        pool->holders--;
+        pthread_mutex_unlock(&pool->lock);
+        return;
+    }
 }
 
 tally_status party_pool_run(party_pool *pool, size_t n, size_t chunk, party_work work, void *user)
@@ -179,14 +247,18 @@ tally_status party_pool_run(party_pool *pool, size_t n, size_t chunk, party_work
     pool->status = TALLY_OK;
     atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
     atomic_store_explicit(&pool->failed, 0, memory_order_relaxed);
+    pool->open = 1;
     if (pool->chunks > 1 && pool->started) { /* one chunk is the caller's: nobody need wake up */
         pool->round++;
         pool->busy = pool->started;
         pthread_cond_broadcast(&pool->wake);
     }
     pthread_mutex_unlock(&pool->lock);
+    if (pool->executor.submit)
+        ask_executor(pool);
     take_chunks(pool, 0);
     pthread_mutex_lock(&pool->lock);
+    pool->open = 0;
     while (pool->busy)
         pthread_cond_wait(&pool->idle, &pool->lock);
     tally_status status = pool->status;
@@ -211,14 +283,17 @@ void party_pool_free(party_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     for (unsigned i = 0; i < pool->started; i++)
         pthread_join(pool->workers[i].thread, NULL);
-    pthread_cond_destroy(&pool->idle);
-    pthread_cond_destroy(&pool->wake);
-    pthread_mutex_destroy(&pool->lock);
-    psi_free(pool->workers);
-    psi_free(pool);
+    pthread_mutex_lock(&pool->lock);
+    let_go(pool);
 }
 
 tally_status party_pool_new(party_pool **out, unsigned threads, tally_error *error)
+{
+    return party_pool_new_on(out, threads, NULL, error);
+}
+
+tally_status party_pool_new_on(party_pool **out, unsigned threads, const tally_executor *executor,
+                               tally_error *error)
 {
     PSI_CHECK(threads >= 1 && threads <= THREADS_MAX);
     party_pool *pool = psi_calloc(1, sizeof *pool);
@@ -234,6 +309,13 @@ tally_status party_pool_new(party_pool **out, unsigned threads, tally_error *err
     pthread_cond_init(&pool->idle, NULL);
     pool->threads = threads;
     pool->workers = workers;
+    pool->account = psi_account_current();
+    pool->holders = 1;
+    if (executor && executor->submit) {
+        pool->executor = *executor;
+        *out = pool;
+        return TALLY_OK;
+    }
 
     sigset_t all, before;
     sigfillset(&all);

@@ -16,6 +16,14 @@ unsigned party_pool_threads(unsigned want);
 unsigned party_pool_cgroup(const char *root, const char *own);
 /* threads (1..256) counts the caller: threads - 1 workers are started. All signals are blocked in workers. */
 tally_status party_pool_new(party_pool **out, unsigned threads, tally_error *error) TALLY_MUST_CHECK;
+/*
+ * The same with the caller's threads: with an executor (NULL, or without submit: none) no thread is started:
+ * each run asks it for up to threads - 1 jobs, which join in for as long as the run lasts. A job that comes
+ * late, or never, is not waited for.
+ */
+tally_status party_pool_new_on(party_pool **out, unsigned threads, const tally_executor *executor,
+                               tally_error *error) TALLY_MUST_CHECK;
+/* Jobs that an executor still holds do nothing when they come. */
 void party_pool_free(party_pool *pool);
 /* From now on runs end between two chunks with TALLY_ERR_INTERRUPTED once cancel is raised. Borrowed. */
 void party_pool_set_cancel(party_pool *pool, const party_cancel *cancel);

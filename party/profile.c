@@ -143,8 +143,13 @@ enum party_reject party_fold(const char *text, size_t len, char *out, size_t *ou
             c -= 'a' - 'A';
         out[n++] = (char)(c > ' ' && c <= '~' ? c : PARTY_FOLD_OTHER);
     }
+    /* What spreadsheets are told text by: '110 and ="110". */
     if (n && out[0] == '\'')
         memmove(out, out + 1, --n);
+    if (n >= 3 && out[0] == '=' && out[1] == '"' && out[n - 1] == '"') {
+        n -= 3;
+        memmove(out, out + 2, n);
+    }
     *out_len = n;
     return n ? PARTY_ACCEPTED : PARTY_REJECT_EMPTY;
 }

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define THREADS_MAX 16u   /* that read: each holds a piece and its rows */
@@ -91,7 +92,9 @@ static tally_status spool(tally_input *input, int fd, const watch *w, tally_erro
     if (!st) {
         input->spooled = 1;
         input->fd = party_io_spool();
-        if (input->fd < 0)
+        if (input->fd >= 0) /* what came cannot be had again: it is kept for a second reading */
+            input->kept = fcntl(input->fd, F_DUPFD_CLOEXEC, 3);
+        if (input->fd < 0 || input->kept < 0)
             st = party_io_failed(error, "open a temporary file for", input->path, errno);
     }
     while (!st && n) {
@@ -111,7 +114,12 @@ static tally_status spool(tally_input *input, int fd, const watch *w, tally_erro
 static tally_status open_file(tally_input *input, const watch *w, tally_error *error)
 {
     tally_status st = TALLY_OK;
-    if (strcmp(input->path, "-") == 0) {
+    if (input->kept >= 0) {
+        input->spooled = 1;
+        input->fd = fcntl(input->kept, F_DUPFD_CLOEXEC, 3);
+        if (input->fd < 0)
+            st = party_io_failed(error, "open", input->path, errno);
+    } else if (strcmp(input->path, "-") == 0) {
         st = spool(input, STDIN_FILENO, w, error);
     } else {
         int fd = party_io_open(input->path, O_RDONLY);
@@ -228,39 +236,100 @@ static tally_status next_record(reader *r, int *found, tally_error *error)
     }
 }
 
-/* What the first bytes say: byte order marks, and files that are no text. */
-static tally_status begin(reader *r, tally_error *error)
+/* Text of two bytes a character without a byte order mark: every other byte is zero. */
+static int like_utf16(const uint8_t *p, size_t len)
 {
-    static const struct {
+    size_t zero[2] = {0, 0}, n = len < 512 ? len / 2 * 2 : 512;
+    for (size_t i = 0; i < n; i++)
+        zero[i % 2] += p[i] == 0;
+    return n >= 8 && ((zero[0] == 0 && zero[1] * 4 > n) || (zero[1] == 0 && zero[0] * 4 > n));
+}
+
+/* Files that are no text in bytes. */
+static tally_status check_kind(const tally_input *input, const uint8_t *p, size_t len, tally_error *error)
+{
+    char name[PARTY_PATH_SHOWN];
+    const struct {
         const char *bytes;
         size_t len;
-        const char *what, *hint;
-    } not_text[] = {
-        {"\xff\xfe", 2, "UTF-16 text",
-         "save it as \"CSV UTF-8\", or convert it with iconv -f UTF-16 -t UTF-8"},
-        {"\xfe\xff", 2, "UTF-16 text",
-         "save it as \"CSV UTF-8\", or convert it with iconv -f UTF-16 -t UTF-8"},
-        {"PK\3\4", 4, "an .xlsx workbook or a zip archive", "export the sheet as CSV (\"CSV UTF-8\")"},
-        {"\xd0\xcf\x11\xe0", 4, "an .xls workbook", "export the sheet as CSV (\"CSV UTF-8\")"},
-    };
+    } marks[] = {{"\xff\xfe", 2},         {"\xfe\xff", 2}, {"PK\3\4", 4},
+                 {"\xd0\xcf\x11\xe0", 4}, {"%PDF-", 5},    {"\x1f\x8b", 2}};
+    size_t i = 0;
+    while (i < sizeof marks / sizeof *marks &&
+           (len < marks[i].len || memcmp(p, marks[i].bytes, marks[i].len) != 0))
+        i++;
+    if (i == sizeof marks / sizeof *marks && like_utf16(p, len))
+        i = 0;
+    party_input_name(input, name, sizeof name);
+    switch (i) {
+    case 0:
+    case 1:
+        party_fail(error, TALLY_ERR_INPUT, "%s looks like UTF-16 text, not like CSV", name);
+        party_hint(error, "save it as \"CSV UTF-8\", or convert it with iconv -f UTF-16 -t UTF-8");
+        break;
+    case 2:
+        party_fail(error, TALLY_ERR_INPUT, "%s looks like an .xlsx workbook or a zip archive, not like CSV",
+                   name);
+        party_hint(error, "export the sheet as CSV (\"CSV UTF-8\")");
+        break;
+    case 3:
+        party_fail(error, TALLY_ERR_INPUT, "%s looks like an .xls workbook, not like CSV", name);
+        party_hint(error, "export the sheet as CSV (\"CSV UTF-8\")");
+        break;
+    case 4:
+        party_fail(error, TALLY_ERR_INPUT, "%s looks like a PDF document, not like CSV", name);
+        party_hint(error, "export the list as CSV from where it is kept");
+        break;
+    case 5:
+        party_fail(error, TALLY_ERR_INPUT, "%s looks like a file compressed by gzip, not like CSV", name);
+        party_hint(error, "uncompress it: gunzip, or zcat FILE | tally ... --input -");
+        break;
+    default:
+        return TALLY_OK;
+    }
+    return TALLY_ERR_INPUT;
+}
+
+/* "sep=;" as the first line tells a spreadsheet the delimiter: no record, and the delimiter unless another
+ * was set. */
+static tally_status separator_line(reader *r, tally_error *error)
+{
+    tally_input *input = r->input;
+    const uint8_t *p = r->buf + r->begin;
+    size_t len = r->end - r->begin, n = 5;
+    if (len < 6 || strncasecmp((const char *)p, "sep=", 4) != 0 || (p[5] != '\n' && p[5] != '\r'))
+        return TALLY_OK;
+    n += p[5] == '\r' && len > 6 && p[6] == '\n' ? 2 : 1;
+    if (input->delimiter_given && input->format.delimiter != (char)p[4]) {
+        char name[PARTY_PATH_SHOWN];
+        party_input_name(input, name, sizeof name);
+        party_fail(error, TALLY_ERR_INPUT,
+                   "the first line of %s is sep= with another delimiter than the one that was given", name);
+        party_hint(error, "leave out --delimiter: it is then taken from that line");
+        return TALLY_ERR_INPUT;
+    }
+    if (!party_csv_delimiter((char)p[4]))
+        return TALLY_OK;
+    input->format.delimiter = (char)p[4];
+    input->separator_line = 1;
+    r->begin += n;
+    r->line++;
+    return TALLY_OK;
+}
+
+/* What the first bytes say. */
+static tally_status begin(reader *r, tally_error *error)
+{
     tally_status st = fill(r, error);
+    if (!st)
+        st = check_kind(r->input, r->buf, r->end, error);
     if (st)
         return st;
-    size_t have = r->end;
-    for (size_t i = 0; i < sizeof not_text / sizeof *not_text; i++)
-        if (have >= not_text[i].len && memcmp(r->buf, not_text[i].bytes, not_text[i].len) == 0) {
-            char name[PARTY_PATH_SHOWN];
-            party_input_name(r->input, name, sizeof name);
-            party_fail(error, TALLY_ERR_INPUT, "%s looks like %s, not like CSV", name,
-                       party_word(not_text[i].what));
-            party_hint(error, PARTY_WHOLE, not_text[i].hint);
-            return TALLY_ERR_INPUT;
-        }
     int gb = r->input->format.encoding == PARTY_GB18030;
     const char *bom = gb ? "\x84\x31\x95\x33" : "\xef\xbb\xbf";
-    if (have >= strlen(bom) && memcmp(r->buf, bom, strlen(bom)) == 0)
+    if (r->end >= strlen(bom) && memcmp(r->buf, bom, strlen(bom)) == 0)
         r->begin = r->input->bom = (uint32_t)strlen(bom);
-    return TALLY_OK;
+    return separator_line(r, error);
 }
 
 static tally_status too_many(const tally_input *input, tally_error *error)
@@ -451,7 +520,7 @@ static tally_status make_pool(const tally_input *input, uint64_t pieces, party_p
     unsigned threads = party_pool_threads(input->threads);
     threads = threads < THREADS_MAX ? threads : THREADS_MAX;
     threads = threads < pieces ? threads : pieces ? (unsigned)pieces : 1;
-    return party_pool_new(pool, threads, error);
+    return party_pool_new_on(pool, threads, input->executor, error);
 }
 
 static tally_status read_file(tally_input *input, const watch *w, party_pool **pool, tally_error *error)
@@ -486,6 +555,33 @@ static tally_status read_file(tally_input *input, const watch *w, party_pool **p
     return st;
 }
 
+tally_status party_rows_each(tally_input *input, party_cancel *cancel, party_rows_record each, void *user,
+                             tally_error *error)
+{
+    const watch w = {cancel, NULL, NULL};
+    reader r = {.input = input, .watch = &w, .line = 1};
+    party_derive *d = NULL;
+    int found = 1, on = 1, opened = input->fd < 0;
+    tally_status st = opened ? open_file(input, &w, error) : TALLY_OK;
+    if (!st)
+        st = party_derive_new(&d, input->format.encoding, error);
+    if (!st) {
+        r.size = (uint64_t)input->seen.st_size;
+        r.fields = party_derive_fields(d);
+        st = begin(&r, error);
+    }
+    while (!st && on && found) {
+        st = next_record(&r, &found, error);
+        if (!st && found)
+            on = each(user, d, r.p, &r.record, (uint32_t)(r.at_line < highest ? r.at_line : highest));
+    }
+    party_derive_free(d);
+    psi_free(r.buf);
+    if (opened)
+        party_input_reset(input);
+    return st;
+}
+
 /* ---- Rejects ---- */
 
 static tally_status write_rejects(const tally_input *input, tally_error *error)
@@ -507,6 +603,17 @@ static tally_status write_rejects(const tally_input *input, tally_error *error)
         st = party_file_commit(f, error);
     party_file_free(f);
     return st;
+}
+
+/* Adds what is known of a reason of rejects as the hint. */
+static void advise_on(size_t reason, tally_error *error)
+{
+    tally_error e;
+    int trap = party_trap_of_reject((int)reason);
+    if (trap >= 0) {
+        party_trap_say((enum party_trap)trap, 0, &e);
+        party_hint(error, "%s; %s", party_message_of(&e), party_hint_of(&e));
+    }
 }
 
 static tally_status judge_rejects(const tally_input *input, tally_error *error)
@@ -535,7 +642,10 @@ static tally_status judge_rejects(const tally_input *input, tally_error *error)
         party_fail(error, TALLY_ERR_INPUT,
                    "every row of %s is rejected (%" PRIu64 "), most for: %s, first on line %" PRIu64, name,
                    s->rows, party_reject_name((int)most), s->first_line[most]);
-        if (party_consent_reason((int)most))
+        if (most == PARTY_REJECT_MASKED || most == PARTY_REJECT_SCIENTIFIC ||
+            most == PARTY_REJECT_DIGITS_LOST || most == PARTY_REJECT_COUNTRY_CODE)
+            advise_on(most, error);
+        else if (party_consent_reason((int)most))
             party_hint(error,
                        "nobody on the list has consent: check the consent column that the agreement names");
         else if (most >= PARTY_REJECT_NO_VALUE)
@@ -595,9 +705,14 @@ tally_status party_input_load(tally_input *input, party_cancel *cancel, party_ro
     input->loaded = !st;
     if (st && input->path) {
         tally_input_stats stats = input->stats;
+        party_lines lines[PARTY_REJECT_COUNT];
+        memcpy(lines, input->reject_lines, sizeof lines);
         party_input_reset(input);
         input->counted = complete;
-        input->stats = complete ? stats : input->stats;
+        if (complete) {
+            input->stats = stats;
+            memcpy(input->reject_lines, lines, sizeof lines);
+        }
     }
     return st;
 }

@@ -31,6 +31,8 @@ const char *party_input_key_profile(const tally_input *input, size_t k);
 
 /* Threads for reading and sorting: 0, the default, for as many as party_pool_threads finds. */
 void party_input_threads(tally_input *input, unsigned threads);
+/* Whose threads these are (party_pool_new_on); borrowed until it is set again. NULL, the default: ours. */
+void party_input_executor(tally_input *input, const tally_executor *executor);
 
 /* tally_input_load with cancel and progress. Loads once; a second call returns TALLY_OK at once. Duplicates
    are folded. Progress is told by the calling thread only. Fails before any work if no key was added or
@@ -41,6 +43,16 @@ tally_status party_input_load(tally_input *input, party_cancel *cancel, party_ro
 /* After loading. Items are in ascending byte order. */
 const psi_item *party_input_items(const tally_input *input, size_t *count);
 const party_row *party_input_rows(const tally_input *input, size_t *count);
+/*
+ * Each record of the file that is no blank line, in order, the header among them, until `each` returns 0.
+ * Fails where loading would. The fields are those of party_derive_fields(d); an input that is not loaded is
+ * as before.
+ */
+struct party_derive;
+typedef int (*party_rows_record)(void *user, struct party_derive *d, const uint8_t *p,
+                                 const party_csv_record *record, uint32_t line);
+tally_status party_rows_each(tally_input *input, party_cancel *cancel, party_rows_record each, void *user,
+                             tally_error *error) TALLY_MUST_CHECK;
 /*
  * Checks that the file is still what was read: same device, inode, size, modification time, and path still
  * leads to it. TALLY_ERR_INPUT_CHANGED otherwise. TALLY_OK for standard input (spooled to an unnamed file)

@@ -4,6 +4,7 @@
 #include "party/session.h"
 #include "party/expiry.h"
 
+#include "party/check.h"
 #include "party/day.h"
 #include "party/entry.h"
 #include "party/error.h"
@@ -20,6 +21,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define NOTICE_MS 2000    /* how long a side that cannot read its own list looks for its peer, to tell it */
 #define SILENCE_MAX_S 30u /* longest silence of a connected peer */
@@ -50,7 +52,7 @@ static void tell_progress(void *user, uint64_t done, uint64_t total)
     if (!s->on_progress || (now - s->progress_told < 100 && done != total))
         return;
     s->progress_told = now;
-    s->on_progress(s->on_progress_user, phase_names[s->phase], done, total);
+    party_tell_progress(s, phase_names[s->phase], done, total);
 }
 
 static void begin_phase(tally_session *s, enum party_phase phase)
@@ -86,7 +88,7 @@ static tally_status check_columns(const tally_session *s, tally_error *error)
 }
 
 /* Is it known whom to accept? An authority alone signs many. */
-static int knows_peer(const tally_session *s)
+int party_session_knows_peer(const tally_session *s)
 {
     return s->rule.ca_file ? s->rule.name != NULL : s->rule.pin_count > 0;
 }
@@ -106,7 +108,7 @@ static tally_status check_settings(const tally_session *s, tally_error *error)
         return usage(error, "exactly one of listen, connect, transport and connection is needed");
     if (tls && !s->identity)
         return usage(error, "no identity was set");
-    if (tls && !knows_peer(s))
+    if (tls && !party_session_knows_peer(s))
         return usage(error, "whom to accept is not set: a peer fingerprint, or a CA and a name");
     if (s->timeout_s < 1 || s->timeout_s > 7 * 86400)
         return usage(error, "the timeout has to be between 1 second and 7 days");
@@ -127,7 +129,9 @@ static tally_status read_input(tally_session *s, tally_error *error)
 {
     begin_phase(s, PARTY_READING);
     party_input_threads(s->input, s->threads);
+    party_input_executor(s->input, &s->executor);
     tally_status st = party_input_load(s->input, &s->cancel, tell_progress, s, error);
+    party_input_executor(s->input, NULL);
     if (!st)
         st = party_hold_list(s, error);
     if (!st && s->output_path)
@@ -152,6 +156,9 @@ static tally_status read_input(tally_session *s, tally_error *error)
             party_log(s, (stats.rejected - stats.without_consent) * 100 > stats.rows ? 0 : 1,
                       "rejected %llu rows: %s, first at line %llu", (unsigned long long)stats.by_reason[i],
                       party_word(tally_reject_name(i)), (unsigned long long)stats.first_line[i]);
+    st = party_warn_list(s, error);
+    if (st)
+        return st;
     size_t count;
     party_input_items(s->input, &count);
     if (count > stats.items)
@@ -168,9 +175,8 @@ static void forward_log(void *user, int level, const char *line)
 }
 
 /* Without an error to fill, nobody is to hear of the attempts either. */
-static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error *error)
+static tally_status open_channel(tally_session *s, int ping, int64_t deadline_ms, tally_error *error)
 {
-    unsigned silence_s = s->timeout_s < SILENCE_MAX_S ? s->timeout_s : SILENCE_MAX_S;
     party_connect_options options = {.listen = s->has_listen ? &s->address : NULL,
                                      .connect = s->has_connect ? &s->address : NULL,
                                      .transport = s->transport,
@@ -178,14 +184,29 @@ static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error
                                      .transport_tls_server = s->transport_tls_server,
                                      .identity = s->identity,
                                      .rule = &s->rule,
+                                     .ping = ping,
                                      .deadline_ms = deadline_ms,
                                      .cancel = &s->cancel,
                                      .log = error ? forward_log : NULL,
                                      .log_user = s};
-    tally_status st = s->connection ? party_connection_take(s->connection, &s->channel, error)
-                                    : party_channel_open(&s->channel, &options, error);
-    if (st)
-        return st;
+    return s->connection ? party_connection_take(s->connection, &s->channel, error)
+                         : party_channel_open(&s->channel, &options, error);
+}
+
+static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error *error)
+{
+    tally_status st = open_channel(s, 0, deadline_ms, error);
+    return st ? st : party_session_link(s, error);
+}
+
+tally_status party_session_listen(tally_session *s, int64_t deadline_ms, tally_error *error)
+{
+    return open_channel(s, 1, deadline_ms, error);
+}
+
+tally_status party_session_link(tally_session *s, tally_error *error)
+{
+    unsigned silence_s = s->timeout_s < SILENCE_MAX_S ? s->timeout_s : SILENCE_MAX_S;
     s->on_this_machine = s->channel.owns_raw && party_tcp_is_local(&s->channel.raw);
     if (s->channel.tls) {
         party_pin_text(s->peer_pin, s->channel.peer_fingerprint);
@@ -193,7 +214,7 @@ static tally_status open_link(tally_session *s, int64_t deadline_ms, tally_error
         if (error)
             party_expiry_peer(s);
     }
-    st = party_link_new(&s->link, &s->channel.io, silence_s * 1000, &s->cancel, error);
+    tally_status st = party_link_new(&s->link, &s->channel.io, silence_s * 1000, &s->cancel, error);
     if (st)
         party_channel_close(&s->channel);
     return st;
@@ -212,13 +233,25 @@ static void close_link(tally_session *s, int graceful)
     party_channel_close(&s->channel);
 }
 
+tally_status party_may_run(const tally_session *s, tally_error *error)
+{
+    if (s->owner != getpid())
+        return party_other_process(error);
+    if (party_in_callback(s))
+        return usage(error, "a session is not run from one of its callbacks");
+    if (s->steps || s->ran) /* in this order: the run of one that was started sets ran */
+        return usage(error, "a session runs once; make a new one");
+    return TALLY_OK;
+}
+
 tally_status party_session_open(tally_session *s, tally_error *error)
 {
-    if (s->ran)
-        return usage(error, "a session runs once; make a new one");
+    tally_status st = party_may_run(s, error);
+    if (st)
+        return st;
     if (s->timeout_s < 1 || s->timeout_s > 7 * 86400)
         return usage(error, "the timeout has to be between 1 second and 7 days");
-    if (s->has_listen + s->has_connect != 1 || s->transport || !s->identity || !knows_peer(s))
+    if (s->has_listen + s->has_connect != 1 || s->transport || !s->identity || !party_session_knows_peer(s))
         return usage(error, "to measure a line an identity, an address and a peer's fingerprint are needed");
     s->ran = 1;
     return open_link(s, party_now_ms() + (int64_t)s->timeout_s * 1000, error);
@@ -259,7 +292,7 @@ static void notify_peer(tally_session *s, tally_status status)
     /* An agreement may be broken before all of these are known. */
     int tls = !s->transport || s->transport_tls,
         link = s->has_listen || s->has_connect || s->transport || s->connection;
-    if (!link || (tls && !s->connection && (!s->identity || !knows_peer(s))))
+    if (!link || (tls && !s->connection && (!s->identity || !party_session_knows_peer(s))))
         return;
     if (!s->link && open_link(s, party_now_ms() + NOTICE_MS, NULL))
         return;
@@ -281,18 +314,47 @@ static int tell_columns(const tally_session *s, const party_row *row)
     return stop;
 }
 
-static tally_status tell_caller(tally_session *s, tally_error *error)
+/* Where telling the caller of matching rows stands. */
+typedef struct rows_told {
+    tally_session *session;
+    const party_row *rows;
+    size_t count, next;
+} rows_told;
+
+static enum party_told tell_some(void *user, size_t most)
 {
-    size_t count;
-    const party_row *rows = party_input_rows(s->input, &count);
-    s->matched_rows = 0;
-    for (size_t r = 0; r < count; r++) {
-        if (!party_get_bit(s->matched.bits, rows[r].item))
+    rows_told *t = user;
+    tally_session *s = t->session;
+    for (size_t told = 0; t->next < t->count;) {
+        const party_row *row = &t->rows[t->next];
+        if (told == most)
+            return PARTY_TOLD_SOME;
+        if (party_cancelled(&s->cancel))
+            return PARTY_TOLD_CANCELLED;
+        t->next++;
+        if (!party_get_bit(s->matched.bits, row->item))
             continue;
         s->matched_rows++;
-        if ((s->on_match && s->on_match(s->on_match_user, rows[r].row, rows[r].line)) ||
-            tell_columns(s, &rows[r]))
-            return party_fail(error, TALLY_ERR_INTERRUPTED, "the calling program stopped at a matching row");
+        told++;
+        if ((s->on_match && s->on_match(s->on_match_user, row->row, row->line)) || tell_columns(s, row))
+            return PARTY_TOLD_STOP;
+    }
+    return party_cancelled(&s->cancel) ? PARTY_TOLD_CANCELLED : PARTY_TOLD_ALL;
+}
+
+static tally_status tell_caller(tally_session *s, tally_error *error)
+{
+    rows_told t = {.session = s};
+    t.rows = party_input_rows(s->input, &t.count);
+    s->matched_rows = 0;
+    switch (party_tell_rows(s, tell_some, &t)) {
+    case PARTY_TOLD_STOP:
+        return party_fail(error, TALLY_ERR_INTERRUPTED, "the calling program stopped at a matching row");
+    case PARTY_TOLD_CANCELLED:
+        return party_fail(error, TALLY_ERR_INTERRUPTED, "interrupted");
+    case PARTY_TOLD_ALL:
+    case PARTY_TOLD_SOME: /* not returned */
+        break;
     }
     return TALLY_OK;
 }
@@ -435,6 +497,8 @@ static tally_status finish(tally_session *s, tally_error *error)
     st = party_entry_end(s, &good, error);
     if (!st)
         st = give_result(s, error);
+    if (!st)
+        party_warn_result(s);
     if (st) { /* nothing of it is told, in no form */
         *s->learned = *s->learned_local = 0;
         s->aggregate.done = 0;
@@ -472,7 +536,7 @@ static tally_status run_session(tally_session *s, tally_error *error)
     if (!st)
         st = party_terms_fill(s, error);
     if (!st)
-        st = party_pool_new(&s->pool, party_pool_threads(s->threads), error);
+        st = party_pool_new_on(&s->pool, party_pool_threads(s->threads), &s->executor, error);
     if (st) {
         notify_peer(s, st);
         return st;
@@ -524,8 +588,6 @@ static tally_status check_words(const tally_session *s, tally_error *error)
 /* What has to be right before there is a run at all: TALLY_ERR_USAGE, of which the ledger hears nothing. */
 static tally_status prepare(tally_session *s, tally_error *error)
 {
-    if (s->ran)
-        return usage(error, "a session runs once; make a new one");
     if (!s->input)
         return usage(error, "no input was set");
     tally_status known = check_words(s, error);
@@ -548,11 +610,16 @@ static tally_status prepare(tally_session *s, tally_error *error)
 
 tally_status tally_session_check(tally_session *s, tally_error *error)
 {
-    tally_error local = {0};
-    tally_error *e = error ? error : &local;
-    *e = (tally_error){.status = TALLY_OK};
-    tally_status st = prepare(s, e);
-    s->ran = 1;
+    tally_error e = {.status = TALLY_OK};
+    tally_status st = party_may_run(s, &e);
+    if (!st) {
+        st = prepare(s, &e);
+        s->ran = 1;
+    }
+    if (st)
+        s->last = e;
+    if (error)
+        *error = e;
     return st;
 }
 
@@ -564,11 +631,20 @@ static void record_failure(tally_session *s, const tally_error *outcome)
         party_log(s, 0, "the end of this run is not in the ledger: %s", party_message_of(&why));
 }
 
-tally_status tally_session_run(tally_session *s, tally_error *error)
+/* What a limit was hit by matters less to the caller than that it was the limit. */
+static tally_status name_limit(const tally_session *s, const psi_account *account, tally_status st,
+                               tally_error *e)
 {
-    tally_error local = {0};
-    tally_error *e = error ? error : &local;
-    *e = (tally_error){.status = TALLY_OK};
+    if (st != TALLY_ERR_NO_MEMORY || !psi_account_refused(account))
+        return st;
+    party_fail(e, TALLY_ERR_NO_MEMORY, "the run needs more memory than the limit of this session, %llu bytes",
+               (unsigned long long)s->memory_limit);
+    party_hint(e, "raise the limit, use fewer threads, or split the list");
+    return TALLY_ERR_NO_MEMORY;
+}
+
+static tally_status run_to_end(tally_session *s, const psi_account *account, tally_error *e)
+{
     tally_status st = prepare(s, e);
     if (tally_exit_status(st) == -TALLY_ERR_USAGE)
         return st;
@@ -582,6 +658,7 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
     /* Whatever the cancelled step said of itself, this is why it ended. */
     if (st && party_cancelled(&s->cancel))
         st = party_fail(e, TALLY_ERR_INTERRUPTED, "interrupted");
+    st = name_limit(s, account, st, e);
     end_phase(s);
     party_hits_free(&s->hits);
     s->hits = (party_hits){0};
@@ -598,5 +675,34 @@ tally_status tally_session_run(tally_session *s, tally_error *error)
     s->outcome.status = st;
     if (st)
         record_failure(s, &s->outcome);
+    return st;
+}
+
+tally_status party_session_run(tally_session *s, tally_error *error)
+{
+    psi_account *account = s->memory_limit ? psi_account_new(s->memory_limit) : NULL;
+    *error = (tally_error){.status = TALLY_OK};
+    if (s->memory_limit && !account)
+        return party_no_memory(error, "a session");
+    psi_account *before = psi_account_enter(account);
+    tally_status st = run_to_end(s, account, error);
+    psi_account_enter(before);
+    if (account)
+        psi_account_release(account);
+    return st;
+}
+
+tally_status tally_session_run(tally_session *s, tally_error *error)
+{
+    tally_error outcome = {.status = TALLY_OK};
+    tally_status st = party_may_run(s, &outcome);
+    if (!st)
+        st = party_session_run(s, &outcome);
+    if (st)
+        s->last = outcome;
+    if (error) {
+        *error = outcome;
+        error->status = st;
+    }
     return st;
 }

@@ -9,7 +9,9 @@
 #include "party/hits.h"
 #include "party/output.h"
 #include "party/receipt.h"
+#include "party/step.h"
 #include "proto/hello.h"
+#include <sys/types.h>
 
 #define PARTY_WARNINGS 8
 
@@ -37,6 +39,8 @@ struct tally_session {
     int transport_tls, transport_tls_server;
     tally_connection *connection; /* owned; of a server: the link is there already */
     unsigned timeout_s, threads;
+    tally_executor executor;              /* submit NULL: threads of the library */
+    uint64_t memory_limit;                /* bytes; 0: none */
     const tally_calibration *calibration; /* NULL: nothing is predicted */
     unsigned vole_k;                      /* 4 or 6; 0: by the line */
     char *output_path;
@@ -59,6 +63,10 @@ struct tally_session {
     tally_ledger *ledger;             /* NULL: none */
     int bypass_ledger;                /* the caller asked for none, also under an agreement */
     int function_given, security_given, reveal_given;
+
+    pid_t owner;        /* the process that made it */
+    party_steps *steps; /* of a session that was started; NULL */
+    tally_error last;   /* of the caller's calls and the run: the last that failed */
 
     /* the run */
     int ran;
@@ -118,14 +126,32 @@ struct tally_session {
 /* Replaces a text of the settings by a copy. */
 tally_status party_set_text(char **field, const char *text, tally_error *error) TALLY_MUST_CHECK;
 
+/* Keeps s->last, which the caller has just filled, as the status of a call: copies it to error if it failed.
+ * Returns status. */
+tally_status party_kept(const tally_session *s, tally_status status, tally_error *error);
+/* May the session be run or started here and now? TALLY_ERR_USAGE. */
+tally_status party_may_run(const tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+/* A session that a parent process made: TALLY_ERR_USAGE. */
+tally_status party_other_process(tally_error *error);
+/* The run itself, on whichever thread. error is filled, also with TALLY_OK. */
+tally_status party_session_run(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+
 /* The link to the peer without a run, by the settings of the session; closed by party_session_close. For
  * party/line. */
 tally_status party_session_open(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+/* What tls and link of an open channel are for the session: shared by a run and a ping. */
+tally_status party_session_link(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 void party_session_close(tally_session *s, int graceful);
+/* Waits for a ping of the peer, and leaves its channel in the session. */
+tally_status party_session_listen(tally_session *s, int64_t deadline_ms, tally_error *error) TALLY_MUST_CHECK;
+/* Is it known whom to accept? */
+int party_session_knows_peer(const tally_session *s);
 
 /* Does this party learn which of its rows match? */
 int party_learns_matches(const tally_session *s);
 
+/* Hello 1 of both sides alone, of a session whose terms are filled: for a ping. */
+tally_status party_greet_terms(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* Both hellos: compares versions and terms, fills peer_hello, peer_items and sid. Sets greeted when hello 2
  * goes out. */
 tally_status party_greet(tally_session *s, party_state *state, tally_error *error) TALLY_MUST_CHECK;

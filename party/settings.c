@@ -3,10 +3,12 @@
 #include "party/error.h"
 #include "party/session.h"
 #include "psi/mem.h"
+#include "psi/rng.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define COLUMNS_MAX 256u
 
@@ -29,8 +31,24 @@ tally_status party_set_text(char **field, const char *text, tally_error *error)
     return TALLY_OK;
 }
 
+tally_status party_kept(const tally_session *s, tally_status status, tally_error *error)
+{
+    if (status && error)
+        *error = s->last;
+    return status;
+}
+
+tally_status party_other_process(tally_error *error)
+{
+    party_fail(error, TALLY_ERR_USAGE, "the session was made by another process, before a fork");
+    party_hint(error, "make the session in the process that runs it");
+    return TALLY_ERR_USAGE;
+}
+
 tally_status tally_session_new(tally_session **out, tally_error *error)
 {
+    if (!psi_sodium_works())
+        return party_fail(error, TALLY_ERR_RANDOM, "the random generator of the system failed");
     tally_session *s = psi_calloc(1, sizeof *s);
     if (!s)
         return party_no_memory(error, "a session");
@@ -42,6 +60,7 @@ tally_status tally_session_new(tally_session **out, tally_error *error)
     s->security = TALLY_SEMI_HONEST;
     s->reveal = TALLY_REVEAL_RECEIVER;
     s->timeout_s = 600;
+    s->owner = getpid();
     *out = s;
     return TALLY_OK;
 }
@@ -50,6 +69,13 @@ void tally_session_free(tally_session *s)
 {
     if (!s)
         return;
+    if (party_in_callback(s)) { /* the run stands on it */
+        party_cancel_raise(&s->cancel);
+        return;
+    }
+    if (s->owner != getpid() && s->steps) /* its thread is not in this process, and held who knows what */
+        return;
+    party_steps_free(s, s->steps);
     for (size_t i = 0; i < s->column_count; i++)
         psi_free(s->columns[i]);
     psi_free(s->columns);
@@ -132,22 +158,24 @@ void tally_session_set_reveal(tally_session *s, enum tally_reveal reveal)
 tally_status tally_session_add_peer_pin(tally_session *s, const char *pin, tally_error *error)
 {
     if (s->rule.pin_count == PARTY_PINS_MAX)
-        return party_fail(error, TALLY_ERR_USAGE, "more than %d peer fingerprints", PARTY_PINS_MAX);
-    tally_status st = party_pin_parse(s->rule.pins[s->rule.pin_count], pin, error);
+        return party_kept(
+            s, party_fail(&s->last, TALLY_ERR_USAGE, "more than %d peer fingerprints", PARTY_PINS_MAX),
+            error);
+    tally_status st = party_pin_parse(s->rule.pins[s->rule.pin_count], pin, &s->last);
     if (!st)
         s->rule.pin_count++;
-    return st;
+    return party_kept(s, st, error);
 }
 
 tally_status tally_session_set_peer_ca(tally_session *s, const char *ca_file, const char *name,
                                        tally_error *error)
 {
-    tally_status st = party_set_text(&s->ca_file, ca_file, error);
+    tally_status st = party_set_text(&s->ca_file, ca_file, &s->last);
     if (!st && name)
-        st = party_set_text(&s->peer_name, name, error);
+        st = party_set_text(&s->peer_name, name, &s->last);
     s->rule.ca_file = s->ca_file;
     s->rule.name = s->peer_name;
-    return st;
+    return party_kept(s, st, error);
 }
 
 tally_status tally_session_set_peer_crl(tally_session *s, const char *crl_file, tally_error *error)
@@ -159,16 +187,16 @@ tally_status tally_session_set_peer_crl(tally_session *s, const char *crl_file, 
 
 tally_status tally_session_set_listen(tally_session *s, const char *address, tally_error *error)
 {
-    tally_status st = party_address_parse(&s->address, address, 1, error);
+    tally_status st = party_address_parse(&s->address, address, 1, &s->last);
     s->has_listen = s->has_listen || !st;
-    return st;
+    return party_kept(s, st, error);
 }
 
 tally_status tally_session_set_connect(tally_session *s, const char *address, tally_error *error)
 {
-    tally_status st = party_address_parse(&s->address, address, 0, error);
+    tally_status st = party_address_parse(&s->address, address, 0, &s->last);
     s->has_connect = s->has_connect || !st;
-    return st;
+    return party_kept(s, st, error);
 }
 
 void tally_session_set_calibration(tally_session *s, const tally_calibration *calibration)
@@ -183,20 +211,30 @@ void tally_session_set_transport(tally_session *s, const tally_transport *transp
     s->transport_tls_server = tls_server;
 }
 
-void tally_session_set_timeout(tally_session *s, unsigned seconds)
+void tally_session_set_timeout(tally_session *s, uint32_t seconds)
 {
     s->timeout_s = seconds;
 }
 
-void tally_session_set_threads(tally_session *s, unsigned threads)
+void tally_session_set_threads(tally_session *s, uint32_t threads)
 {
     s->threads = threads;
+}
+
+void tally_session_set_executor(tally_session *s, const tally_executor *executor)
+{
+    s->executor = executor ? *executor : (tally_executor){.submit = NULL};
+}
+
+void tally_session_set_memory_limit(tally_session *s, uint64_t bytes)
+{
+    s->memory_limit = bytes;
 }
 
 tally_status tally_session_set_output(tally_session *s, const char *path, int overwrite, tally_error *error)
 {
     s->output_overwrite = overwrite;
-    return party_set_text(&s->output_path, path, error);
+    return party_kept(s, party_set_text(&s->output_path, path, &s->last), error);
 }
 
 tally_status tally_session_add_output_column(tally_session *s, const char *column, tally_error *error)
@@ -204,13 +242,14 @@ tally_status tally_session_add_output_column(tally_session *s, const char *colum
     if (!s->columns) {
         s->columns = psi_calloc(COLUMNS_MAX, sizeof *s->columns);
         if (!s->columns)
-            return party_no_memory(error, "the output columns");
+            return party_kept(s, party_no_memory(&s->last, "the output columns"), error);
     }
     if (s->column_count == COLUMNS_MAX)
-        return party_fail(error, TALLY_ERR_USAGE, "more than %u output columns", COLUMNS_MAX);
-    tally_status st = party_set_text(&s->columns[s->column_count], column, error);
+        return party_kept(
+            s, party_fail(&s->last, TALLY_ERR_USAGE, "more than %u output columns", COLUMNS_MAX), error);
+    tally_status st = party_set_text(&s->columns[s->column_count], column, &s->last);
     s->column_count += !st;
-    return st;
+    return party_kept(s, st, error);
 }
 
 static tally_status add_column(wire_column *list, size_t *count, const char *name, size_t width,
@@ -234,20 +273,24 @@ static tally_status add_column(wire_column *list, size_t *count, const char *nam
 tally_status tally_session_add_offer(tally_session *s, const char *column, size_t width, tally_error *error)
 {
     if (width < 1 || width > WIRE_WIDTH_MAX)
-        return party_fail(error, TALLY_ERR_USAGE, "the width of an offered column is 1 to %u bytes",
-                          WIRE_WIDTH_MAX);
-    return add_column(s->offers, &s->offer_count, column, width, "an offered", error);
+        return party_kept(s,
+                          party_fail(&s->last, TALLY_ERR_USAGE,
+                                     "the width of an offered column is 1 to %u bytes", WIRE_WIDTH_MAX),
+                          error);
+    return party_kept(s, add_column(s->offers, &s->offer_count, column, width, "an offered", &s->last),
+                      error);
 }
 
 tally_status tally_session_add_want(tally_session *s, const char *column, tally_error *error)
 {
-    return add_column(s->wants, &s->want_count, column, 0, "a wanted", error);
+    return party_kept(s, add_column(s->wants, &s->want_count, column, 0, "a wanted", &s->last), error);
 }
 
-tally_status tally_session_set_rows_per_person(tally_session *s, unsigned rows, tally_error *error)
+tally_status tally_session_set_rows_per_person(tally_session *s, uint32_t rows, tally_error *error)
 {
     if (rows < 1 || rows > WIRE_ROWS_MAX)
-        return party_fail(error, TALLY_ERR_USAGE, "rows per person are 1 to %u", WIRE_ROWS_MAX);
+        return party_kept(
+            s, party_fail(&s->last, TALLY_ERR_USAGE, "rows per person are 1 to %u", WIRE_ROWS_MAX), error);
     s->rows_per_person = rows;
     return TALLY_OK;
 }
@@ -266,7 +309,8 @@ void tally_session_set_scheme(tally_session *s, enum tally_scheme scheme)
 tally_status tally_session_set_min_overlap(tally_session *s, uint64_t k, tally_error *error)
 {
     if (k == 1 || k > WIRE_OVERLAP_MAX)
-        return party_fail(error, TALLY_ERR_USAGE, "a minimum overlap is 2 to 2^30 identifiers");
+        return party_kept(
+            s, party_fail(&s->last, TALLY_ERR_USAGE, "a minimum overlap is 2 to 2^30 identifiers"), error);
     s->min_overlap = k;
     return TALLY_OK;
 }
@@ -274,28 +318,37 @@ tally_status tally_session_set_min_overlap(tally_session *s, uint64_t k, tally_e
 tally_status tally_session_set_noise(tally_session *s, uint64_t epsilon_micro, tally_error *error)
 {
     if (epsilon_micro && (epsilon_micro < WIRE_EPSILON_MIN || epsilon_micro > WIRE_EPSILON_MAX))
-        return party_fail(error, TALLY_ERR_USAGE, "the epsilon of noise is 0.01 to 100");
+        return party_kept(s, party_fail(&s->last, TALLY_ERR_USAGE, "the epsilon of noise is 0.01 to 100"),
+                          error);
     s->epsilon_micro = epsilon_micro;
     return TALLY_OK;
 }
 
 tally_status tally_session_add_peer_band(tally_session *s, const char *column, const int64_t *edges,
-                                         size_t count, unsigned scale, tally_error *error)
+                                         size_t count, uint32_t scale, tally_error *error)
 {
     const int64_t limit = (int64_t)1 << WIRE_VALUE_BITS;
     if (s->peer_band_count)
-        return party_fail(error, TALLY_ERR_USAGE, "the other side has bands of one column at most");
+        return party_kept(
+            s, party_fail(&s->last, TALLY_ERR_USAGE, "the other side has bands of one column at most"),
+            error);
     if (!column || !wire_column_name(column, strlen(column)))
-        return party_fail(error, TALLY_ERR_USAGE,
-                          "the name of a column with bands has to be 1 to %u bytes of printable UTF-8",
-                          WIRE_NAME_MAX);
+        return party_kept(
+            s,
+            party_fail(&s->last, TALLY_ERR_USAGE,
+                       "the name of a column with bands has to be 1 to %u bytes of printable UTF-8",
+                       WIRE_NAME_MAX),
+            error);
     int good = count >= 2 && count <= WIRE_EDGES_MAX && scale <= WIRE_SCALE_MAX;
     for (size_t i = 0; good && i < count; i++)
         good = edges[i] > -limit && edges[i] < limit && (!i || edges[i] > edges[i - 1]);
     if (!good)
-        return party_fail(error, TALLY_ERR_USAGE,
-                          "bands have 2 to %u ascending edges within 48 bits and up to %u decimals",
-                          WIRE_EDGES_MAX, WIRE_SCALE_MAX);
+        return party_kept(
+            s,
+            party_fail(&s->last, TALLY_ERR_USAGE,
+                       "bands have 2 to %u ascending edges within 48 bits and up to %u decimals",
+                       WIRE_EDGES_MAX, WIRE_SCALE_MAX),
+            error);
     wire_band *b = &s->peer_bands[s->peer_band_count++];
     memcpy(b->name, column, strlen(column) + 1);
     memcpy(b->edges, edges, count * sizeof *edges);
@@ -330,7 +383,13 @@ void tally_session_on_log(tally_session *s, tally_log_callback callback, void *u
 
 void tally_session_cancel(tally_session *s)
 {
-    party_cancel_raise(&s->cancel);
+    if (s->owner == getpid()) /* the descriptor is the parent's too */
+        party_cancel_raise(&s->cancel);
+}
+
+const tally_error *tally_session_error(const tally_session *s)
+{
+    return &s->last;
 }
 
 void party_log(const tally_session *s, int level, const char *format, ...)
@@ -342,5 +401,5 @@ void party_log(const tally_session *s, int level, const char *format, ...)
     va_start(args, format);
     party_render(line, sizeof line, 1, format, args);
     va_end(args);
-    s->on_log(s->on_log_user, level, line);
+    party_tell_log(s, level, line);
 }

@@ -70,6 +70,8 @@ const char *tally_status_name(tally_status status)
     switch (status) {
     case TALLY_OK:
         return "ok";
+    case TALLY_IN_PROGRESS:
+        return "in progress";
     case TALLY_ERR_USAGE:
         return "usage";
     case TALLY_ERR_INCOMPATIBLE:

@@ -3,18 +3,41 @@
  * libtally: two-party private set intersection.
  *
  * Conventions
- * - Order of arguments: the handle, then inputs (each length follows its buffer), then outputs, then the
- * error.
- * - Functions that can fail return a tally_status: TALLY_OK (0) or a negative TALLY_ERR_ code. If the caller
- * gave a tally_error, it then holds the status, one sentence (what, where) and a hint (what to do), and never
- * a key, an identifier or a masked item. NULL is allowed for the error.
- * - On failure outputs are untouched, or wiped where the text says so; a failed run leaves no output file.
- * - Handles are opaque, made by _new or _load and released by _free; _free(NULL) does nothing.
- * - Strings are UTF-8 and copied by the call unless the text says otherwise.
- * - A handle belongs to one thread at a time. tally_session_cancel alone may be called from any thread and
- * from a signal handler. Two sessions may share an identity that nobody changes.
- * - The library installs no signal handlers, prints nothing, never exits, and uses an OpenSSL context of its
- * own. Sending on a broken socket raises no SIGPIPE.
+ * - Arguments: the handle, then inputs (each length follows its buffer), then outputs, then the error. A
+ * callback is followed by the user pointer that it gets first.
+ * - Returns: a function that can fail returns a tally_status, TALLY_OK (0) or a negative TALLY_ERR_ code, and
+ * nothing else; tally_session_step alone also TALLY_IN_PROGRESS (1). On failure outputs are untouched, or
+ * wiped where the text says so; a failed run leaves no output file. A yes or no is an int, 1 or 0.
+ * - Errors: if the caller gave a tally_error, a failed call fills it: the status, one sentence (what, where)
+ * and a hint (what to do), never a key, an identifier or a masked item. tally_session_error has the last one
+ * of a session, also where none was given.
+ * - NULL is allowed for the error, for an optional output or callback, and in _free; elsewhere only where the
+ * text says so. Other arguments that break a contract (a freed handle, a length that is not the buffer's) are
+ * not checked.
+ * - Aliasing: outputs, inputs and the error are different objects.
+ * - Handles are opaque, made by _new, _load, _open or _create and released by _free. What a session borrows
+ * (identity, input, agreement, ledger, transport, calibration) outlives it. Strings are UTF-8 with a zero at
+ * their end and copied by the call unless the text says otherwise. A text the library returns as char * is
+ * released with free(), a const char * lives as long as its handle.
+ * - Threads: a handle belongs to one thread at a time, a ledger's excepted. tally_session_cancel may be
+ * called from any thread and from a signal handler until the session is freed. Any number of sessions may run
+ * at once, and share an identity, an agreement, a calibration that nobody changes, and a ledger; an input
+ * belongs to one run at a time.
+ * - Callbacks: one at a time for a session, from the thread that called tally_session_run or
+ * tally_session_step. What they are given lives until they return. From one, of its own session only
+ * tally_session_cancel may be called; to run, start or step it is TALLY_ERR_USAGE, to free it only cancels
+ * it. Other handles are free to use. Callbacks must not throw, longjmp or end the thread. A match or columns
+ * callback that returns not 0 stops the run: TALLY_ERR_INTERRUPTED, no output file.
+ * - Fork: sessions and ledgers belong to the process that made them. In a child, to run, start or step such a
+ * session and to use such a ledger is TALLY_ERR_USAGE, to cancel does nothing, and to free is allowed (a
+ * started session and a ledger are left as they are). Identities, agreements, and inputs may be used. Fork
+ * while no other thread is in a call of the library, or exec at once in the child. Random numbers do not
+ * repeat: each comes from the system, or from a stream that one run has keyed from it.
+ * - The process: the library prints nothing, raises no SIGPIPE, installs no signal handlers, ends no process,
+ * changes neither locale, umask, folder nor environment, and uses an OpenSSL context of its own. Of the
+ * environment it reads TALLY_BACKEND.
+ * - Memory: tally_set_allocator gives the library another allocator, tally_session_set_memory_limit a session
+ * its limit. Short memory is TALLY_ERR_NO_MEMORY, never the end of the process.
  * - Secret: the private keys of an identity and everything read from an input. Memory for keys is wiped on
  * release.
  */
@@ -33,6 +56,8 @@ extern "C" {
 #define TALLY_VERSION_MINOR 1
 #define TALLY_VERSION_PATCH 0
 #define TALLY_VERSION "0.1.0"
+/* One number that grows with the version, to compare: 0.1.0 is 100. */
+#define TALLY_VERSION_NUMBER (TALLY_VERSION_MAJOR * 10000 + TALLY_VERSION_MINOR * 100 + TALLY_VERSION_PATCH)
 
 #if defined(__GNUC__)
 #define TALLY_API __attribute__((visibility("default")))
@@ -42,6 +67,9 @@ extern "C" {
 
 /* Version of the library in use, such as "0.1.0". */
 TALLY_API const char *tally_version(void);
+/* The same as TALLY_VERSION_NUMBER has it. A library fits a program that was compiled against an older or
+ * equal version with the same major, and while that is 0 the same minor number. */
+TALLY_API uint32_t tally_version_number(void);
 /* Versions of Tally, of the wire protocol and of the libraries in use, and the chosen backends, as one JSON
    object. The caller releases it with free(). NULL when memory is short. */
 TALLY_API char *tally_version_json(void);
@@ -58,6 +86,16 @@ typedef struct tally_error {
     char local_message[512];
     char local_hint[384];
 } tally_error;
+
+/*
+ * Takes memory from the caller in place of calloc and free, for everything that Tally's own code allocates.
+ * alloc: aligned for any type, NULL when there is none; any thread; not in a call of the other two. Both
+ * NULL: calloc and free. Texts that are released with free() stay the system's. TALLY_ERR_USAGE: only one of
+ * the two, or Tally has allocated already: call it before anything else.
+ */
+TALLY_API tally_status tally_set_allocator(void *(*alloc)(void *user, size_t bytes),
+                                           void (*release)(void *user, void *memory), void *user,
+                                           tally_error *error) TALLY_MUST_CHECK;
 
 /*
  * Texts for people in another language. translate gets an English text of the library, a printf format with
@@ -321,14 +359,14 @@ TALLY_API tally_status tally_input_add_row(tally_input *input, const tally_text 
  * a value already.
  */
 TALLY_API tally_status tally_input_add_value(tally_input *input, const char *column, int64_t min, int64_t max,
-                                             unsigned scale, tally_error *error) TALLY_MUST_CHECK;
+                                             uint32_t scale, tally_error *error) TALLY_MUST_CHECK;
 /*
  * Adds a band column: bands [e0, e1), [e1, e2), ... and what lies outside of all. edges: count (2..33) of
  * them, ascending, at `scale` decimals (0..9), below 2^48 in magnitude. At most 4. A column may be both: its
  * band is then that of its value. TALLY_ERR_USAGE as above.
  */
 TALLY_API tally_status tally_input_add_band(tally_input *input, const char *column, const int64_t *edges,
-                                            size_t count, unsigned scale,
+                                            size_t count, uint32_t scale,
                                             tally_error *error) TALLY_MUST_CHECK;
 enum tally_duplicates { TALLY_DUPLICATES_SUM = 1, TALLY_DUPLICATES_MAX = 2, TALLY_DUPLICATES_REFUSE = 3 };
 /*
@@ -372,6 +410,22 @@ TALLY_API const char *tally_reject_name(size_t i);
  * TALLY_ERR_FILE, TALLY_ERR_INPUT (message names file, line and column), TALLY_ERR_NO_MEMORY.
  */
 TALLY_API tally_status tally_input_load(tally_input *input, tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Loads a file's list as a run would, and tells what is in it as one JSON object (docs/input.md): rows,
+ * rejects, duplicates, what the key columns are like, what often goes wrong with exports, what a run would
+ * send; without a key, which columns could be one. No value is in it, and nothing is sent. *out: free(); set
+ * also when the list cannot be used, NULL after TALLY_ERR_NO_MEMORY and TALLY_ERR_USAGE. Returns what loading
+ * does.
+ */
+TALLY_API tally_status tally_input_check_json(tally_input *input, char **out,
+                                              tally_error *error) TALLY_MUST_CHECK;
+/*
+ * Takes from an agreement what the input of that role has and this one does not: keys, values, bands,
+ * duplicates, consent as of today, and the padding of which a check tells. A session does it by itself: this
+ * is for a check.
+ */
+TALLY_API tally_status tally_input_set_agreement(tally_input *input, const tally_agreement *agreement,
+                                                 enum tally_role role, tally_error *error) TALLY_MUST_CHECK;
 /* Zero before the input is loaded. */
 TALLY_API void tally_input_get_stats(const tally_input *input, tally_input_stats *out);
 
@@ -389,6 +443,8 @@ enum tally_reveal { TALLY_REVEAL_RECEIVER = 1, TALLY_REVEAL_SENDER = 2, TALLY_RE
 enum tally_scheme { TALLY_SCHEME_AUTO = 0, TALLY_SCHEME_RLWE = 1, TALLY_SCHEME_PAILLIER = 2 };
 
 TALLY_API tally_status tally_session_new(tally_session **out, tally_error *error) TALLY_MUST_CHECK;
+/* A session that was started and is not over is cancelled and waited for, a moment. From one of its callbacks
+ * it only cancels; free it again when the run has returned. */
 TALLY_API void tally_session_free(tally_session *session);
 
 /* Required: role, identity (unless an authenticated transport is given), input. The session borrows identity
@@ -442,7 +498,7 @@ TALLY_API tally_status tally_session_set_noise(tally_session *session, uint64_t 
 /* The owner of the values accepts that the other side has these bands of a column of its own (their sizes are
    then known to this side). As tally_input_add_band; at most one. */
 TALLY_API tally_status tally_session_add_peer_band(tally_session *session, const char *column,
-                                                   const int64_t *edges, size_t count, unsigned scale,
+                                                   const int64_t *edges, size_t count, uint32_t scale,
                                                    tally_error *error) TALLY_MUST_CHECK;
 
 /* The peer, at least one of the two; with both, both must hold. pin: "sha256:<64 hex>" (may repeat: any of up
@@ -476,9 +532,9 @@ TALLY_API tally_status tally_session_set_connect(tally_session *session, const c
 typedef struct tally_transport {
     void *user;
     /* Up to cap bytes into buf; returns how many (>= 1), or one of the three codes above. */
-    long (*read)(void *user, void *buf, size_t cap, int timeout_ms);
+    int64_t (*read)(void *user, void *buf, size_t cap, int timeout_ms);
     /* Writes up to len bytes; returns how many (>= 1), TALLY_IO_FAILED or TALLY_IO_TIMEOUT. */
-    long (*write)(void *user, const void *buf, size_t len, int timeout_ms);
+    int64_t (*write)(void *user, const void *buf, size_t len, int timeout_ms);
     void (*shutdown)(void *user);
 } tally_transport;
 
@@ -501,9 +557,34 @@ TALLY_API void tally_session_set_connection(tally_session *session, tally_connec
 
 /* How long to wait for the peer to appear, seconds (default 600). A connected peer may be silent for at most
    min(timeout, 30) seconds; one that computes is not silent. */
-TALLY_API void tally_session_set_timeout(tally_session *session, unsigned seconds);
-/* Worker threads; 0 (default): as many as the affinity mask and the cgroup allow. At most 256. */
-TALLY_API void tally_session_set_threads(tally_session *session, unsigned threads);
+TALLY_API void tally_session_set_timeout(tally_session *session, uint32_t seconds);
+/* Threads that compute, the one that runs the session included; 0 (default): as many as the affinity mask and
+ * the cgroup allow. At most 256. */
+TALLY_API void tally_session_set_threads(tally_session *session, uint32_t threads);
+/*
+ * The caller's threads in place of those the session would start to compute. submit hands a job over: 0, and
+ * job(arg) is called exactly once, on any thread and at any time, also within submit or after the session was
+ * freed; or not 0, refused, and job must not be called. The session never waits for a job that was not
+ * called: its own thread does the work that nobody takes. So an executor that is busy or refuses makes it
+ * slower, and one whose threads all run sessions is no deadlock. job returns when its share is done, and
+ * calls nothing of the caller's. submit is called by the thread that runs the session, up to threads - 1 jobs
+ * outstanding.
+ */
+typedef struct tally_executor {
+    void *user;
+    int (*submit)(void *user, void (*job)(void *arg), void *arg);
+} tally_executor;
+/* Copied; NULL: threads of the library, the default. What user points to has to live until the last job was
+ * called. */
+TALLY_API void tally_session_set_executor(tally_session *session, const tally_executor *executor);
+/*
+ * The most memory that the session may hold at once, bytes; 0 (default): no limit. Counted is what Tally
+ * allocates for the run, on all its threads, the list included if the session loads it (docs/api.md says what
+ * is not). TALLY_ERR_NO_MEMORY from the run: more is needed. That is noticed before the own list's size is
+ * told if the own list alone is too large; when the peer has told the size of its list and the estimate for
+ * both is above the limit; or else when the limit is hit.
+ */
+TALLY_API void tally_session_set_memory_limit(tally_session *session, uint64_t bytes);
 
 /*
  * Output of the matching rows: the header (if the input has one), then the rows, byte for byte and in input
@@ -528,7 +609,7 @@ TALLY_API tally_status tally_session_add_offer(tally_session *session, const cha
                                                tally_error *error) TALLY_MUST_CHECK;
 TALLY_API tally_status tally_session_add_want(tally_session *session, const char *column,
                                               tally_error *error) TALLY_MUST_CHECK;
-TALLY_API tally_status tally_session_set_rows_per_person(tally_session *session, unsigned rows,
+TALLY_API tally_status tally_session_set_rows_per_person(tally_session *session, uint32_t rows,
                                                          tally_error *error) TALLY_MUST_CHECK;
 /*
  * Called for each output row, in input order, when columns are wanted: a matching row once for each of the
@@ -560,10 +641,68 @@ typedef void (*tally_log_callback)(void *user, int level, const char *line);
 TALLY_API void tally_session_on_log(tally_session *session, tally_log_callback callback, void *user);
 
 /*
+ * In place of tally_session_run, on both sides at once, or on one while the other's run waits: goes the steps
+ * to a run one by one and says how each went, by the settings of the session. No input is read, none is
+ * needed but for its keys and columns, and nothing of a list is sent. Terms are compared when both sides have
+ * a role or an agreement. A listening run that is pinged answers and waits on.
+ */
+enum tally_ping_step {
+    TALLY_PING_RESOLVE = 0, /* the name of the host, of the side that connects */
+    TALLY_PING_CONNECT = 1, /* TCP; of the side that listens: somebody authenticated */
+    TALLY_PING_AUTHENTICATE = 2,
+    TALLY_PING_VERSIONS = 3,
+    TALLY_PING_CLOCKS = 4,
+    TALLY_PING_TERMS = 5,
+    TALLY_PING_LINE = 6
+};
+enum tally_ping_state {
+    TALLY_PING_OK = 0,
+    TALLY_PING_WARNED = 1,
+    TALLY_PING_SKIPPED = 2,
+    TALLY_PING_FAILED = 3
+};
+/* detail: its message says in one line how it went, also where nothing failed; valid during the call. From
+ * the calling thread. */
+typedef void (*tally_ping_callback)(void *user, enum tally_ping_step step, enum tally_ping_state state,
+                                    const tally_error *detail);
+typedef struct tally_ping {
+    char peer[TALLY_FINGERPRINT_TEXT], peer_subject[256]; /* "" before they are known */
+    int64_t own_not_after,
+        peer_not_after;         /* validity of the certificates, seconds since 1970 UTC; 0: not known */
+    double clock_ahead_seconds; /* the peer's clock against this one's */
+    double round_trip_seconds;  /* 0: not measured, as the next two */
+    double sent_bits_per_second, received_bits_per_second;
+    int met_run; /* 1: a run waits there */
+} tally_ping;
+/* Status as of a run. The step that failed was told to the callback before; *out holds what was found. */
+TALLY_API tally_status tally_session_ping(tally_session *session, tally_ping_callback callback, void *user,
+                                          tally_ping *out, tally_error *error) TALLY_MUST_CHECK;
+
+/*
  * Runs the session to its end: connects, authenticates, compares terms, matches, confirms, writes the output.
  * Blocks. A session runs once. Status codes as in docs/exit-status.md.
  */
 TALLY_API tally_status tally_session_run(tally_session *session, tally_error *error) TALLY_MUST_CHECK;
+/*
+ * The same without blocking. start checks nothing but that the session can still be run, and lets a thread of
+ * the library run it. From then on tally_session_step calls the callbacks, on the thread that steps; nothing
+ * else does. step never waits: it delivers up to 64 progress and log calls and 256 rows, and returns
+ * TALLY_IN_PROGRESS; or, when all is delivered and the run is over, its status, as tally_session_run would
+ * have, then and each time after. Step when the descriptor is readable (poll, epoll: POLLIN), and when
+ * deadline_ms says so at the latest. The library keeps up to 64 progress and log calls that were not
+ * delivered, progress brought up to date; then the run waits for a step, as it does for rows, while
+ * heartbeats keep the peer. Between start and the final status of step: step, poll_fd, deadline_ms, cancel
+ * and free alone may be called. start: TALLY_ERR_USAGE as tally_session_run; TALLY_ERR_NO_MEMORY,
+ * TALLY_ERR_INTERNAL: no thread or descriptor, and the session may be started again. step: TALLY_ERR_USAGE:
+ * not started, or called from a callback.
+ */
+TALLY_API tally_status tally_session_start(tally_session *session, tally_error *error) TALLY_MUST_CHECK;
+TALLY_API tally_status tally_session_step(tally_session *session, tally_error *error) TALLY_MUST_CHECK;
+/* Readable when step has something to do, and from the end of the run on; -1 before start. The session's: not
+ * to be read or closed; closed by tally_session_free. */
+TALLY_API int tally_session_poll_fd(const tally_session *session);
+/* Milliseconds until step is due, 0: now, -1: when the descriptor is readable. */
+TALLY_API int tally_session_deadline_ms(const tally_session *session);
 /*
  * In place of tally_session_run: what it looks at before it reads the list. Settings, identity, and of an
  * agreement signatures, days and every field. Nothing is sent or recorded. The session is then over.
@@ -572,6 +711,9 @@ TALLY_API tally_status tally_session_check(tally_session *session, tally_error *
 /* Makes a running session end with TALLY_ERR_INTERRUPTED; the peer is told. Any thread, signal handlers too.
  */
 TALLY_API void tally_session_cancel(tally_session *session);
+/* The last call on this session that failed, or its run: status, message and hint. TALLY_OK and empty if none
+ * did. Never NULL; lives until the session is freed, and changes with the next failure. */
+TALLY_API const tally_error *tally_session_error(const tally_session *session);
 
 /* What a run did; valid after tally_session_run, also a failed one, as far as it came. */
 typedef struct tally_result {
@@ -602,149 +744,19 @@ TALLY_API char *tally_session_figures_text(const tally_session *session);
  * TALLY_ERR_USAGE: there is no such figure, or it is merged with others, or this side does not learn it.
  */
 TALLY_API tally_status tally_session_get_figure(const tally_session *session, size_t group, size_t value,
-                                                size_t band_column, long band, int64_t *count, int64_t *high,
-                                                uint64_t *low) TALLY_MUST_CHECK;
+                                                size_t band_column, int64_t band, int64_t *count,
+                                                int64_t *high, uint64_t *low) TALLY_MUST_CHECK;
 /* One plain sentence: what each side learned. Lives as long as the session; empty before a successful end. */
 TALLY_API const char *tally_session_learned(const tally_session *session);
 /* Sizes, result, bytes, seconds per phase, rejects by reason, terms, versions, as one JSON object
    (docs/summary.md). Release with free(). NULL when memory is short. */
 TALLY_API char *tally_session_summary_json(const tally_session *session);
 
-/* ---- Server: one place where the peers of several agreements come ---- */
-
-typedef struct tally_server tally_server;
-
-#define TALLY_SERVER_ENTRIES 64
-
-/* For the agreements of one identity, which is borrowed. */
-TALLY_API tally_status tally_server_new(tally_server **out, const tally_identity *identity,
-                                        tally_error *error) TALLY_MUST_CHECK;
-/* Stops listening too. Connections that it gave live on. */
-TALLY_API void tally_server_free(tally_server *server);
-/*
- * An entry: an agreement (borrowed), and where it names an authority of the other side, that authority's file
- * (NULL: none). Entries count from 0. Whether a run is allowed today, only the run looks. TALLY_ERR_POLICY:
- * the identity is not one of its parties; TALLY_ERR_USAGE: it is there already, or one too many.
- */
-TALLY_API tally_status tally_server_add(tally_server *server, const tally_agreement *agreement,
-                                        const char *peer_ca, tally_error *error) TALLY_MUST_CHECK;
-/* Where to listen, "HOST:PORT"; up to 16. */
-TALLY_API tally_status tally_server_add_address(tally_server *server, const char *address,
-                                                tally_error *error) TALLY_MUST_CHECK;
-/* Who was dropped, and why: a bounded number of lines. From the thread that calls tally_server_accept. */
-TALLY_API void tally_server_on_log(tally_server *server, tally_log_callback callback, void *user);
-/* Begins to listen. old (may be NULL): a server whose sockets are taken over where the address is the same,
-   and which then stops; on failure it goes on as before. TALLY_ERR_NETWORK. */
-TALLY_API tally_status tally_server_listen(tally_server *server, tally_server *old,
-                                           tally_error *error) TALLY_MUST_CHECK;
-/*
- * Waits for the next peer that has authenticated and named the agreement of an entry of its own; everybody
- * else is dropped meanwhile, and delays nobody. *out goes to tally_session_set_connection of a session with
- * the same identity and agreement, in any thread. TALLY_ERR_TIMEOUT; TALLY_ERR_INTERRUPTED:
- * tally_server_wake.
- */
-TALLY_API tally_status tally_server_accept(tally_server *server, unsigned timeout_ms, size_t *entry,
-                                           tally_connection **out, tally_error *error) TALLY_MUST_CHECK;
-/* Makes tally_server_accept return, now or when it is next called. Any thread, signal handlers too. */
-TALLY_API void tally_server_wake(tally_server *server);
-/* Closes the sockets and ends all handshakes. */
-TALLY_API void tally_server_stop(tally_server *server);
-/* The peer's address. */
-TALLY_API const char *tally_connection_from(const tally_connection *connection);
-/* Of a connection that no session has: the peer hears that this side cannot run now. */
-TALLY_API void tally_connection_free(tally_connection *connection);
-
-/* ---- Sizing: what a run will take, before it ---- */
-
-/*
- * What this machine takes for each unit of work of every protocol, and what its lines to peers carry
- * (docs/sizing.md). Kept as a JSON file; it belongs to the machine that it was measured on.
- */
-typedef struct tally_calibration tally_calibration;
-
-/* done of total parts are measured; from the calling thread. */
-typedef void (*tally_calibration_progress)(void *user, unsigned done, unsigned total);
-/*
- * Measures: runs each protocol between two threads of this process over made-up lists, about 30 s on one
- * processor. Call it first in a process, so that what a process makes once is measured too. folder: where
- * outputs will go; small files are made in it and removed. TALLY_ERR_FILE: folder. TALLY_ERR_NETWORK: no
- * connection over the loopback address.
- */
-TALLY_API tally_status tally_calibration_measure(const char *folder, tally_calibration_progress progress,
-                                                 void *user, tally_calibration **out,
-                                                 tally_error *error) TALLY_MUST_CHECK;
-/* TALLY_ERR_FILE: cannot be read. TALLY_ERR_INPUT: no calibration of this version. */
-TALLY_API tally_status tally_calibration_load(const char *path, tally_calibration **out,
-                                              tally_error *error) TALLY_MUST_CHECK;
-/* Mode 0600, by temporary file and rename. */
-TALLY_API tally_status tally_calibration_save(const tally_calibration *calibration, const char *path,
-                                              tally_error *error) TALLY_MUST_CHECK;
-TALLY_API void tally_calibration_free(tally_calibration *calibration);
-/* 1 if it was measured on a processor of this name, with the backends that are in use now. */
-TALLY_API int tally_calibration_fits(const tally_calibration *calibration);
-/* Takes the lines over that an older one has. */
-TALLY_API void tally_calibration_keep_lines(tally_calibration *calibration, const tally_calibration *older);
-/* The line to a peer, as tally_session_measure_line found it: rates of the line with what TCP, IP and TLS
- * add. */
-typedef struct tally_line {
-    char peer[TALLY_FINGERPRINT_TEXT];
-    double sent_bits_per_second, received_bits_per_second, round_trip_seconds;
-} tally_line;
-/* TALLY_ERR_USAGE: the line to this peer was not measured. */
-TALLY_API tally_status tally_calibration_get_line(const tally_calibration *calibration, const char *peer,
-                                                  tally_line *out, tally_error *error) TALLY_MUST_CHECK;
-/*
- * In place of tally_session_run, on both sides at once: connects and authenticates by the settings of the
- * session (identity, peer's fingerprint, address, timeout), measures the round trip and how much goes through
- * each way, 6 s in all (more on a slow line) and at most 512 MiB each way, and keeps the line in the
- * calibration under the peer's fingerprint. Nothing of a list is sent. TALLY_ERR_INCOMPATIBLE: the peer does
- * something else.
- */
-TALLY_API tally_status tally_session_measure_line(tally_session *session, tally_calibration *calibration,
-                                                  tally_line *out, tally_error *error) TALLY_MUST_CHECK;
-/* What the run of this session should take goes into its summary (borrowed). NULL, the default: nothing. */
-TALLY_API void tally_session_set_calibration(tally_session *session, const tally_calibration *calibration);
-/* As the file has it. Release with free(). NULL when memory is short. */
-TALLY_API char *tally_calibration_json(const tally_calibration *calibration);
-
-#define TALLY_PLAN_VALUES 16
-#define TALLY_PLAN_ROW_BYTES 64 /* bytes of a row of a list where nothing is said */
-
-/* A run that is planned. Zero where nothing is said. */
-typedef struct tally_plan {
-    enum tally_role role; /* own; required */
-    enum tally_function function;
-    enum tally_protocol protocol; /* AUTO: every one that can do it */
-    enum tally_security security; /* 0: semi-honest */
-    enum tally_reveal reveal;     /* 0: receiver */
-    enum tally_scheme scheme;     /* AUTO: both */
-    uint64_t own_items, peer_items;
-    uint64_t min_overlap;
-    struct {
-        int64_t min, max;
-    } values[TALLY_PLAN_VALUES]; /* of a sum: range of each value column, below 2^48 */
-    size_t value_count;
-    int receiver_has_values;         /* 0: the sender has them */
-    double bits_per_second;          /* of the line towards the peer; 0: no limit */
-    double received_bits_per_second; /* of the other way; 0: the same */
-    double round_trip_seconds;
-    unsigned threads, peer_threads; /* 0: all processors of this machine; 0: as many as here */
-    int same_machine;               /* 1: both parties share the processors of this one */
-    double row_bytes;               /* bytes of a row of either list; 0: TALLY_PLAN_ROW_BYTES */
-} tally_plan;
-
-/* TALLY_ERR_USAGE: a plan that no run can have, and why. Needs no calibration. */
-TALLY_API tally_status tally_plan_check(const tally_plan *plan, tally_error *error) TALLY_MUST_CHECK;
-/*
- * A JSON object (docs/sizing.md): for each protocol seconds with a range and stage by stage, and for both
- * sides processor time, memory and bytes. Release with free(). NULL and error: TALLY_ERR_USAGE, as
- * tally_plan_check has it; TALLY_ERR_INCOMPATIBLE: values that fit no scheme; TALLY_ERR_NO_MEMORY.
- */
-TALLY_API char *tally_estimate_json(const tally_calibration *calibration, const tally_plan *plan,
-                                    tally_error *error);
-
 #ifdef __cplusplus
 }
 #endif
+
+#include "tally-server.h"
+#include "tally-sizing.h"
 
 #endif

@@ -25,7 +25,7 @@ struct tcp {
 };
 
 /* Waits for events on the socket. 1: ready, or TALLY_IO_FAILED, TALLY_IO_TIMEOUT. */
-static long await(const struct tcp *t, short events, int64_t until)
+static int64_t await(const struct tcp *t, short events, int64_t until)
 {
     for (;;) {
         int64_t left = until - party_now_ms();
@@ -41,33 +41,33 @@ static long await(const struct tcp *t, short events, int64_t until)
 }
 
 /* The stop descriptor is looked at first, so that a busy socket cannot hide a shutdown. */
-static long tcp_read(void *user, void *buf, size_t cap, int timeout_ms)
+static int64_t tcp_read(void *user, void *buf, size_t cap, int timeout_ms)
 {
     const struct tcp *t = user;
     int64_t until = party_now_ms() + timeout_ms;
     for (;;) {
-        long ready = await(t, POLLIN, until);
+        int64_t ready = await(t, POLLIN, until);
         if (ready != 1)
             return ready;
         ssize_t n = recv(t->fd, buf, cap, 0);
         if (n >= 0)
-            return n ? (long)n : TALLY_IO_END;
+            return n ? (int64_t)n : TALLY_IO_END;
         if (errno != EINTR && errno != EAGAIN)
             return TALLY_IO_FAILED;
     }
 }
 
-static long tcp_write(void *user, const void *buf, size_t len, int timeout_ms)
+static int64_t tcp_write(void *user, const void *buf, size_t len, int timeout_ms)
 {
     const struct tcp *t = user;
     int64_t until = party_now_ms() + timeout_ms;
     for (;;) {
-        long ready = await(t, POLLOUT, until);
+        int64_t ready = await(t, POLLOUT, until);
         if (ready != 1)
             return ready;
         ssize_t n = send(t->fd, buf, len, MSG_NOSIGNAL);
         if (n > 0)
-            return (long)n;
+            return (int64_t)n;
         if (n == 0 || (errno != EINTR && errno != EAGAIN))
             return TALLY_IO_FAILED;
     }
@@ -238,10 +238,11 @@ static int connect_one(const struct addrinfo *ai, int64_t until, const party_can
     return failed;
 }
 
-tally_status party_tcp_connect(const party_address *address, int64_t deadline_ms, party_cancel *cancel,
-                               int *fd, int *retry, tally_error *error)
+tally_status party_tcp_try(const party_address *address, int64_t deadline_ms, party_cancel *cancel, int *fd,
+                           int *retry, int *why, tally_error *error)
 {
     struct addrinfo *list = NULL;
+    *why = 0;
     tally_status st = party_resolve(address, 0, deadline_ms, cancel, &list, retry, error);
     if (st)
         return st;
@@ -252,6 +253,7 @@ tally_status party_tcp_connect(const party_address *address, int64_t deadline_ms
         failed = connect_one(ai, until < deadline_ms ? until : deadline_ms, cancel, fd);
     }
     freeaddrinfo(list);
+    *why = failed;
     if (!failed)
         return TALLY_OK;
     if (failed == ECANCELED)
@@ -260,6 +262,13 @@ tally_status party_tcp_connect(const party_address *address, int64_t deadline_ms
     party_address_text(text, address);
     *retry = failed != EMFILE && failed != ENFILE && failed != EACCES && failed != EPERM;
     return party_fail(error, TALLY_ERR_NETWORK, "cannot connect to %s: %s", text, party_system_text(failed));
+}
+
+tally_status party_tcp_connect(const party_address *address, int64_t deadline_ms, party_cancel *cancel,
+                               int *fd, int *retry, tally_error *error)
+{
+    int why;
+    return party_tcp_try(address, deadline_ms, cancel, fd, retry, &why, error);
 }
 
 /* 0 and *fd, or an errno. */

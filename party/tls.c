@@ -29,7 +29,9 @@
 #define SLICE_MS 100    /* how soon a cancel or a shutdown is noticed */
 #define READY 0x01
 
-static const unsigned char alpn[] = {7, 't', 'a', 'l', 'l', 'y', '/', '1'};
+/* By purpose: what a client offers. */
+static const unsigned char alpn_run[] = {7, 't', 'a', 'l', 'l', 'y', '/', '1'},
+                           alpn_ping[] = {12, 't', 'a', 'l', 'l', 'y', '-', 'p', 'i', 'n', 'g', '/', '1'};
 
 struct party_tls_context {
     SSL_CTX *ctx;
@@ -38,6 +40,7 @@ struct party_tls_context {
     size_t rules;
     const tally_identity *identity;
     int server;
+    enum party_tls_purpose purpose;
 };
 
 struct party_tls {
@@ -54,6 +57,7 @@ struct party_tls {
     BIO *in, *out;     /* owned by ssl */
     uint8_t *incoming; /* the reader's */
     int alert;         /* fatal alert that came, or -1 */
+    int ping;          /* agreed on by ALPN */
     int established;   /* the handshake is over; SSL forgets it after an error */
     int broken;        /* no further SSL call */
     tally_error failure;
@@ -63,14 +67,28 @@ struct party_tls {
 
 /* ---- Context ---- */
 
+static int is_name(const unsigned char *alpn, const unsigned char *name, size_t len)
+{
+    return len == alpn[0] && memcmp(name, alpn + 1, len) == 0;
+}
+
+/* Of a name that came: 1 a ping, 0 a run, -1 neither, or not what this context is for. */
+static int judge_alpn(const party_tls_context *context, const unsigned char *name, size_t len)
+{
+    if (context->purpose != PARTY_TLS_PING && is_name(alpn_run, name, len))
+        return 0;
+    return context->purpose != PARTY_TLS_RUN && is_name(alpn_ping, name, len) ? 1 : -1;
+}
+
 static int choose_alpn(SSL *ssl, const unsigned char **out, unsigned char *out_len, const unsigned char *in,
                        unsigned in_len, void *user)
 {
-    (void)ssl, (void)user;
+    const party_tls *t = SSL_get_app_data(ssl);
+    (void)user;
     for (unsigned i = 0; i < in_len && in[i] < in_len - i; i += 1u + in[i]) {
-        if (in[i] == alpn[0] && memcmp(in + i + 1, alpn + 1, alpn[0]) == 0) {
+        if (judge_alpn(t->context, in + i + 1, in[i]) >= 0) {
             *out = in + i + 1;
-            *out_len = alpn[0];
+            *out_len = in[i];
             return SSL_TLSEXT_ERR_OK;
         }
     }
@@ -156,7 +174,7 @@ static int configure(SSL_CTX *ctx, const tally_identity *identity)
     SSL_CTX_set_client_hello_cb(ctx, need_alpn, NULL);
     return SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION) &&
            SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) && SSL_CTX_set_num_tickets(ctx, 0) &&
-           SSL_CTX_set_alpn_protos(ctx, alpn, sizeof alpn) == 0 &&
+           SSL_CTX_set_alpn_protos(ctx, alpn_run, sizeof alpn_run) == 0 &&
            SSL_CTX_use_cert_and_key(ctx, identity->cert, identity->key, identity->chain, 1);
 }
 
@@ -214,6 +232,14 @@ done:
     ERR_clear_error();
     party_tls_context_free(c);
     return st;
+}
+
+void party_tls_context_purpose(party_tls_context *c, enum party_tls_purpose purpose)
+{
+    c->purpose = purpose;
+    /* Fails for want of memory only: the handshake then finds no name in common. */
+    if (purpose == PARTY_TLS_PING)
+        (void)!SSL_CTX_set_alpn_protos(c->ctx, alpn_ping, sizeof alpn_ping);
 }
 
 void party_tls_context_free(party_tls_context *c)
@@ -277,7 +303,7 @@ static int64_t left_until(int64_t until)
 
 /* Sends what the output BIO holds. 1 when all of it is with the transport, TALLY_IO_TIMEOUT (kept in staged
    for the next time), TALLY_IO_FAILED. write_lock is held. */
-static long drain(party_tls *t, int64_t until)
+static int64_t drain(party_tls *t, int64_t until)
 {
     for (;;) {
         if (t->staged_at == t->staged_len) {
@@ -293,7 +319,7 @@ static long drain(party_tls *t, int64_t until)
         }
         int64_t left = left_until(until);
         size_t len = t->staged_len - t->staged_at;
-        long n =
+        int64_t n =
             t->io.write(t->io.user, t->staged + t->staged_at, len, left > SLICE_MS ? SLICE_MS : (int)left);
         if (n == TALLY_IO_TIMEOUT) {
             atomic_store(&t->backlog, 1);
@@ -308,9 +334,9 @@ static long drain(party_tls *t, int64_t until)
 }
 
 /* Reads from the transport into the input BIO. 1, or one of the three codes. Only the reader calls it. */
-static long feed(party_tls *t, int timeout_ms)
+static int64_t feed(party_tls *t, int timeout_ms)
 {
-    long n = t->io.read(t->io.user, t->incoming, INCOMING, timeout_ms);
+    int64_t n = t->io.read(t->io.user, t->incoming, INCOMING, timeout_ms);
     if (n == TALLY_IO_TIMEOUT || n == TALLY_IO_END)
         return n;
     if (n < 0 || (size_t)n > INCOMING)
@@ -327,7 +353,7 @@ static long feed(party_tls *t, int timeout_ms)
 
 /* ---- Handshake ---- */
 
-static tally_status stream_gone(const party_tls *t, long code, tally_error *error)
+static tally_status stream_gone(const party_tls *t, int64_t code, tally_error *error)
 {
     return party_fail(error, TALLY_ERR_NETWORK,
                       code == TALLY_IO_END
@@ -357,7 +383,7 @@ static tally_status send_all(party_tls *t, int64_t deadline_ms, const party_canc
 {
     for (;;) {
         pthread_mutex_lock(&t->write_lock);
-        long n = drain(t, next_slice(deadline_ms));
+        int64_t n = drain(t, next_slice(deadline_ms));
         pthread_mutex_unlock(&t->write_lock);
         if (n == 1)
             return TALLY_OK;
@@ -419,7 +445,7 @@ static tally_status shake_hands(party_tls *t, int64_t deadline_ms, const party_c
         st = check_time(t, deadline_ms, cancel, error);
         if (st)
             return st;
-        long n = feed(t, (int)left_until(next_slice(deadline_ms)));
+        int64_t n = feed(t, (int)left_until(next_slice(deadline_ms)));
         if (n == TALLY_IO_END || n == TALLY_IO_FAILED)
             return stream_gone(t, n, error);
     }
@@ -466,7 +492,8 @@ tally_status party_tls_open(party_tls **out, const party_tls_context *context, c
         st = shake_hands(t, deadline_ms, cancel, error);
     if (!st) {
         SSL_get0_alpn_selected(t->ssl, &name, &name_len);
-        if (name_len != alpn[0] || memcmp(name, alpn + 1, name_len) != 0)
+        t->ping = judge_alpn(context, name ? name : (const unsigned char *)"", name_len);
+        if (t->ping < 0)
             st = party_fail(error, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", t->who);
     }
     t->context = NULL;
@@ -479,7 +506,7 @@ tally_status party_tls_open(party_tls **out, const party_tls_context *context, c
 
 /* ---- The stream ---- */
 
-static long tls_read(void *user, void *buf, size_t cap, int timeout_ms)
+static int64_t tls_read(void *user, void *buf, size_t cap, int timeout_ms)
 {
     party_tls *t = user;
     int64_t until = party_now_ms() + timeout_ms;
@@ -501,14 +528,14 @@ static long tls_read(void *user, void *buf, size_t cap, int timeout_ms)
             pthread_mutex_unlock(&t->write_lock);
         }
         if (why == SSL_ERROR_NONE)
-            return (long)got;
+            return (int64_t)got;
         if (why == SSL_ERROR_ZERO_RETURN)
             return TALLY_IO_END;
         if (why != SSL_ERROR_WANT_READ)
             return TALLY_IO_FAILED;
         int64_t left = left_until(until);
         int slice = atomic_load(&t->backlog) && left > SLICE_MS ? SLICE_MS : (int)left;
-        long n = feed(t, slice);
+        int64_t n = feed(t, slice);
         if (n == TALLY_IO_TIMEOUT && left_until(until) == 0)
             return TALLY_IO_TIMEOUT;
         if (n == TALLY_IO_END || n == TALLY_IO_FAILED)
@@ -516,13 +543,13 @@ static long tls_read(void *user, void *buf, size_t cap, int timeout_ms)
     }
 }
 
-static long tls_write(void *user, const void *buf, size_t len, int timeout_ms)
+static int64_t tls_write(void *user, const void *buf, size_t len, int timeout_ms)
 {
     party_tls *t = user;
     int64_t until = party_now_ms() + timeout_ms;
     size_t taken = 0;
     pthread_mutex_lock(&t->write_lock);
-    long n = atomic_load(&t->closing) ? TALLY_IO_FAILED : drain(t, until);
+    int64_t n = atomic_load(&t->closing) ? TALLY_IO_FAILED : drain(t, until);
     if (n == 1) {
         pthread_mutex_lock(&t->lock);
         if (!t->broken) {
@@ -533,12 +560,12 @@ static long tls_write(void *user, const void *buf, size_t len, int timeout_ms)
         if (t->broken)
             n = TALLY_IO_FAILED;
         pthread_mutex_unlock(&t->lock);
-        long sent = drain(t, until);
+        int64_t sent = drain(t, until);
         if (sent == TALLY_IO_FAILED)
             n = sent;
     }
     pthread_mutex_unlock(&t->write_lock);
-    return n == 1 ? (long)taken : n;
+    return n == 1 ? (int64_t)taken : n;
 }
 
 static void tls_shutdown(void *user)
@@ -561,7 +588,7 @@ static void tls_shutdown(void *user)
         ERR_clear_error();
         pthread_mutex_unlock(&t->lock);
         int64_t end = party_now_ms() + 500;
-        long n;
+        int64_t n;
         do
             n = drain(t, end);
         while (n == TALLY_IO_TIMEOUT && left_until(end) > 0);
@@ -603,6 +630,11 @@ void party_tls_peer(const party_tls *tls, uint8_t fingerprint32[32], char *subje
 {
     memcpy(fingerprint32, tls->verdict.fingerprint32, 32);
     snprintf(subject, subject_size, "%s", tls->verdict.subject);
+}
+
+int party_tls_is_ping(const party_tls *tls)
+{
+    return tls->ping;
 }
 
 void party_tls_peer_until(const party_tls *tls, int64_t *certificate, int64_t *key)

@@ -45,6 +45,10 @@ typedef struct party_tls_context party_tls_context;
  */
 tally_status party_tls_context_new(party_tls_context **out, int server, const tally_identity *identity,
                                    const party_peer_rule *rule, tally_error *error) TALLY_MUST_CHECK;
+/* What a connection may be for, by its ALPN: a run, "tally/1", or a ping, "tally-ping/1". */
+enum party_tls_purpose { PARTY_TLS_RUN, PARTY_TLS_RUN_OR_PING, PARTY_TLS_PING };
+/* PARTY_TLS_RUN unless it is set, before the first connection. RUN_OR_PING is for a server. */
+void party_tls_context_purpose(party_tls_context *context, enum party_tls_purpose purpose);
 void party_tls_context_free(party_tls_context *context);
 /* One more rule, borrowed likewise: a peer has to meet any of them. At most PARTY_RULES_MAX; not once the
  * context is in use. TALLY_ERR_USAGE, TALLY_ERR_FILE as above. */
@@ -55,7 +59,7 @@ typedef struct party_tls party_tls;
 
 /*
  * Handshake and ready byte over io (its functions are borrowed until party_tls_free) until deadline_ms.
- * TLS 1.3 only, ALPN "tally/1", no tickets, no early data, no resumption. Verification of the peer's
+ * TLS 1.3 only, ALPN by purpose, no tickets, no early data, no resumption. Verification of the peer's
  * certificate in one place (party/peer); the handshake itself proves possession of the key. where names the
  * peer in messages ("127.0.0.1:7440"), or is NULL. On failure the peer has been sent an alert if there was
  * one to send; io is left to the caller. TALLY_ERR_AUTH: the peer's certificate is missing, expired, not the
@@ -80,6 +84,8 @@ void party_tls_free(party_tls *tls);
 
 /* After the handshake. */
 void party_tls_peer(const party_tls *tls, uint8_t fingerprint32[32], char *subject, size_t subject_size);
+/* 1 for a ping. */
+int party_tls_is_ping(const party_tls *tls);
 /* When the peer's certificate ends, and when its key is replaced for good (0: it is not); seconds, UTC. */
 void party_tls_peer_until(const party_tls *tls, int64_t *certificate, int64_t *key);
 /* Bit i: the peer's certificate meets rule i of the context, in the order in which they were given. */

@@ -60,6 +60,9 @@ void party_tcp_peer_text(int fd, char *out, size_t size);
  */
 tally_status party_tcp_connect(const party_address *address, int64_t deadline_ms, party_cancel *cancel,
                                int *fd, int *retry, tally_error *error) TALLY_MUST_CHECK;
+/* The same; *failed: the errno of the last address, 0 when it did not come to that. */
+tally_status party_tcp_try(const party_address *address, int64_t deadline_ms, party_cancel *cancel, int *fd,
+                           int *retry, int *failed, tally_error *error) TALLY_MUST_CHECK;
 /* Listening sockets on all resolved addresses (at most max), SO_REUSEADDR, IPV6_V6ONLY. TALLY_ERR_NETWORK: in
    use, not permitted, no such address here. */
 tally_status party_tcp_listen(const party_address *address, int *fds, size_t max, size_t *count,

@@ -17,6 +17,7 @@ static const struct kind {
     {WIRE_DONE, 0, "done"},
     {WIRE_RECEIPT, WIRE_RECEIPT_MAX, "receipt"},
     {WIRE_PROBE, WIRE_PROBE_MAX, "probe of the line"},
+    {WIRE_PING, WIRE_PING_MAX, "ping"},
     {WIRE_ECDH_RECEIVER, WIRE_BULK_MAX, "receiver's masked items"},
     {WIRE_ECDH_REPLY, WIRE_BULK_MAX, "tags of the receiver's items"},
     {WIRE_ECDH_SENDER, WIRE_BULK_MAX, "sender's masked items"},

@@ -25,6 +25,7 @@ enum wire_type {
     WIRE_DONE = 5,           /* empty: this side has all it needs and has told everything */
     WIRE_RECEIPT = 6,        /* part of the receipt, or signature under it (proto/receipt.h) */
     WIRE_PROBE = 7,          /* measuring a line, outside any session: nothing of a list (party/line.c) */
+    WIRE_PING = 8,           /* what a side of a ping says of itself, outside any session (proto/ping.h) */
     WIRE_ECDH_RECEIVER = 16, /* receiver: masked items a*H(x), 32 bytes each */
     WIRE_ECDH_REPLY = 17,    /* sender: tags of the receiver's items, in the order received, tag width each */
     WIRE_ECDH_SENDER = 18,   /* sender: masked items b*H(y), 32 bytes each */

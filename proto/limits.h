@@ -11,6 +11,7 @@
 #define WIRE_HELLO2_MAX 1024u  /* bytes of a hello 2 message */
 #define WIRE_PARSE_MAX 65536u  /* bytes of memory that parsing one hello may take */
 #define WIRE_PROBE_MAX 65536u  /* bytes of a probe of the line */
+#define WIRE_PING_MAX 84u      /* bytes of what a side of a ping says of itself */
 #define WIRE_RECEIPT_MAX 512u  /* bytes of a receipt message */
 #define WIRE_FIELDS_MAX 96u    /* fields of an agreement's schema */
 #define WIRE_FIELD_DIGEST 8u   /* bytes that stand for one field of an agreement */

@@ -5,6 +5,7 @@
 #define PSI_MEM_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * psi_calloc: zeroed array of count elements of size bytes, NULL on overflow or when memory is short.
@@ -18,6 +19,30 @@ void psi_free(void *p);
  * (CRYPTO_secure_malloc_init): they are then neither swapped nor dumped. */
 void *psi_secret_calloc(size_t count, size_t size);
 void psi_secret_free(void *p);
+
+/*
+ * An account of what is allocated for somebody, with a limit in bytes: blocks are charged, with 16 bytes more
+ * for each, to the account that the allocating thread has entered, and given back when they are freed, by
+ * whichever thread. Above the limit psi_calloc returns NULL. Blocks may outlive psi_account_release.
+ */
+typedef struct psi_account psi_account;
+psi_account *psi_account_new(uint64_t limit); /* NULL when memory is short */
+void psi_account_release(psi_account *account);
+/* This thread's allocations go to account (NULL: to none) from now on. Returns the one before. */
+psi_account *psi_account_enter(psi_account *account);
+psi_account *psi_account_current(void);
+/* Was an allocation refused for the limit? NULL: no. */
+int psi_account_refused(const psi_account *account);
+/* Bytes charged now. NULL: 0. */
+uint64_t psi_account_used(const psi_account *account);
+
+/*
+ * Memory of the caller's in place of calloc and free; alloc need not zero it, but has to align it for any
+ * type. Before the first allocation only: 0 afterwards.
+ */
+typedef void *(*psi_mem_alloc)(void *user, size_t bytes);
+typedef void (*psi_mem_release)(void *user, void *p);
+int psi_mem_set(psi_mem_alloc alloc, psi_mem_release release, void *user);
 
 /* Overwrites len bytes at p with zero in a way the compiler keeps. */
 void psi_wipe(void *p, size_t len);

@@ -7,22 +7,27 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sodium.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 static pthread_once_t sodium_once = PTHREAD_ONCE_INIT;
 
+static int sodium_works;
+
 static void start_sodium(void)
 {
-    /* Fails only when the machine has no usable random source or no working mutex: nothing can go on then. */
-    if (sodium_init() < 0)
-        abort();
+    sodium_works = sodium_init() >= 0;
 }
 
 void psi_sodium(void)
 {
     pthread_once(&sodium_once, start_sodium);
+}
+
+int psi_sodium_works(void)
+{
+    psi_sodium();
+    return sodium_works;
 }
 
 #ifdef TALLY_TEST

@@ -15,6 +15,8 @@ tally_status psi_random(void *out, size_t len) TALLY_MUST_CHECK;
 
 /* Makes libsodium ready, once; called before each module's first use of it. */
 void psi_sodium(void);
+/* 0: it cannot be made ready, for want of a random source or a working mutex: no session may be made. */
+int psi_sodium_works(void);
 
 /*
  * A ChaCha20 stream keyed by 32 bytes, for shuffles and blinds by the million (RFC 8439, 96-bit nonce zero,

@@ -10,11 +10,13 @@
 #endif
 
 /*
- * 0 is success, everything else negative. The exit status of the command is (-status) mod 100, so
+ * 0 is success, failures are negative. One status is positive: TALLY_IN_PROGRESS, which tally_session_step
+ * alone returns, and which is no failure. The exit status of the command is (-status) mod 100, so
  * finer codes keep the category: -106 (timeout) is of category 6 (network). Values are frozen.
  */
 enum tally_status {
     TALLY_OK = 0,
+    TALLY_IN_PROGRESS = 1,          /* of tally_session_step: the run goes on */
     TALLY_ERR_USAGE = -1,           /* an argument or option the caller must correct */
     TALLY_ERR_INCOMPATIBLE = -2,    /* the two sides' versions or terms do not agree */
     TALLY_ERR_INPUT = -3,           /* the input list: format, columns, too many rejects */

@@ -9,7 +9,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "commands"))
 import harness  # noqa: E402
 
-TOPICS = ("identity", "keys", "language", "agreement", "agreed", "ledger", "example", "output", "spelling", "lists", "columns", "counts", "sums", "serve", "estimate", "auth", "terms", "talk", "files", "breaks", "signals", "ops", "hostile", "soak")
+TOPICS = (
+    "identity", "keys", "check", "ping", "language", "agreement", "agreed", "ledger", "example", "output", "spelling", "lists", "columns",
+    "counts", "sums", "serve", "estimate", "auth", "terms", "talk", "files", "breaks", "signals", "ops", "hostile", "soak",
+)
 
 
 def main():

@@ -44,6 +44,14 @@ END
         grep -q '^court: The other side learned' "$work/out"
 }
 
+event_loop() {
+    "$work/event_loop" >"$work/out" || return 1
+    cat "$work/out"
+    for every in 1 2 3 4 5 6 7 8; do
+        echo "pair $every: $(((20 + every - 1) / every)) of 20 match"
+    done | diff "$work/out" -
+}
+
 sum() {
     "$work/sum" >"$work/out" || return 1
     cat "$work/out"
@@ -176,13 +184,14 @@ quota() {
     agreed_two 4 && [ ! -s "$work/out" ] && grep -q 'quotas.runs-per-day' "$work/receiver.err" "$work/sender.err"
 }
 
-for program in in_memory sum receiver agreed; do
+for program in in_memory event_loop sum receiver agreed; do
     check "$program as C" build "${CC:-cc}" -std=c11 "" $program ""
     if command -v g++ >/dev/null; then
         check "$program as C++" build g++ -std=c++17 "-x c++" $program .cc
     fi
 done
 check "in_memory" in_memory
+check "event loop" event_loop
 check "sum" sum
 check "identities" identities
 check "lists" lists

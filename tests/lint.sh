@@ -9,7 +9,7 @@ findings=$tmp/findings
 : >"$findings"
 shopt -s nullglob
 code=(psi/*.[ch] proto/*.[ch] party/*.[ch] cli/*.[ch] tests/*.[ch] docs/examples/*.c benchmarks/*.[ch])
-texts=("${code[@]}" Makefile README.md CONTRIBUTING.md proto/*.proto docs/*.md docs/man/* docs/examples/*.sh tests/*.sh tests/*.py
+texts=("${code[@]}" Makefile README.md CONTRIBUTING.md proto/*.proto docs/*.md docs/man/* docs/examples/*.sh tests/*.sh tests/*.py tests/*.cpp
     tests/commands/*.py benchmarks/run benchmarks/*.py .ci/run cli/completions/* docs/systemd/* docs/examples/* debian/[a-z]*[a-z])
 
 # report WHAT: grep lines "file:line:text" become findings "file:line: WHAT".
@@ -32,7 +32,7 @@ one_way() {
 }
 one_way psi 'psi/[^"]*'
 one_way proto '(psi|proto)/[^"]*'
-one_way party '(psi|proto|party)/[^"]*|tally-(status|identity)\.h'
+one_way party '(psi|proto|party)/[^"]*|tally(-[a-z]+)?\.h'
 one_way cli '(cli|party)/[^"]*'
 
 # Names carry their folder. A definition that others can see starts in column 0 and is not static.

@@ -23,7 +23,7 @@ BEGIN, END = "<!-- table: make messages-table -->\n", "<!-- end of the table -->
 TEXTS = {"party_fail": [2], "party_hint": [1], "party_log": [2], "party_warn": [2], "party_no_memory": [1], "party_channel_log": [2],
          "party_show": [2], "party_both": [2], "party_say": [1], "party_local": [0], "party_word": [0], "PARTY_TEXT": [0],
          "PARTY_WORD": [0], "party_io_failed": [1], "party_ledger_failed": [2], "party_ledger_damaged": [1],
-         "party_agreed_fail": [4], "cli_fail": [2], "cli_hint": [1], "cli_note": [0], "cli_advise": [0], "cli_print": [0]}
+         "party_agreed_fail": [4], "cli_fail": [2], "cli_hint": [1], "cli_note": [0], "cli_advise": [0], "cli_print": [0], "stage": [1]}
 FAIL = {"party_fail": (1, 2), "cli_fail": (1, 2)}  # status, message
 HINT = {"party_hint": 1, "cli_hint": 1}
 NOT_TEXTS = {"party_text_add", "party_text", "party_csv_next", "party_csv_field_write", "cli_catalogue_find",
@@ -35,7 +35,7 @@ MACROS = {"PRIu64": "lu", "PRId64": "ld", "PRIu32": "u", "PRId32": "d", "PRIu16"
 TABLES = [("party/profile.c", r"reject_names\[\] = "), ("party/csv.c", r"\*party_csv_\w+\("), ("party/summary.c", r"\*tally_status_name\("),
           ("party/agreement_value.c", r"\*strange_number\("), ("party/held.c", r"narrow\[\] ="), ("party/held.c", r"others_key\[\] ="),
           ("party/held.c", r"static const char hint\[\] ="), ("party/link.c", r"see_log\[\] ="), ("party/link.c", r"const char \*hint ="),
-          ("party/peer.c", r"tally_status party_peer_alert\("), ("party/rows.c", r"not_text\[\] = "), ("party/session.c", r"phase_names\["),
+          ("party/peer.c", r"tally_status party_peer_alert\("), ("party/session.c", r"phase_names\["),
           ("party/plan.c", r"bounds\[\] ="), ("party/greeting.c", r"party_choose\("), ("proto/abort.c", r"texts\[\] ="),
           ("party/ledger_append.c", r"\*nearly\("), ("cli/estimate.c", r"hints\[\] = ")]
 REASON = re.compile(r'\b(?:return|\*?why =|wrong =|(?:hint|what|message) =)\s+((?:"(?:[^"\\]|\\.)*"\s*)+)[;,]')
@@ -238,7 +238,9 @@ class Sources:
         out = collections.OrderedDict()
         for t in self.all_texts():
             words = re.sub(r"%[-0-9.*#+ ]*[hlzjt]*[a-zA-Z]", "", t.text)
-            if re.search(r"[A-Za-z]", words) or t.text in (", ", "."):
+            if t.text.startswith("serve: "):
+                continue  # log lines that programs read (docs/serve.md)
+            if re.search(r"[A-Za-z]", words) or t.text in (", ", ".", ": "):
                 out.setdefault(t.text, []).append(t)
         return out
 

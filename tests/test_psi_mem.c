@@ -59,6 +59,30 @@ static void test_fail_at(void)
     CU_ASSERT_EQUAL(psi_mem_count(), 0);
 }
 
+static void test_account(void)
+{
+    psi_account *a = psi_account_new(1000), *before = psi_account_enter(a);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(a);
+    CU_ASSERT_PTR_EQUAL(psi_account_current(), a);
+    uint8_t *p = psi_calloc(1, 400), *secret = psi_secret_calloc(1, 400);
+    CU_ASSERT(p && secret && (uintptr_t)p % _Alignof(max_align_t) == 0);
+    CU_ASSERT_EQUAL(psi_account_used(a), 832);
+    CU_ASSERT_EQUAL(psi_account_refused(a), 0);
+    CU_ASSERT_PTR_NULL(psi_calloc(1, 200));
+    CU_ASSERT_PTR_NULL(psi_calloc(1, SIZE_MAX - 16));
+    CU_ASSERT_EQUAL(psi_account_refused(a), 1);
+    psi_free(p);
+    CU_ASSERT_EQUAL(psi_account_used(a), 416);
+    p = psi_calloc(1, 200);
+    CU_ASSERT_PTR_NOT_NULL(p);
+    psi_account_enter(before);
+    psi_account_release(a);
+    psi_secret_free(secret); /* blocks may outlive their account */
+    psi_free(p);
+    CU_ASSERT_EQUAL(psi_account_used(NULL), 0);
+    CU_ASSERT_EQUAL(psi_account_refused(NULL), 0);
+}
+
 static void test_wipe(void)
 {
     uint8_t b[66];
@@ -116,8 +140,8 @@ static void test_equal(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"zeroed", test_zeroed},   {"sizes", test_sizes},
-                                      {"fail_at", test_fail_at}, {"wipe", test_wipe},
-                                      {"equal", test_equal},     {"locked", test_locked}};
+    static const unit_test tests[] = {
+        {"zeroed", test_zeroed}, {"sizes", test_sizes}, {"fail_at", test_fail_at}, {"account", test_account},
+        {"wipe", test_wipe},     {"equal", test_equal}, {"locked", test_locked}};
     return unit_main(argc, argv, "psi_mem", tests, sizeof tests / sizeof *tests);
 }

@@ -2,6 +2,7 @@
 #include "proto/abort.h"
 #include "proto/frame.h"
 #include "proto/hello.h"
+#include "proto/ping.h"
 #include "psi/mem.h"
 #include "tests/unit.h"
 
@@ -21,6 +22,7 @@ static const struct {
              {6, 512},
              {16, 1u << 20},
              {7, 1u << 16},
+             {8, 84},
              {17, 1u << 20},
              {18, 1u << 20},
              {24, 32},
@@ -510,6 +512,47 @@ static void test_version_pick(void)
 
 /* ---- Every allocation fails once --------------------------------------------------------------------- */
 
+/* ---- Ping --------------------------------------------------------------------------------------------- */
+
+static void test_ping(void)
+{
+    static const uint8_t known[] = {1, 1, 1, 0, 0, 1, 0x8b, 0xcf, 0xe5, 0x68, 0,   0,  0,
+                                    0, 1, 0, 0, 0, 2, 5,    't',  'a',  'l',  'l', 'y'};
+    static const struct {
+        size_t at;
+        uint8_t byte;
+    } bad[] = {{0, 2},  {1, 0},  {1, 3},  {2, 2},     {3, 1},    {4, 0x40},
+               {14, 3}, {19, 4}, {19, 6}, {20, 0x1f}, {24, 0x7f}};
+    wire_ping ping = {.waits = WIRE_WAITS_PING,
+                      .has_terms = 1,
+                      .clock_ms = 1700000000000,
+                      .version_min = 1,
+                      .version_max = 2,
+                      .software = "tally"},
+              back = {.clock_ms = 0};
+    uint8_t form[WIRE_PING_MAX];
+    const char *why = NULL;
+    CU_ASSERT_EQUAL(wire_ping_build(&ping, form), sizeof known);
+    CU_ASSERT_EQUAL(memcmp(form, known, sizeof known), 0);
+    CU_ASSERT_EQUAL(wire_ping_parse(&back, known, sizeof known, &why), TALLY_OK);
+    CU_ASSERT(back.waits == ping.waits && back.has_terms && back.clock_ms == ping.clock_ms &&
+              back.version_min == 1 && back.version_max == 2 && strcmp(back.software, "tally") == 0);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        memcpy(form, known, sizeof known);
+        form[bad[i].at] = bad[i].byte;
+        back = (wire_ping){.clock_ms = 7};
+        why = NULL;
+        CU_ASSERT_EQUAL(wire_ping_parse(&back, form, sizeof known, &why), TALLY_ERR_MALFORMED);
+        CU_ASSERT(why && back.clock_ms == 7);
+    }
+    for (size_t len = 0; len < sizeof known; len++)
+        CU_ASSERT_EQUAL(wire_ping_parse(&back, known, len, &why), TALLY_ERR_MALFORMED);
+    memset(ping.software, 'x', WIRE_SOFTWARE_MAX);
+    ping.software[WIRE_SOFTWARE_MAX] = 0;
+    CU_ASSERT_EQUAL(wire_ping_build(&ping, form), WIRE_PING_MAX);
+    CU_ASSERT_EQUAL(wire_ping_parse(&back, form, WIRE_PING_MAX, &why), TALLY_OK);
+}
+
 static void test_faults(void)
 {
     static bytes o;
@@ -562,6 +605,7 @@ int main(int argc, char **argv)
         {"hello1_limits", test_hello1_limits},
         {"hello2_limits", test_hello2_limits},
         {"version_pick", test_version_pick},
+        {"ping", test_ping},
         {"faults", test_faults},
     };
     return unit_main(argc, argv, "wire", tests, sizeof tests / sizeof *tests);

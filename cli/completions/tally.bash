@@ -91,9 +91,9 @@ _tally() {
             [[ $action == -* ]] || help=$(_tally_help "$tally" "$command" "$action")
         fi
         i=
-        [ -z "$option" ] || i=$(_tally_takes "$option" <<<"$help")
+        [ -z "$option" ] || i=$(_tally_takes "$option" <<<"$help")$(_tally_values "$option")
         if [ -n "$i" ]; then
-            words=$(_tally_values "$option" "$i")
+            words=$(_tally_values "$option" "$(_tally_takes "$option" <<<"$help")")
         elif [[ $cur == -* ]] || [ -z "$words" ]; then
             words=$(_tally_options <<<"$help")
         elif [ "$at" -ge 3 ]; then

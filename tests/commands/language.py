@@ -68,7 +68,7 @@ def a_run(t):
     for role in homes:
         record = t.run("ledger", "show", "1", "--json", home=homes[role], env=ZH).out.decode()
         t.check(not re.search(HAN, record), f"the record of a run has Chinese: {record}")
-    t.check("获知内容: This side learned" in t.run("ledger", "show", "1", home=homes["receiver"], env=ZH).out.decode(), "what is recorded is shown as it is")
+    t.check("获知内容：This side learned" in t.run("ledger", "show", "1", home=homes["receiver"], env=ZH).out.decode(), "what is recorded is shown as it is")
     table = t.run("ledger", "list", home=homes["receiver"], env=ZH).out.decode().splitlines()
     t.equal(len({width(line[:re.search("已披露|是$", line).start()]) for line in table}), 1, f"the columns of the list: {table}")
     t.check("试运行" in table[1] and "已完成" in table[1], f"a row of the list: {table[1]}")

@@ -8,6 +8,7 @@ import subprocess
 import time
 
 from harness import Skip, free_port, listeners, test, wait_until
+from serve import Serving
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (INFO|WARNING|ERROR) tally\[(\d+)\]: run=(-|\d+) event=(\w+) (.+)")
 
@@ -114,6 +115,26 @@ def log_full(t):
     s, r = t.pair(sender=["--log-file", "a.log"], s={"wrap": limit})
     t.good(s, r)
     t.equal(len(re.findall("a.log is not complete", s.err)), 1, "warnings of a full log")
+
+
+@test
+def log_of_serve(t):
+    s = Serving(t, start=False)
+    s.start("--log-file", "a.log")
+    s.good(s.peer(s.a, "1.csv"), "1.csv", s.want)
+    t.check(wait_until(lambda: b"event=done" in t.read("a.log"), 5), "the run is in the log")
+    os.rename(t.path("a.log"), t.path("a.log.1"))
+    os.unlink(t.path("sender.csv"))
+    t.check(s.peer(s.a, "2.csv").status != 0, "a run without its list")
+    t.check(wait_until(lambda: os.path.exists(t.path("a.log")) and b"event=failed" in t.read("a.log"), 5), "the failure is in the new file")
+    s.stop()
+    old, new = log_of(t, "a.log.1"), log_of(t)
+    t.equal(old[0][3:], ("start", f"command=serve version={re.search(r'version=(.+)', old[0][4])[1]}"), "first line")
+    done = [line for line in old if "event=done" in line[4]]
+    t.equal([(line[0], line[2]) for line in done], [("INFO", "1")], "the run that was done, with its number")
+    t.equal([line[0] for line in new if "event=failed" in line[4]], ["WARNING"], "level of a run that failed")
+    t.equal(new[-1][3:], ("end", "status=0"), "the last line")
+    t.failed(t.run("serve", "--config", "serve.yaml", "--log-file", "serve.yaml", home=s.home), 1, "the log serve.yaml is the configuration", hint=True)
 
 
 JOURNAL = """import os, sys

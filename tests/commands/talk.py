@@ -105,7 +105,7 @@ def reader_gone(t):
 @test
 def manual(t):
     """The manual and --help name the same options."""
-    pages = {"match": "tally-match.1", "identity": "tally-identity.1", "version": "tally-version.1"}
+    pages = {"match": "tally-match.1", "identity": "tally-identity.1", "version": "tally-version.1", "check": "tally-check.1", "ping": "tally-ping.1"}
     shown = {w: t.run(w, "--help").out.decode() for w in pages}
     anywhere = set(re.findall(r"--[a-z][a-z-]+", "".join(shown.values()))) | {"--help", "--version"}
     for word, page in pages.items():

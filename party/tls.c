@@ -132,7 +132,8 @@ static int judge(party_tls *t, const party_known *known, X509 *leaf, STACK_OF(X5
         party_pin_text(pin, t->verdict.fingerprint32);
         party_fail(&t->verdict.why, TALLY_ERR_AUTH, "%s has fingerprint %s, which no agreement here names",
                    t->who, pin);
-        party_hint(&t->verdict.why, "if its key was replaced, the agreement has to name the new one");
+        party_hint(&t->verdict.why, "if its key was replaced, its statement of rotation is missing here: "
+                                    "tally peer add-rotation FILE");
     }
     return code;
 }

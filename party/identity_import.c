@@ -22,7 +22,7 @@
 
 static tally_status refuse(tally_error *error, const char *hint)
 {
-    party_hint(error, "%s", hint);
+    party_hint(error, PARTY_WHOLE, hint);
     return TALLY_ERR_AUTH;
 }
 

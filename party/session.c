@@ -4,12 +4,14 @@
 #include "party/session.h"
 #include "party/expiry.h"
 
+#include "party/agreement.h"
 #include "party/check.h"
 #include "party/day.h"
 #include "party/entry.h"
 #include "party/error.h"
 #include "party/held.h"
 #include "party/hits.h"
+#include "party/identity.h"
 #include "party/input.h"
 #include "party/server.h"
 #include "party/settle.h"
@@ -508,16 +510,13 @@ static tally_status finish(tally_session *s, tally_error *error)
 
 /* ---- The run ---- */
 
-/* Is who a server has accepted the one whom this session expects? */
+/* The server has judged the peer by its rules for one agreement, and found it to be a side of that one: this
+ * session has to be for it too, and of the same identity. */
 static tally_status check_connected(const tally_session *s, tally_error *error)
 {
-    int pinned = !s->rule.pin_count;
-    if (!s->connection)
-        return TALLY_OK;
-    const party_channel *c = &s->connection->arrival.channel;
-    for (size_t i = 0; i < s->rule.pin_count; i++)
-        pinned |= memcmp(s->rule.pins[i], c->peer_fingerprint, sizeof c->peer_fingerprint) == 0;
-    if (pinned && (!s->rule.ca_file || strcmp(s->rule.name, c->peer_subject) == 0))
+    const tally_connection *c = s->connection;
+    if (!c || (s->agreement && strcmp(s->agreement->digest, c->digest) == 0 &&
+               memcmp(s->identity->fingerprint32, c->arrival.channel.own_fingerprint, 32) == 0))
         return TALLY_OK;
     return party_fail(error, TALLY_ERR_AUTH, "the connection is that of another peer");
 }

@@ -196,7 +196,8 @@ tally_status party_identity_read_rotations(tally_identity *id, const char *dir, 
     st = party_identity_read(&bio, path, 0, 0, error);
     if (!st) {
         long len = BIO_get_mem_data(bio, &text);
-        st = party_rotation_parse(id->rotations, &id->rotation_count, path, text, (size_t)len, error);
+        st = party_rotation_parse(id->rotations, PARTY_ROTATIONS_MAX, &id->rotation_count, path, text,
+                                  (size_t)len, error);
     }
     BIO_free(bio);
     return st;

@@ -67,13 +67,13 @@ static tally_status check_places(const cli_serve_entry *e, tally_error *error)
 {
     const char *const files[] = {e->input, e->peer_ca, e->peer_crl}, *const folders[] = {e->output,
                                                                                          e->summary};
-    for (size_t i = 0; i < 2; i++)
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (files[i] && access(files[i], R_OK)) {
             cli_fail(error, TALLY_ERR_FILE, "%s cannot be read: %s", files[i], party_system_text(errno));
             cli_hint(error, "the file has to be there, readable for who runs tally serve, when a run begins");
             return TALLY_ERR_FILE;
         }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         struct stat st;
         if (!folders[i])
             continue;

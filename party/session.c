@@ -10,7 +10,9 @@
 #include "party/error.h"
 #include "party/held.h"
 #include "party/hits.h"
+#include "party/identity.h"
 #include "party/input.h"
+#include "party/peer.h"
 #include "party/server.h"
 #include "party/settle.h"
 #include "party/usage.h"
@@ -508,18 +510,31 @@ static tally_status finish(tally_session *s, tally_error *error)
 
 /* ---- The run ---- */
 
-/* Is who a server has accepted the one whom this session expects? */
+/* Is who a server has accepted the one whom this session expects, and not revoked since? */
 static tally_status check_connected(const tally_session *s, tally_error *error)
 {
-    int pinned = !s->rule.pin_count;
+    party_known *known = NULL;
+    tally_error why = {0};
+    char who[320];
+    int64_t until;
     if (!s->connection)
         return TALLY_OK;
     const party_channel *c = &s->connection->arrival.channel;
-    for (size_t i = 0; i < s->rule.pin_count; i++)
-        pinned |= memcmp(s->rule.pins[i], c->peer_fingerprint, sizeof c->peer_fingerprint) == 0;
-    if (pinned && (!s->rule.ca_file || strcmp(s->rule.name, c->peer_subject) == 0))
-        return TALLY_OK;
-    return party_fail(error, TALLY_ERR_AUTH, "the connection is that of another peer");
+    tally_status st = s->identity
+                          ? party_known_load(&known, s->identity->peers, s->identity->peers_count, error)
+                          : TALLY_OK;
+    if (st)
+        return st;
+    snprintf(who, sizeof who, "the peer at %s", s->connection->arrival.from);
+    if (party_peer_judge_key(&s->rule, known, c->peer_fingerprint, (int64_t)time(NULL), who, &until, &why)) {
+        if (error)
+            *error = why;
+        st = why.status;
+    } else if (s->rule.ca_file && strcmp(s->rule.name, c->peer_subject) != 0) {
+        st = party_fail(error, TALLY_ERR_AUTH, "the connection is that of another peer");
+    }
+    party_known_free(known);
+    return st;
 }
 
 static tally_status run_session(tally_session *s, tally_error *error)
@@ -533,6 +548,8 @@ static tally_status run_session(tally_session *s, tally_error *error)
     if (st)
         return st;
     st = read_input(s, error);
+    if (!st) /* which may have waited for its turn */
+        st = check_connected(s, error);
     if (!st)
         st = party_terms_fill(s, error);
     if (!st)

@@ -54,7 +54,9 @@ const char cli_serve_example[] =
     "    # output: matches\n"
     "    # columns: [id_number, name]\n"
     "    # The authority that the agreement names for the other side.\n"
-    "    # peer-ca: authority.pem\n";
+    "    # peer-ca: authority.pem\n"
+    "    # What it has revoked; read anew with SIGHUP.\n"
+    "    # peer-crl: authority.crl\n";
 
 /* ---- The fields ---- */
 
@@ -91,6 +93,7 @@ static const struct field ones[] = {
     {"columns", TEXTS, offsetof(cli_serve_entry, columns), 1, CLI_SERVE_COLUMNS},
     {"summary", PATH, offsetof(cli_serve_entry, summary), 0, 0},
     {"peer-ca", PATH, offsetof(cli_serve_entry, peer_ca), 0, 0},
+    {"peer-crl", PATH, offsetof(cli_serve_entry, peer_crl), 0, 0},
 };
 enum { TOPS = sizeof tops / sizeof *tops, ONES = sizeof ones / sizeof *ones, FIELDS_MAX = 16 };
 
@@ -340,6 +343,10 @@ static tally_status check_entry(const reader *r, const cli_serve_entry *e)
     if (!st && e->columns.count && !e->output)
         st = refuse(r, e->line, "columns without output",
                     "columns are those of the matching rows; output is the folder for these");
+    if (!st && e->peer_crl && !e->peer_ca)
+        st = refuse(r, e->line, "peer-crl without peer-ca",
+                    "a list of revoked certificates is that of an authority; a key is revoked by tally peer "
+                    "revoke");
     return st;
 }
 
@@ -485,6 +492,7 @@ void cli_serve_config_free(cli_serve_config *c)
         free(e->encoding);
         free(e->rejects);
         free(e->peer_ca);
+        free(e->peer_crl);
         free(e->output);
         free(e->summary);
         free_texts(&e->columns);

@@ -19,7 +19,7 @@ typedef struct cli_serve_entry {
     size_t line; /* where it begins */
     char *name;  /* letters, digits, - and _ */
     char *agreement, *input;
-    char *encoding, *rejects, *peer_ca;
+    char *encoding, *rejects, *peer_ca, *peer_crl;
     char *output, *summary; /* folders */
     char delimiter;         /* 0: the usual one */
     int no_header, has_max_rejects;

@@ -227,7 +227,7 @@ void tally_server_on_log(tally_server *s, tally_log_callback callback, void *use
 }
 
 tally_status tally_server_add(tally_server *s, const tally_agreement *agreement, const char *peer_ca,
-                              tally_error *error)
+                              const char *peer_crl, tally_error *error)
 {
     struct entry e = {.agreement = agreement};
     if (s->listener)
@@ -250,6 +250,8 @@ tally_status tally_server_add(tally_server *s, const tally_agreement *agreement,
     }
     if (!st && peer_ca)
         st = tally_session_set_peer_ca(e.sides, peer_ca, NULL, error);
+    if (!st && peer_crl)
+        st = tally_session_set_peer_crl(e.sides, peer_crl, error);
     if (!st)
         st = party_hold_sides(e.sides, error);
     if (!st && s->context)

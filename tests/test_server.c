@@ -38,8 +38,8 @@ static tally_server *server_at(const char *address)
     tally_server *s = NULL;
     tally_error e = {.message = ""};
     CU_ASSERT_EQUAL_FATAL(tally_server_new(&s, held_identity[AGENCY], &e), TALLY_OK);
-    CU_ASSERT_EQUAL_FATAL(tally_server_add(s, with_bank, NULL, &e), TALLY_OK);
-    CU_ASSERT_EQUAL_FATAL(tally_server_add(s, with_other, NULL, &e), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(tally_server_add(s, with_bank, NULL, NULL, &e), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(tally_server_add(s, with_other, NULL, NULL, &e), TALLY_OK);
     CU_ASSERT_EQUAL_FATAL(tally_server_add_address(s, address, &e), TALLY_OK);
     return s;
 }
@@ -390,11 +390,11 @@ static void test_entries(void)
     char address[40];
     tally_server *s = server_at("127.0.0.1:1");
     tally_error e = {.message = ""};
-    CU_ASSERT_EQUAL(tally_server_add(s, with_bank, NULL, &e), TALLY_ERR_USAGE);
+    CU_ASSERT_EQUAL(tally_server_add(s, with_bank, NULL, NULL, &e), TALLY_ERR_USAGE);
     CU_ASSERT(strstr(e.message, "there twice") != NULL);
     tally_server_free(s);
     CU_ASSERT_EQUAL_FATAL(tally_server_new(&s, other, &e), TALLY_OK);
-    CU_ASSERT_EQUAL(tally_server_add(s, with_bank, NULL, &e), TALLY_ERR_POLICY); /* not its agreement */
+    CU_ASSERT_EQUAL(tally_server_add(s, with_bank, NULL, NULL, &e), TALLY_ERR_POLICY); /* not its agreement */
     CU_ASSERT_EQUAL(tally_server_listen(s, NULL, &e), TALLY_ERR_USAGE);
     tally_server_free(s);
     /* Its handshakes read the entries from then on. */

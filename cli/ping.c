@@ -92,19 +92,17 @@ static void print_json(const steps *s, const tally_ping *p, const tally_error *e
 static tally_status prepare(cli_run *r, tally_error *error)
 {
     cli_places places = {0};
-    char *dir = NULL;
     tally_status st = TALLY_OK;
     if (r->peer_ca)
         st = tally_session_set_peer_ca(r->session, r->peer_ca, r->peer_name, error);
+    if (!st && r->peer_crl)
+        st = tally_session_set_peer_crl(r->session, r->peer_crl, error);
     if (!st)
         st = cli_places_find(&places, error);
     if (!st)
-        st = cli_identity_existing(&places, r->identity_name, &dir, error);
-    if (!st)
-        st = tally_identity_load(dir, &r->identity, error);
+        st = cli_identity_open(&places, r->identity_name, r->passphrase_file, &r->identity, error);
     if (!st)
         st = cli_run_agreement(r, error);
-    free(dir);
     cli_places_free(&places);
     if (st)
         return st;
@@ -138,13 +136,12 @@ static tally_status ping(cli_run *r, tally_error *error)
 int cli_ping(char *const *argv)
 {
     static const enum cli_run_option options[] = {
-        CLI_ROLE,     CLI_FUNCTION,  CLI_LISTEN,          CLI_CONNECT,
-        CLI_IDENTITY, CLI_PEER,      CLI_PEER_CA,         CLI_PEER_NAME,
-        CLI_TIMEOUT,  CLI_KEY,       CLI_REVEAL_TO,       CLI_SECURITY,
-        CLI_PROTOCOL, CLI_SCHEME,    CLI_DUPLICATES,      CLI_VALUE,
-        CLI_BAND,     CLI_PEER_BAND, CLI_MIN_OVERLAP,     CLI_NOISE,
-        CLI_OFFER,    CLI_WANT,      CLI_ROWS_PER_PERSON, CLI_AGREEMENT,
-        CLI_JSON,     CLI_QUIET,     CLI_VERBOSE,         CLI_HELP};
+        CLI_ROLE,        CLI_FUNCTION,   CLI_LISTEN,    CLI_CONNECT,  CLI_PASSPHRASE_FILE,
+        CLI_PEER_CRL,    CLI_IDENTITY,   CLI_PEER,      CLI_PEER_CA,  CLI_PEER_NAME,
+        CLI_TIMEOUT,     CLI_KEY,        CLI_REVEAL_TO, CLI_SECURITY, CLI_PROTOCOL,
+        CLI_SCHEME,      CLI_DUPLICATES, CLI_VALUE,     CLI_BAND,     CLI_PEER_BAND,
+        CLI_MIN_OVERLAP, CLI_NOISE,      CLI_OFFER,     CLI_WANT,     CLI_ROWS_PER_PERSON,
+        CLI_AGREEMENT,   CLI_JSON,       CLI_QUIET,     CLI_VERBOSE,  CLI_HELP};
     static const cli_command command = {
         "ping", cli_help_ping, TALLY_MATCH, options, sizeof options / sizeof *options, CLI_KIND_PING};
     cli_run r = {.command = &command};

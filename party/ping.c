@@ -121,14 +121,14 @@ static void own_address(const struct addrinfo *to, char out[NI_MAXHOST])
 {
     struct sockaddr_storage own;
     socklen_t len = sizeof own;
-    snprintf(out, NI_MAXHOST, "?");
+    *out = 0;
     int fd = to ? socket(to->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
     if (fd < 0)
         return;
     if (connect(fd, to->ai_addr, to->ai_addrlen) == 0 &&
         getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
         getnameinfo((struct sockaddr *)&own, len, out, NI_MAXHOST, NULL, 0, NI_NUMERICHOST))
-        snprintf(out, NI_MAXHOST, "?");
+        *out = 0;
     close(fd);
 }
 
@@ -156,8 +156,9 @@ static tally_status resolve(ping *p, char own[NI_MAXHOST], tally_error *error)
 }
 
 /* What to ask whom about a connection that did not come about. */
-static void advise(const ping *p, int failed, const char *own, tally_error *error)
+static void advise(const ping *p, int failed, const char *from, tally_error *error)
 {
+    const char *own = *from ? from : party_word(PARTY_WORD("this machine"));
     const char *host = p->s->address.host, *port = p->s->address.port;
     if (failed == ECONNREFUSED)
         party_hint(
@@ -176,6 +177,12 @@ static void advise(const ping *p, int failed, const char *own, tally_error *erro
                    "there is no way to that address: is the network or VPN up? Ask the keeper of the "
                    "network for a route from %s to %s",
                    own, host);
+    else if (failed == EINVAL || failed == EACCES || failed == EPERM)
+        party_hint(
+            error,
+            "this machine itself does not let it out: look at its firewall and its routes (ip route get "
+            "%s) for TCP to %s port %s",
+            host, host, port);
     else if (failed)
         party_hint(error, "ask the network's keeper about TCP from %s to %s port %s", own, host, port);
 }

@@ -81,12 +81,13 @@ static tally_status read_more(party_arrival *a, size_t len, int64_t deadline_ms,
         if (party_cancelled(cancel))
             return party_fail(error, TALLY_ERR_INTERRUPTED, "interrupted before the greeting");
         if (party_now_ms() >= deadline_ms)
-            return party_fail(error, TALLY_ERR_TIMEOUT, "the peer did not send its greeting in time");
+            return party_fail(error, TALLY_ERR_TIMEOUT, "the other side did not send its greeting in time");
         long n = io->read(io->user, a->first + a->first_len, len - have, 100);
         if (n == TALLY_IO_TIMEOUT)
             continue;
         if (n <= 0 || (size_t)n > len - have)
-            return party_fail(error, TALLY_ERR_NETWORK, "the peer closed the connection before its greeting");
+            return party_fail(error, TALLY_ERR_NETWORK,
+                              "the other side closed the connection before its greeting");
         have += (size_t)n;
         a->first_len += (size_t)n;
     }
@@ -111,9 +112,10 @@ static tally_status read_greeting(party_arrival *a, size_t *payload, int64_t dea
             return party_fail(error, TALLY_ERR_MALFORMED, "the peer's greeting is not valid: %s", why);
     }
     if (header.type == WIRE_ABORT)
-        return party_fail(error, TALLY_ERR_PEER_STOPPED, "the peer stopped before its greeting");
+        return party_fail(error, TALLY_ERR_PEER_STOPPED, "the other side stopped before its greeting");
     if (header.type != WIRE_HELLO1 || header.length > WIRE_HELLO1_MAX)
-        return party_fail(error, TALLY_ERR_INCOMPATIBLE, "the peer does not want a run: it began with %s",
+        return party_fail(error, TALLY_ERR_INCOMPATIBLE,
+                          "the other side does not want a run: it began with %s",
                           wire_frame_name(header.type));
     *payload = a->first_len;
     return read_more(a, header.length, deadline_ms, cancel, error);
@@ -217,11 +219,13 @@ static tally_status greet(void *user, party_arrival *a, int64_t deadline_ms, con
     if (e) {
         answer(s, a, e);
         if (hello->has_agreement)
-            st = party_fail(error, TALLY_ERR_POLICY,
-                            "the peer %s is known, and runs under an agreement that is not one of it here",
-                            party_agreed_text(e->agreement, AGREED_ORGANISATION, !e->sides->own_party));
+            st = party_fail(
+                error, TALLY_ERR_POLICY,
+                "the other side %s is known, and runs under an agreement that is not one of it here",
+                party_agreed_text(e->agreement, AGREED_ORGANISATION, !e->sides->own_party));
         else
-            st = party_fail(error, TALLY_ERR_POLICY, "the peer %s is known, and runs without an agreement",
+            st = party_fail(error, TALLY_ERR_POLICY,
+                            "the other side %s is known, and runs without an agreement",
                             party_agreed_text(e->agreement, AGREED_ORGANISATION, !e->sides->own_party));
     }
     psi_free(hello);

@@ -91,7 +91,7 @@ def ping_nobody(t):
     last_failed(t, p, "resolve", 6, "no-such-host.invalid") if "unknown host" in p.err else t.failed(p, 6, "no-such-host.invalid")
     p = ping(t, "sender", "listen", free_port(), timeout="1s")
     p.wait()
-    last_failed(t, p, "connect", 6, "no peer connected")
+    last_failed(t, p, "connect", 6, "the other side did not connect")
     for args, text in ((("--connect", "x:1"), "--identity is missing"), (("--connect", "x:1", "--identity", "bank"), "--peer is missing"),
                        (("--identity", "bank"), "--listen or --connect is missing"),
                        (("--connect", "x:1", "--identity", "bank", "--peer", t.pins["agency"], "--role", "sender"), "--key is missing")):

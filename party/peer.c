@@ -378,7 +378,7 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
         {SSL_AD_CERTIFICATE_REVOKED, "it is revoked", renew},
         {SSL_AD_CERTIFICATE_EXPIRED, "it has expired by the other side's clock", renew},
         {SSL_AD_CERTIFICATE_UNKNOWN, "it is not acceptable", show},
-        {SSL_AD_UNKNOWN_CA, "it is not the one the other side expects", show},
+        {SSL_AD_UNKNOWN_CA, "it is not the one that is expected there", show},
         {SSL_AD_ACCESS_DENIED, "access is denied", show},
     };
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {

@@ -388,6 +388,11 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
         party_hint(error, PARTY_WHOLE, ours[i].hint);
         return TALLY_ERR_AUTH;
     }
+    if (alert == SSL_AD_INTERNAL_ERROR) {
+        party_fail(error, TALLY_ERR_PEER_STOPPED, "%s has a fault of its own and judged no certificate", who);
+        party_hint(error, "the peer's own messages have the reason");
+        return TALLY_ERR_PEER_STOPPED;
+    }
     if (alert == SSL_AD_NO_APPLICATION_PROTOCOL) {
         party_fail(error, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", who);
         party_hint(

@@ -145,7 +145,7 @@ static int verify(X509_STORE_CTX *ctx, void *user)
     party_tls *t = SSL_get_app_data(ssl);
     const tally_identity *id = t->context->identity;
     party_known *known = NULL;
-    int code = X509_V_ERR_APPLICATION_VERIFICATION;
+    int code = X509_V_ERR_OUT_OF_MEM; /* whose alert says that the fault is ours */
     memset(&t->verdict, 0, sizeof t->verdict);
     if (!party_known_load(&known, id->peers, id->peers_count, &t->verdict.why))
         code = judge(t, known, X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx));

@@ -5,6 +5,7 @@
 #include "party/rotation.h"
 #include "party/token.h"
 #include "psi/hash.h"
+#include "psi/mem.h"
 #include "tests/support_cert.h"
 #include "tests/unit.h"
 
@@ -144,7 +145,7 @@ static void test_revoked(void)
     CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "f:2"));
     CU_ASSERT_EQUAL(party_revoked_parse(&known, "f", "\n", 1, &error), TALLY_ERR_INPUT);
     CU_ASSERT_EQUAL(known.revoked_count, 2);
-    free(known.revoked);
+    psi_free(known.revoked);
 }
 
 static void test_uri(void)

@@ -390,7 +390,7 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
     }
     if (alert == SSL_AD_INTERNAL_ERROR) {
         party_fail(error, TALLY_ERR_PEER_STOPPED, "%s has a fault of its own and judged no certificate", who);
-        party_hint(error, "the peer's own messages have the reason");
+        party_hint(error, "the other side's own messages have the reason");
         return TALLY_ERR_PEER_STOPPED;
     }
     if (alert == SSL_AD_NO_APPLICATION_PROTOCOL) {

@@ -10,8 +10,9 @@
 #include <string.h>
 #include <time.h>
 
-#define WAITING_OF_ONE 2 /* connections of an entry that wait beside the one that runs; more are sent away   \
-                          */
+#define WAITING_OF_ONE                                                                                       \
+    2 /* connections of an entry that wait beside the one that runs; more are sent away                      \
+       */
 
 struct cli_serve_job {
     struct cli_serve_job *next;

@@ -20,12 +20,13 @@ static tally_status read_more(party_channel *c, party_first *f, size_t len, int6
         if (party_cancelled(cancel))
             return party_fail(error, TALLY_ERR_INTERRUPTED, "interrupted before the greeting");
         if (party_now_ms() >= deadline_ms)
-            return party_fail(error, TALLY_ERR_TIMEOUT, "the peer did not send its greeting in time");
+            return party_fail(error, TALLY_ERR_TIMEOUT, "the other side did not send its greeting in time");
         long n = io->read(io->user, f->bytes + f->len, len - have, 100);
         if (n == TALLY_IO_TIMEOUT)
             continue;
         if (n <= 0 || (size_t)n > len - have)
-            return party_fail(error, TALLY_ERR_NETWORK, "the peer closed the connection before its greeting");
+            return party_fail(error, TALLY_ERR_NETWORK,
+                              "the other side closed the connection before its greeting");
         have += (size_t)n;
         f->len += (size_t)n;
     }
@@ -35,11 +36,11 @@ static tally_status read_more(party_channel *c, party_first *f, size_t len, int6
 static tally_status other_type(uint8_t wanted, uint8_t type, tally_error *error)
 {
     if (type == WIRE_ABORT)
-        return party_fail(error, TALLY_ERR_PEER_STOPPED, "the peer stopped before its greeting");
+        return party_fail(error, TALLY_ERR_PEER_STOPPED, "the other side stopped before its greeting");
     if (wanted == WIRE_PING)
-        return party_fail(error, TALLY_ERR_INCOMPATIBLE, "the peer announced a ping and began with %s",
+        return party_fail(error, TALLY_ERR_INCOMPATIBLE, "the other side announced a ping and began with %s",
                           wire_frame_name(type));
-    return party_fail(error, TALLY_ERR_INCOMPATIBLE, "the peer does not want a run: it began with %s",
+    return party_fail(error, TALLY_ERR_INCOMPATIBLE, "the other side does not want a run: it began with %s",
                       wire_frame_name(type));
 }
 
@@ -57,7 +58,7 @@ tally_status party_first_read(party_channel *channel, uint8_t type, party_first 
         if (st)
             return st;
         if (wire_header_parse(&header, at, n, &why))
-            return party_fail(error, TALLY_ERR_MALFORMED, "the peer's greeting is not valid: %s",
+            return party_fail(error, TALLY_ERR_MALFORMED, "the other side's greeting is not valid: %s",
                               party_word(why));
     }
     if (header.type != type)

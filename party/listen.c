@@ -347,12 +347,14 @@ static int dismiss(party_listener *l, struct guest *g, party_arrival *out)
     psi_free(g->arrival.first.bytes);
     if (g->status == TALLY_OK) {
         party_channel_close(&g->arrival.channel);
-        party_channel_log(l->options, 0, "dropped a second connection of the peer, from %s", g->arrival.from);
+        party_channel_log(l->options, 0, "dropped a second connection of the other side, from %s",
+                          g->arrival.from);
         return 0;
     }
     party_channel_drop(&g->arrival.channel);
     if (g->pinged && may_log(l))
-        party_channel_log(l->options, 1, "answered a ping of the peer, from %s; still waiting for its run",
+        party_channel_log(l->options, 1,
+                          "answered a ping of the other side, from %s; still waiting for its run",
                           g->arrival.from);
     else if (g->pinged)
         return 0;

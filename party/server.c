@@ -135,10 +135,11 @@ static tally_status send_away(const tally_server *s, party_arrival *a, const wir
     const char *name = party_agreed_text(e->agreement, AGREED_ORGANISATION, !e->sides->own_party);
     answer(s, a, e);
     if (hello->has_agreement)
-        return party_fail(error, TALLY_ERR_POLICY,
-                          "the peer %s is known, and runs under an agreement that is not one of it here",
-                          name);
-    return party_fail(error, TALLY_ERR_POLICY, "the peer %s is known, and runs without an agreement", name);
+        return party_fail(
+            error, TALLY_ERR_POLICY,
+            "the other side %s is known, and runs under an agreement that is not one of it here", name);
+    return party_fail(error, TALLY_ERR_POLICY, "the other side %s is known, and runs without an agreement",
+                      name);
 }
 
 /* In the thread of the handshake. */
@@ -159,7 +160,7 @@ static tally_status greet(void *user, party_arrival *a, int64_t deadline_ms, con
     st = wire_hello1_parse(hello, a->first.bytes + a->first.payload, a->first.len - a->first.payload, &why);
     if (st) {
         say_abort(&a->channel, WIRE_ABORT_MALFORMED);
-        party_fail(error, st, "the peer's greeting is not valid: %s", party_word(why));
+        party_fail(error, st, "the other side's greeting is not valid: %s", party_word(why));
     } else {
         a->entry = find_entry(s, a->accepted, hello);
         if (a->entry == TALLY_SERVER_ENTRIES)

@@ -154,11 +154,6 @@ static tally_status read_input(tally_session *s, tally_error *error)
         party_log(s, 1, "left out %llu rows for want of consent", (unsigned long long)stats.without_consent);
     if (stats.clipped)
         party_log(s, 1, "cut %llu values to their range", (unsigned long long)stats.clipped);
-    for (size_t i = 0; tally_reject_name(i); i++)
-        if (stats.by_reason[i])
-            party_log(s, (stats.rejected - stats.without_consent) * 100 > stats.rows ? 0 : 1,
-                      "rejected %llu rows: %s, first at line %llu", (unsigned long long)stats.by_reason[i],
-                      party_word(tally_reject_name(i)), (unsigned long long)stats.first_line[i]);
     st = party_warn_list(s, error);
     if (st)
         return st;

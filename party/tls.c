@@ -46,7 +46,7 @@ struct party_tls_context {
 struct party_tls {
     const party_tls_context *context; /* until the handshake is over */
     tally_transport io;
-    char who[320]; /* begins messages: "the peer at 127.0.0.1:7440" */
+    char who[320]; /* begins messages: "the other side at 127.0.0.1:7440" */
     pthread_mutex_t write_lock;
     uint8_t *staged;
     size_t staged_at, staged_len;
@@ -181,9 +181,10 @@ static int configure(SSL_CTX *ctx, const tally_identity *identity)
 tally_status party_tls_context_add(party_tls_context *c, const party_peer_rule *rule, tally_error *error)
 {
     if (!rule->pin_count && !rule->ca_file)
-        return party_fail(error, TALLY_ERR_USAGE, "nothing says whom to accept as the peer");
+        return party_fail(error, TALLY_ERR_USAGE, "nothing says whom to accept as the other side");
     if (rule->ca_file && (!rule->name || !*rule->name))
-        return party_fail(error, TALLY_ERR_USAGE, "a CA for the peer needs the peer's name as well");
+        return party_fail(error, TALLY_ERR_USAGE,
+                          "a CA for the other side needs the other side's name as well");
     if (rule->crl_file && !rule->ca_file)
         return party_fail(error, TALLY_ERR_USAGE, "a list of revoked certificates needs its CA as well");
     if (c->rules == PARTY_RULES_MAX)
@@ -277,15 +278,16 @@ static void break_down(party_tls *t)
         party_no_memory(e, "TLS");
     } else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
         party_fail(e, TALLY_ERR_AUTH, "%s showed no certificate", t->who);
-        party_hint(e, "the peer has to run tally with its identity");
+        party_hint(e, "the other side has to run tally with its identity");
     } else if (reason == SSL_R_NO_APPLICATION_PROTOCOL) {
         party_fail(e, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", t->who);
-        party_hint(e, "check host and port: is that the peer's tally?");
+        party_hint(e, "check host and port: is that the other side's tally?");
     } else if (!t->established) {
         party_fail(e, TALLY_ERR_MALFORMED, "%s does not speak TLS 1.3: %s", t->who,
                    text ? text : PARTY_WORD("unknown error"));
         party_hint(
-            e, "check host and port: is that the peer's tally, and is nothing in between that opens TLS?");
+            e,
+            "check host and port: is that the other side's tally, and is nothing in between that opens TLS?");
     } else {
         party_fail(e, TALLY_ERR_MALFORMED, "%s sent a damaged TLS record: %s", t->who,
                    text ? text : PARTY_WORD("unknown error"));
@@ -486,7 +488,7 @@ tally_status party_tls_open(party_tls **out, const party_tls_context *context, c
     t->context = context;
     t->io = *io;
     t->alert = -1;
-    snprintf(t->who, sizeof t->who, "the peer%s%s", where ? " at " : "", where ? where : "");
+    snprintf(t->who, sizeof t->who, "the other side%s%s", where ? " at " : "", where ? where : "");
     tally_status st = prepare(t, context, error);
     if (!st)
         st = shake_hands(t, deadline_ms, cancel, error);

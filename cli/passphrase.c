@@ -175,7 +175,7 @@ static long ask_twice(int fd, const cli_passphrase *p, char *out, size_t size, t
     return n > 0 ? n : -1;
 }
 
-long cli_passphrase_ask(void *user, const char *what, char *out, size_t size)
+int64_t cli_passphrase_ask(void *user, const char *what, char *out, size_t size)
 {
     cli_passphrase *p = user;
     if (p->kept_len && p->kept_len <= size) {

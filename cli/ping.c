@@ -24,7 +24,11 @@ const char cli_help_ping[] =
     "one with --connect; or call a run of the other side that waits already: it\n"
     "answers and waits on.\n"
     "\n"
-    "link:\n" CLI_HELP_LINK "terms, compared when both sides give a role or an agreement:\n"
+    "link:\n" CLI_HELP_LINK
+    "      --timeout TIME            how long to try to connect (default 10s), or to\n"
+    "                                wait for it when listening (10m)\n"
+    "\n"
+    "terms, compared when both sides give a role or an agreement:\n"
     "      --role receiver|sender    this side's role\n"
     "      --function F              match (default), count or sum\n"
     "      --key COL[:PROFILE]       as in the run; only the profiles are compared\n"
@@ -37,9 +41,6 @@ const char cli_help_ping[] =
     "  -q, --quiet                   say only what failed\n"
     "  -v, --verbose                 say more\n"
     "  -h, --help                    show this text\n"
-    "\n"
-    "A calling side tries for 10 seconds, a listening one waits for 10 minutes;\n"
-    "--timeout sets either.\n"
     "\n"
     "example:\n"
     "  tally ping --connect agency.example:7440 --identity bank-id --peer sha256:...\n";

@@ -27,6 +27,8 @@ const char cli_serve_example[] =
     "# Runs at the same time, and threads of each (left out: the processors, shared).\n"
     "max-sessions: 4\n"
     "# threads: 2\n"
+    "# A run that takes longer is cancelled (left out: 24h); none: no limit.\n"
+    "# max-duration: 6h\n"
     "# How long a stop lets running ones finish.\n"
     "grace: 60s\n"
     "# What it does, as JSON, for whoever watches it.\n"
@@ -58,7 +60,7 @@ const char cli_serve_example[] =
 
 /* ---- The fields ---- */
 
-enum kind { TEXT, PATH, TEXTS, SWITCH, COUNT, TIME, CHARACTER, LIMIT, NAME };
+enum kind { TEXT, PATH, TEXTS, SWITCH, COUNT, TIME, TIME_OR_NONE, CHARACTER, LIMIT, NAME };
 
 struct field {
     const char *name;
@@ -75,6 +77,7 @@ static const struct field tops[] = {
     {"status", PATH, offsetof(cli_serve_config, status), 0, 0},
     {"max-sessions", COUNT, offsetof(cli_serve_config, max_sessions), 1, 64},
     {"threads", COUNT, offsetof(cli_serve_config, threads), 1, 256},
+    {"max-duration", TIME_OR_NONE, offsetof(cli_serve_config, max_duration_s), 0, 0},
     {"grace", TIME, offsetof(cli_serve_config, grace_s), 0, 0},
 };
 static const struct field ones[] = {
@@ -259,6 +262,12 @@ static tally_status take_value(reader *r, const struct field *f, void *base)
     case COUNT:
         st = cli_parse_count(f->name, text, f->min, f->max, at, r->error);
         break;
+    case TIME_OR_NONE:
+        if (strcmp(text, "none") == 0) {
+            *(unsigned *)at = 0;
+            return TALLY_OK;
+        }
+        /* fall through */
     case TIME:
         st = cli_parse_duration(f->name, text, at, r->error);
         break;
@@ -434,7 +443,7 @@ static tally_status place_identity(const reader *r)
 
 tally_status cli_serve_config_load(cli_serve_config *out, const char *path, tally_error *error)
 {
-    cli_serve_config config = {.max_sessions = 4, .grace_s = 60};
+    cli_serve_config config = {.max_sessions = 4, .grace_s = 60, .max_duration_s = 86400};
     char *text = NULL;
     const char *slash = strrchr(path, '/');
     reader r = {

@@ -27,7 +27,7 @@ tally_status party_passphrase_get(party_passphrase *p, const char *what, tally_e
     p->used = 1;
     if (p->len)
         return TALLY_OK;
-    long n = p->ask && !p->asked ? p->ask(p->user, what, p->text, TALLY_PASSPHRASE_MAX) : -1;
+    int64_t n = p->ask && !p->asked ? p->ask(p->user, what, p->text, TALLY_PASSPHRASE_MAX) : -1;
     p->asked = 1;
     if (n > 0 && n <= TALLY_PASSPHRASE_MAX) {
         p->len = (size_t)n;

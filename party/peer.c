@@ -50,7 +50,7 @@ tally_status party_pin_parse(uint8_t pin32[32], const char *text, tally_error *e
     char shown[96];
     party_printable(shown, sizeof shown, text);
     party_fail(error, TALLY_ERR_USAGE, "fingerprint \"%s\" is not sha256: and 64 hexadecimal digits", shown);
-    party_hint(error, "copy the fingerprint line of the peer's `tally identity show`");
+    party_hint(error, "copy the fingerprint line of the other side's `tally identity show`");
     return TALLY_ERR_USAGE;
 }
 
@@ -84,10 +84,9 @@ static int refuse_time(int code, int64_t limit, const char *who, const party_ver
     party_pin_text(pin, v->fingerprint32);
     if (code == X509_V_ERR_CERT_HAS_EXPIRED) {
         party_fail(why, TALLY_ERR_AUTH, "%s showed a certificate that expired on %s (%s)", who, when, pin);
-        party_hint(
-            why,
-            "the peer has to renew its certificate; with the same key its fingerprint stays. If the date "
-            "is in the future, check this machine's clock");
+        party_hint(why, "the other side has to renew its certificate; with the same key its fingerprint "
+                        "stays. If the date "
+                        "is in the future, check this machine's clock");
     } else if (code == X509_V_ERR_CERT_NOT_YET_VALID) {
         party_fail(why, TALLY_ERR_AUTH, "%s showed a certificate that is not valid before %s (%s)", who, when,
                    pin);
@@ -117,23 +116,24 @@ static int refuse_pin(enum party_pin_state state, const party_peer_rule *rule, c
 {
     if (state == PARTY_PIN_RETIRED) {
         party_fail(why, TALLY_ERR_AUTH, "%s has key %s, which was replaced, and its time is over", who, pin);
-        party_hint(why, "the peer has to use its new key: tally identity rotate NAME --finish");
+        party_hint(why, "the other side has to use its new key: tally identity rotate NAME --finish");
     } else if (state == PARTY_PIN_EARLY) {
         party_fail(why, TALLY_ERR_AUTH, "%s has key %s, which replaces the agreed one only later", who, pin);
         party_hint(why, "check the clocks of both machines; tally peer list shows from when it is accepted");
     } else if (rule->agreed) {
         party_fail(why, TALLY_ERR_AUTH, "%s has fingerprint %s, not the link-key of the agreement", who, pin);
-        party_hint(why,
-                   "ask the peer for the output of `tally identity show`; if its key was replaced, it has "
-                   "a statement of rotation for you: tally peer add-rotation FILE");
+        party_hint(
+            why,
+            "ask the other side for the output of `tally identity show`; if its key was replaced, it has "
+            "a statement of rotation for you: tally peer add-rotation FILE");
     } else {
         party_fail(why, TALLY_ERR_AUTH,
                    rule->pin_count == 1 ? "%s has fingerprint %s, not the one given with --peer"
                                         : "%s has fingerprint %s, not one of those given with --peer",
                    who, pin);
-        party_hint(
-            why, "ask the peer for the output of `tally identity show`; if its key was replaced, use the new "
-                 "fingerprint");
+        party_hint(why, "ask the other side for the output of `tally identity show`; if its key was "
+                        "replaced, use the new "
+                        "fingerprint");
     }
     return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
 }
@@ -147,8 +147,9 @@ static int refuse_revoked(const party_revoked *r, const char *who, const char *p
                    r->reason);
     else
         party_fail(why, TALLY_ERR_AUTH, "%s has key %s, which was revoked here on %s", who, pin, when);
-    party_hint(why, "the peer needs a new key; tally peer list shows what is revoked, and tally peer restore "
-                    "takes a revocation back");
+    party_hint(
+        why, "the other side needs a new key; tally peer list shows what is revoked, and tally peer restore "
+             "takes a revocation back");
     return X509_V_ERR_CERT_REVOKED;
 }
 
@@ -247,7 +248,7 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
     (void)!party_asn1_seconds(X509_get0_notAfter(leaf), &out->not_after);
     if (EVP_PKEY_get_security_bits(key) < STRENGTH_BITS) {
         party_fail(why, TALLY_ERR_AUTH, "%s has a key that is too weak (%s)", who, pin);
-        party_hint(why, "the peer needs a new key: Ed25519, RSA from 2048 bits, or EC from P-256");
+        party_hint(why, "the other side needs a new key: Ed25519, RSA from 2048 bits, or EC from P-256");
         return X509_V_ERR_EE_KEY_TOO_SMALL;
     }
     if (!store)
@@ -264,7 +265,7 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
         party_fail(why, TALLY_ERR_AUTH, "the certificate of %s by %s: %s (subject \"%s\")", who,
                    rule->crl_file, party_word(wrong), out->subject);
         party_hint(why, code == X509_V_ERR_CERT_REVOKED
-                            ? "the authority has revoked it; the peer needs a new certificate"
+                            ? "the authority has revoked it; the other side needs a new certificate"
                             : "fetch the authority's latest list of revoked certificates for --peer-crl");
         return code == X509_V_ERR_CERT_REVOKED ? code : X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     }
@@ -272,8 +273,9 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
         party_fail(why, TALLY_ERR_AUTH,
                    "the certificate of %s is not signed by the given CA: %s (subject \"%s\")", who,
                    party_word(wrong), out->subject);
-        party_hint(why,
-                   "ask the peer which CA signed its certificate, and give that CA's file with --peer-ca");
+        party_hint(
+            why,
+            "ask the other side which CA signed its certificate, and give that CA's file with --peer-ca");
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     }
     if (!*out->subject || strcmp(out->subject, rule->name) != 0) {
@@ -281,8 +283,9 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
                    *out->subject ? out->subject : PARTY_WORD("(longer than 255 bytes)"),
                    rule->agreed ? PARTY_WORD("the subject of the agreement")
                                 : PARTY_WORD("the name given with --peer-name"));
-        party_hint(why,
-                   "the name is compared exactly; copy the subject line of the peer's `tally identity show`");
+        party_hint(
+            why,
+            "the name is compared exactly; copy the subject line of the other side's `tally identity show`");
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     }
     return X509_V_OK;
@@ -388,13 +391,14 @@ done:
 tally_status party_peer_alert(int alert, const char *who, tally_error *error)
 {
     static const char show[] =
-        "give the peer the output of `tally identity show`: it has to use our fingerprint, or "
+        "give the other side the output of `tally identity show`: it has to use our fingerprint, or "
         "our CA and subject";
     static const char renew[] =
         "check `tally identity show` and both clocks; if the certificate has expired, renew it";
-    static const char ask[] = "ask the peer why: it, or the authority of our certificate, has revoked our "
-                              "key. A new one is made by "
-                              "tally identity rotate NAME";
+    static const char ask[] =
+        "ask the other side why: it, or the authority of our certificate, has revoked our "
+        "key. A new one is made by "
+        "tally identity rotate NAME";
     static const struct {
         int alert;
         const char *words, *hint;
@@ -404,9 +408,9 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
         {SSL_AD_BAD_CERTIFICATE, "not valid yet by its clock, or not usable", renew},
         {SSL_AD_UNSUPPORTED_CERTIFICATE, "its kind is not supported", show},
         {SSL_AD_CERTIFICATE_REVOKED, "it is revoked", ask},
-        {SSL_AD_CERTIFICATE_EXPIRED, "it has expired by the peer's clock", renew},
+        {SSL_AD_CERTIFICATE_EXPIRED, "it has expired by the other side's clock", renew},
         {SSL_AD_CERTIFICATE_UNKNOWN, "it is not acceptable", show},
-        {SSL_AD_UNKNOWN_CA, "it is not the one the peer expects", show},
+        {SSL_AD_UNKNOWN_CA, "it is not the one that is expected there", show},
         {SSL_AD_ACCESS_DENIED, "access is denied", show},
     };
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
@@ -416,11 +420,17 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
         party_hint(error, PARTY_WHOLE, ours[i].hint);
         return TALLY_ERR_AUTH;
     }
+    if (alert == SSL_AD_INTERNAL_ERROR) {
+        party_fail(error, TALLY_ERR_PEER_STOPPED, "%s has a fault of its own and judged no certificate", who);
+        party_hint(error, "the other side's own messages have the reason");
+        return TALLY_ERR_PEER_STOPPED;
+    }
     if (alert == SSL_AD_NO_APPLICATION_PROTOCOL) {
         party_fail(error, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", who);
-        party_hint(error,
-                   "check host and port: is that the peer's tally? A run and tally ping need their own kind "
-                   "on the other side; an older tally answers no ping");
+        party_hint(
+            error,
+            "check host and port: is that the other side's tally? A run and tally ping need their own kind "
+            "on the other side; an older tally answers no ping");
         return TALLY_ERR_MALFORMED;
     }
     if (alert == SSL_AD_PROTOCOL_VERSION || alert == SSL_AD_HANDSHAKE_FAILURE)
@@ -429,7 +439,8 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
     else
         party_fail(error, TALLY_ERR_MALFORMED, "%s ended the connection with the TLS alert \"%s\"", who,
                    SSL_alert_desc_string_long(alert));
-    party_hint(error,
-               "check host and port: is that the peer's tally, and is nothing in between that opens TLS?");
+    party_hint(
+        error,
+        "check host and port: is that the other side's tally, and is nothing in between that opens TLS?");
     return TALLY_ERR_MALFORMED;
 }

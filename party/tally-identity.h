@@ -17,7 +17,7 @@ typedef struct tally_identity tally_identity;
  * that got it, at most once in each call, before that call changes anything; it may block. The library wipes
  * its copies before the call returns.
  */
-typedef long (*tally_passphrase_callback)(void *user, const char *what, char *out, size_t size);
+typedef int64_t (*tally_passphrase_callback)(void *user, const char *what, char *out, size_t size);
 
 /*
  * Makes a new identity in the folder dir (created with mode 0700, must not exist yet or be empty): key.pem

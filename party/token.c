@@ -57,14 +57,15 @@ static struct party_token_module *find_module(const char *path, tally_error *err
                           "p11-kit-proxy.so of the package p11-kit is taken");
         return NULL;
     }
-    m = calloc(1, sizeof *m);
+    m = psi_calloc(1, sizeof *m);
     if (m)
-        m->path = strdup(path);
+        m->path = psi_calloc(strlen(path) + 1, 1);
     if (!m || !m->path) {
-        free(m);
+        psi_free(m);
         party_no_memory(error, "a PKCS#11 module");
         return NULL;
     }
+    memcpy(m->path, path, strlen(path));
     m->f = f;
     m->next = modules;
     modules = m;

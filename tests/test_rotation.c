@@ -188,7 +188,7 @@ typedef struct given {
     int calls;
 } given;
 
-static long give(void *user, const char *what, char *out, size_t size)
+static int64_t give(void *user, const char *what, char *out, size_t size)
 {
     given *g = user;
     (void)what;

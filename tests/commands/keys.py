@@ -409,8 +409,8 @@ def renewal(t):
     s, r = t.pair(sender=("--summary", "s.json"), receiver=("--summary", "r.json", "-o", "out.csv", "-q"))
     t.good(s, r)
     t.check("the certificate of bank expires on" in r.err and "--renew" in r.err, f"own certificate: {r.err}")
-    t.check("the peer's certificate expires on" in s.err, f"the peer's certificate: {s.err}")
-    for name, text in (("s", "the peer's certificate expires"), ("r", "our own certificate expires")):
+    t.check("the other side's certificate expires on" in s.err, f"the peer's certificate: {s.err}")
+    for name, text in (("s", "the other side's certificate expires"), ("r", "our own certificate expires")):
         warnings = json.loads(t.read(f"{name}.json"))["warnings"]
         t.check(any(text in w for w in warnings), f"warnings of {name}: {warnings}")
     day = time.strftime("%Y-%m-%d", time.gmtime(time.time() + 10 * 86400))

@@ -152,7 +152,7 @@ def refusals(t):
     changed.sign()
     p = s.peer(changed, "3.csv")
     t.failed(p, 4, "they differ in legal-basis")
-    t.check(s.process.wait_for("the peer Example Bank is known, and runs under an agreement that is not one of it here"), f"another agreement: {s.process.last()}")
+    t.check(s.process.wait_for("the other side Example Bank is known, and runs under an agreement that is not one of it here"), f"another agreement: {s.process.last()}")
     # The ended agreement, by a peer whose clock is right too: it refuses by itself, and serve goes on.
     t.failed(s.peer(s.b, "4.csv"), 4, "valid-until")
     t.check(not any(t.exists(f"{n}.csv") for n in (2, 3, 4)), "an output of a refused run")

@@ -15,8 +15,8 @@ const char cli_help_count[] =
     "\n"
     "link:\n"
     "      --role receiver|sender    who asks: the receiver; it gets the answer\n"
-    "                                unless --reveal-to says otherwise\n" CLI_HELP_LINK CLI_HELP_INPUT
-    "run:\n"
+    "                                unless --reveal-to says otherwise\n" CLI_HELP_LINK CLI_HELP_TIMEOUT
+        CLI_HELP_INPUT "run:\n"
     "      --reveal-to WHO           who learns the count: receiver (default),\n"
     "                                sender or both\n"
     "      --min-overlap K           no answer below K: the sender (with --reveal-to\n"

@@ -13,8 +13,8 @@ const char cli_help_match[] =
     "Each side runs the command once, in opposite roles and in any order.\n"
     "\n"
     "link:\n"
-    "      --role receiver|sender    who learns which rows match: the receiver\n" CLI_HELP_LINK CLI_HELP_INPUT
-    "run:\n"
+    "      --role receiver|sender    who learns which rows match: the receiver\n" CLI_HELP_LINK
+        CLI_HELP_TIMEOUT CLI_HELP_INPUT "run:\n"
     "  -o, --output FILE             where the matching rows go; - is standard\n"
     "                                output. For the receiver, and for a sender\n"
     "                                with --reveal-to both; without it only the\n"

@@ -24,7 +24,11 @@ const char cli_help_ping[] =
     "one with --connect; or call a run of the other side that waits already: it\n"
     "answers and waits on.\n"
     "\n"
-    "link:\n" CLI_HELP_LINK "terms, compared when both sides give a role or an agreement:\n"
+    "link:\n" CLI_HELP_LINK
+    "      --timeout TIME            how long to try to connect (default 10s), or to\n"
+    "                                wait for it when listening (10m)\n"
+    "\n"
+    "terms, compared when both sides give a role or an agreement:\n"
     "      --role receiver|sender    this side's role\n"
     "      --function F              match (default), count or sum\n"
     "      --key COL[:PROFILE]       as in the run; only the profiles are compared\n"
@@ -37,9 +41,6 @@ const char cli_help_ping[] =
     "  -q, --quiet                   say only what failed\n"
     "  -v, --verbose                 say more\n"
     "  -h, --help                    show this text\n"
-    "\n"
-    "A calling side tries for 10 seconds, a listening one waits for 10 minutes;\n"
-    "--timeout sets either.\n"
     "\n"
     "example:\n"
     "  tally ping --connect agency.example:7440 --identity bank-id --peer sha256:...\n";
@@ -100,19 +101,17 @@ static void print_json(const steps *s, const tally_ping *p, const tally_error *e
 static tally_status prepare(cli_run *r, tally_error *error)
 {
     cli_places places = {0};
-    char *dir = NULL;
     tally_status st = TALLY_OK;
     if (r->peer_ca)
         st = tally_session_set_peer_ca(r->session, r->peer_ca, r->peer_name, error);
+    if (!st && r->peer_crl)
+        st = tally_session_set_peer_crl(r->session, r->peer_crl, error);
     if (!st)
         st = cli_places_find(&places, error);
     if (!st)
-        st = cli_identity_existing(&places, r->identity_name, &dir, error);
-    if (!st)
-        st = tally_identity_load(dir, &r->identity, error);
+        st = cli_identity_open(&places, r->identity_name, r->passphrase_file, &r->identity, error);
     if (!st)
         st = cli_run_agreement(r, error);
-    free(dir);
     cli_places_free(&places);
     if (st)
         return st;
@@ -146,13 +145,12 @@ static tally_status ping(cli_run *r, tally_error *error)
 int cli_ping(char *const *argv)
 {
     static const enum cli_run_option options[] = {
-        CLI_ROLE,     CLI_FUNCTION,  CLI_LISTEN,          CLI_CONNECT,
-        CLI_IDENTITY, CLI_PEER,      CLI_PEER_CA,         CLI_PEER_NAME,
-        CLI_TIMEOUT,  CLI_KEY,       CLI_REVEAL_TO,       CLI_SECURITY,
-        CLI_PROTOCOL, CLI_SCHEME,    CLI_DUPLICATES,      CLI_VALUE,
-        CLI_BAND,     CLI_PEER_BAND, CLI_MIN_OVERLAP,     CLI_NOISE,
-        CLI_OFFER,    CLI_WANT,      CLI_ROWS_PER_PERSON, CLI_AGREEMENT,
-        CLI_JSON,     CLI_QUIET,     CLI_VERBOSE,         CLI_HELP};
+        CLI_ROLE,      CLI_FUNCTION, CLI_LISTEN,          CLI_CONNECT,     CLI_IDENTITY,
+        CLI_PEER,      CLI_PEER_CA,  CLI_PEER_NAME,       CLI_TIMEOUT,     CLI_KEY,
+        CLI_REVEAL_TO, CLI_SECURITY, CLI_PROTOCOL,        CLI_SCHEME,      CLI_DUPLICATES,
+        CLI_VALUE,     CLI_BAND,     CLI_PEER_BAND,       CLI_MIN_OVERLAP, CLI_NOISE,
+        CLI_OFFER,     CLI_WANT,     CLI_ROWS_PER_PERSON, CLI_AGREEMENT,   CLI_JSON,
+        CLI_QUIET,     CLI_VERBOSE,  CLI_PASSPHRASE_FILE, CLI_PEER_CRL,    CLI_HELP};
     static const cli_command command = {
         "ping", cli_help_ping, TALLY_MATCH, options, sizeof options / sizeof *options, CLI_KIND_PING};
     cli_run r = {.command = &command};

@@ -127,7 +127,9 @@ tally_status cli_run_parse(cli_run *r, char *const *argv, int *help, tally_error
     "      --peer sha256:HEX         fingerprint of the other side; may be repeated\n"                       \
     "      --peer-ca FILE            authority of its certificate; needs --peer-name\n"                      \
     "      --peer-name SUBJECT       exact subject of that certificate\n"                                    \
-    "      --peer-crl FILE           certificates that this authority has revoked\n"                         \
+    "      --peer-crl FILE           certificates that this authority has revoked\n"
+
+#define CLI_HELP_TIMEOUT                                                                                     \
     "      --timeout TIME            how long to wait for it: 90s, 2h (default 10m)\n"                       \
     "\n"
 

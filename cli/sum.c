@@ -14,7 +14,8 @@ const char cli_help_sum[] =
     "figures are printed by the side that learns them.\n"
     "\n"
     "link:\n"
-    "      --role receiver|sender    who asks: the receiver\n" CLI_HELP_LINK CLI_HELP_INPUT "values:\n"
+    "      --role receiver|sender    who asks: the receiver\n" CLI_HELP_LINK CLI_HELP_TIMEOUT CLI_HELP_INPUT
+    "values:\n"
     "      --value COL:MIN..MAX[@SCALE]\n"
     "                                a column that is added up, whole numbers or\n"
     "                                with SCALE decimals, all within MIN..MAX;\n"

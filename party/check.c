@@ -21,19 +21,6 @@
 
 /* ---- Findings ---- */
 
-/* Of two counts of rows, the first lines of both. */
-static void add_lines(party_lines *to, const party_lines *from)
-{
-    party_lines all = {.count = to->count + from->count};
-    size_t a = 0, b = 0, n = 0;
-    size_t as = to->count < PARTY_LINES ? (size_t)to->count : PARTY_LINES,
-           bs = from->count < PARTY_LINES ? (size_t)from->count : PARTY_LINES;
-    while (n < PARTY_LINES && (a < as || b < bs))
-        all.first[n++] =
-            b == bs || (a < as && to->first[a] <= from->first[b]) ? to->first[a++] : from->first[b++];
-    *to = all;
-}
-
 typedef struct finds {
     party_finding *at;
     size_t count;
@@ -44,7 +31,7 @@ static void add(finds *l, enum party_trap trap, enum party_weight weight, const 
 {
     for (size_t i = 0; i < l->count; i++)
         if (l->at[i].trap == trap && l->at[i].weight == weight && l->at[i].column == column) {
-            add_lines(&l->at[i].lines, lines);
+            party_lines_join(&l->at[i].lines, lines);
             return;
         }
     l->at[l->count++] = (party_finding){trap, weight, column, *lines};
@@ -431,17 +418,45 @@ static void warn(const tally_session *s, const party_finding *f, int sampled)
                   party_message_of(&e), party_hint_of(&e));
 }
 
+/* Whether a finding speaks of the rejects of one reason, and of no other. */
+static int said_by(const party_finding *found, size_t count, int reason)
+{
+    int trap = party_trap_of_reject(reason);
+    for (size_t i = 0; i < count; i++) {
+        int t = (int)found[i].trap;
+        if (found[i].weight == PARTY_REJECTED && t != PARTY_TRAP_KIND &&
+            (t == trap ||
+             (reason == PARTY_REJECT_ENCODING && (t == PARTY_TRAP_IS_GB18030 || t == PARTY_TRAP_IS_WESTERN))))
+            return 1;
+    }
+    return 0;
+}
+
+/* The rejects of each reason; in full only with -v where a warning follows that says it better. */
+static void log_rejects(tally_session *s, const party_finding *found, size_t count, int many)
+{
+    const tally_input_stats *stats = &s->input->stats;
+    for (int i = 0; i < PARTY_REJECT_COUNT; i++)
+        if (stats->by_reason[i])
+            party_log(s,
+                      !many                      ? 1
+                      : said_by(found, count, i) ? 2
+                                                 : 0,
+                      "rejected %llu rows: %s, first at line %llu", (unsigned long long)stats->by_reason[i],
+                      party_word(party_reject_name(i)), (unsigned long long)stats->first_line[i]);
+}
+
 tally_status party_warn_list(tally_session *s, tally_error *error)
 {
     party_survey *survey = NULL;
     party_finding found[PARTY_FINDINGS_MAX];
     const tally_input_stats *stats = &s->input->stats;
     tally_status st = TALLY_OK;
-    if (!s->input->path)
-        return TALLY_OK;
-    st = party_survey_new(&survey, s->input, SAMPLE, &s->cancel, error);
-    size_t count = st ? 0 : party_findings(s->input, survey, found);
+    if (s->input->path)
+        st = party_survey_new(&survey, s->input, SAMPLE, &s->cancel, error);
+    size_t count = st || !survey ? 0 : party_findings(s->input, survey, found);
     int many = (stats->rejected - stats->without_consent) * 100 > stats->rows;
+    log_rejects(s, found, count, many);
     for (size_t i = 0; i < count; i++)
         if (many || found[i].weight != PARTY_REJECTED)
             warn(s, &found[i], stats->rows > SAMPLE);

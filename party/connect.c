@@ -122,12 +122,11 @@ static tally_status connect_patiently(party_channel *out, const party_connect_op
             break;
         wait = wait * 2 < WAIT_LONGEST_MS ? wait * 2 : WAIT_LONGEST_MS;
     }
-    party_fail(error, TALLY_ERR_TIMEOUT, "no peer at %s in time; the last attempt: %s", where,
-               party_message_of(&last));
-    party_hint(
-        error,
-        "check that the peer's run listens there and that the firewall lets you through; --timeout sets "
-        "how long to wait");
+    party_fail(error, TALLY_ERR_TIMEOUT, "the other side was not reached at %s in time; the last attempt: %s",
+               where, party_message_of(&last));
+    party_hint(error, "check that the other side's run listens there and that the firewall lets you through; "
+                      "--timeout sets "
+                      "how long to wait");
     return TALLY_ERR_TIMEOUT;
 }
 
@@ -141,17 +140,16 @@ static tally_status out_of_time(const party_connect_options *o, const party_list
     unsigned refused = party_listener_refused(l, &last, &from);
     if (refused) {
         party_fail(error, TALLY_ERR_AUTH,
-                   "nobody who connected was the peer (%u refused); the last, from %s: %s", refused, from,
-                   party_message_of(last));
+                   "nobody who connected was the other side (%u refused); the last, from %s: %s", refused,
+                   from, party_message_of(last));
         party_hint(error, PARTY_WHOLE, party_hint_of(last));
         return TALLY_ERR_AUTH;
     }
     party_address_text(where, o->listen);
-    party_fail(error, TALLY_ERR_TIMEOUT, "no peer connected to %s in time", where);
-    party_hint(
-        error,
-        "check that the peer connects to this host and port and that the firewall lets it in; --timeout "
-        "sets how long to wait");
+    party_fail(error, TALLY_ERR_TIMEOUT, "the other side did not connect to %s in time", where);
+    party_hint(error, "check that the other side connects to this host and port and that the firewall lets "
+                      "it in; --timeout "
+                      "sets how long to wait");
     return TALLY_ERR_TIMEOUT;
 }
 
@@ -160,7 +158,7 @@ static tally_status wait_for_peer(party_channel *out, const party_connect_option
                                   const party_tls_context *context, tally_error *error)
 {
     party_listener *l = NULL;
-    party_arrival arrival = {.first = NULL};
+    party_arrival arrival = {.entry = 0};
     int fds[PARTY_SOCKETS];
     size_t count = 0;
     char where[PARTY_ADDRESS_TEXT];
@@ -172,7 +170,7 @@ static tally_status wait_for_peer(party_channel *out, const party_connect_option
         party_channel_log(o, 1, "listening on %s", where);
         st = party_listener_next(l, fds, count, o->deadline_ms, o->cancel, &arrival);
         if (st == TALLY_ERR_INTERRUPTED)
-            party_fail(error, st, "interrupted while waiting for the peer");
+            party_fail(error, st, "interrupted while waiting for the other side");
         else if (st == TALLY_ERR_NO_MEMORY)
             party_no_memory(error, "waiting connections");
         else if (st)

@@ -81,13 +81,15 @@ void party_expiry_peer(tally_session *s)
     int days;
     if (is_soon(s->channel.peer_until, &days)) {
         party_time_text(when, s->channel.peer_until);
-        party_warn(s, 1, "the peer's certificate expires on %s, in %d days: it has to renew it", when, days);
+        party_warn(s, 1, "the other side's certificate expires on %s, in %d days: it has to renew it", when,
+                   days);
     }
     if (s->channel.peer_key_until && is_soon(s->channel.peer_key_until, &days)) {
         party_time_text(when, s->channel.peer_key_until);
-        party_warn(s, 1,
-                   "the peer's key was replaced and is accepted until %s, for %d days: it has to use its new "
-                   "key",
-                   when, days);
+        party_warn(
+            s, 1,
+            "the other side's key was replaced and is accepted until %s, for %d days: it has to use its new "
+            "key",
+            when, days);
     }
 }

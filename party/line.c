@@ -61,7 +61,8 @@ static tally_status take_probe(party_link *link, party_frame *frame, tally_error
     tally_status st = party_link_receive(link, frame, error);
     if (st || frame->type == WIRE_PROBE)
         return st;
-    st = party_fail(error, TALLY_ERR_INCOMPATIBLE, "the peer does not measure the line: it sent a frame '%s'",
+    st = party_fail(error, TALLY_ERR_INCOMPATIBLE,
+                    "the other side does not measure the line: it sent a frame '%s'",
                     wire_frame_name(frame->type));
     party_hint(error, "both sides have to run tally estimate --calibrate, one with --listen and one with "
                       "--connect");
@@ -77,14 +78,14 @@ static tally_status take_length(party_link *link, size_t len, double *rate, tall
     if (st)
         return st;
     if (frame.length != len)
-        st = party_fail(error, TALLY_ERR_MALFORMED, "the peer's probe has %u bytes, not %zu", frame.length,
-                        len);
+        st = party_fail(error, TALLY_ERR_MALFORMED, "the other side's probe has %u bytes, not %zu",
+                        frame.length, len);
     for (size_t i = 0; !st && len == ENDS && i < 8; i++)
         bits = bits << 8 | frame.payload[1 + i];
     party_frame_free(&frame);
     if (!st && rate && (bits == 0 || bits > RATE_MAX))
-        st = party_fail(error, TALLY_ERR_MALFORMED, "the peer says that it saw %" PRIu64 " bits a second",
-                        bits);
+        st = party_fail(error, TALLY_ERR_MALFORMED,
+                        "the other side says that it saw %" PRIu64 " bits a second", bits);
     if (!st && rate)
         *rate = (double)bits;
     return st;
@@ -174,17 +175,18 @@ static tally_status take_bulk(party_link *link, double *rate, tally_error *error
         bytes += length;
         if (length != WIRE_PROBE_MAX || bytes > bulk_bytes + WIRE_PROBE_MAX)
             return party_fail(error, TALLY_ERR_MALFORMED,
-                              "the peer's probes do not end, or have another length");
+                              "the other side's probes do not end, or have another length");
         if (now() - began > LONGEST_SECONDS)
             return party_fail(
                 error, TALLY_ERR_TIMEOUT,
-                "the peer's probes still come after %.0f s: the line is too slow to be measured",
+                "the other side's probes still come after %.0f s: the line is too slow to be measured",
                 LONGEST_SECONDS);
         keep(&a, frames, bytes);
     }
     *rate = later_half(&a) * OVERHEAD;
     if (*rate < 1 || *rate > (double)RATE_MAX)
-        return party_fail(error, TALLY_ERR_MALFORMED, "the peer sent too little to see how fast the line is");
+        return party_fail(error, TALLY_ERR_MALFORMED,
+                          "the other side sent too little to see how fast the line is");
     return send_probe(link, ENDS, *rate, error);
 }
 

@@ -201,8 +201,8 @@ static int tick(party_link *link)
     pthread_mutex_lock(&link->lock);
     notice_cancel(link);
     if (link->write_broken && party_now_ms() - link->broken_at >= GRACE_MS)
-        fail(link, TALLY_ERR_NETWORK, "the connection to the peer broke while sending",
-             "check that the peer still runs; its own log may have the reason");
+        fail(link, TALLY_ERR_NETWORK, "the connection to the other side broke while sending",
+             "check that the other side still runs; its own log may have the reason");
     int stop = link->stop;
     pthread_mutex_unlock(&link->lock);
     return stop;
@@ -239,24 +239,25 @@ static void lost(party_link *link, enum got how)
     link->reader_ended = 1;
     switch (how) {
     case GOT_END:
-        fail(link, TALLY_ERR_NETWORK, "the peer closed the connection", see_log);
+        fail(link, TALLY_ERR_NETWORK, "the other side closed the connection", see_log);
         break;
     case GOT_CUT:
         fail(link, TALLY_ERR_NETWORK, "the connection ended in the middle of a frame (truncated)", see_log);
         break;
     case GOT_BROKEN:
-        fail(link, TALLY_ERR_NETWORK, "the connection to the peer broke",
-             "check the line between the two sides and the peer's own log, then run again");
+        fail(link, TALLY_ERR_NETWORK, "the connection to the other side broke",
+             "check the line between the two sides and the other side's own log, then run again");
         break;
     case GOT_SILENT:
         if (link->silence_ms % 1000)
-            party_both(message, sizeof message, "nothing was heard from the peer for %u ms",
+            party_both(message, sizeof message, "nothing was heard from the other side for %u ms",
                        link->silence_ms);
         else
-            party_both(message, sizeof message, "nothing was heard from the peer for %u s",
+            party_both(message, sizeof message, "nothing was heard from the other side for %u s",
                        link->silence_ms / 1000);
         fail(link, TALLY_ERR_TIMEOUT, message,
-             "check that the peer still runs and that the line between the two sides is up, then run again");
+             "check that the other side still runs and that the line between the two sides is up, then run "
+             "again");
         break;
     case GOT_ALL:
     case GOT_STOP:
@@ -281,10 +282,11 @@ static void peer_aborted(party_link *link, wire_abort abort)
             party_agreed_field_path(field, sizeof field, (enum party_agreed_id)(abort.field - 1));
     }
     if (*field)
-        party_both(message, sizeof message, "the peer ended the run: %s, by the agreement's field %s",
+        party_both(message, sizeof message, "the other side ended the run: %s, by the agreement's field %s",
                    party_word(wire_abort_text(code)), field);
     else
-        party_both(message, sizeof message, "the peer ended the run: %s", party_word(wire_abort_text(code)));
+        party_both(message, sizeof message, "the other side ended the run: %s",
+                   party_word(wire_abort_text(code)));
     pthread_mutex_lock(&link->lock);
     keep_hellos(&link->in);
     link->reader_ended = link->peer_aborted = 1;
@@ -307,7 +309,8 @@ static void derailed(party_link *link, tally_status status, const char *message)
     uint8_t scrap[4096];
     pthread_mutex_lock(&link->lock);
     fail(link, status, message,
-         status == TALLY_ERR_MALFORMED ? "the peer runs another program or version, or is faulty" : NULL);
+         status == TALLY_ERR_MALFORMED ? "the other side runs another program or version, or is faulty"
+                                       : NULL);
     while (!link->stop && !link->aborting)
         pthread_cond_wait(&link->to_reader, &link->lock);
     pthread_mutex_unlock(&link->lock);
@@ -322,7 +325,7 @@ static void derailed(party_link *link, tally_status status, const char *message)
 static void malformed(party_link *link, uint8_t type, const char *why)
 {
     char message[600];
-    party_both(message, sizeof message, "the peer sent a malformed frame (type %u, %s): %s", type,
+    party_both(message, sizeof message, "the other side sent a malformed frame (type %u, %s): %s", type,
                wire_frame_name(type), party_word(why));
     derailed(link, TALLY_ERR_MALFORMED, message);
 }
@@ -369,7 +372,7 @@ static void *reader_main(void *arg)
             return lost(link, GOT_STOP), NULL;
         frame *f = frame_new(h.length);
         if (!f)
-            return derailed(link, TALLY_ERR_NO_MEMORY, "no memory for a frame of the peer"), NULL;
+            return derailed(link, TALLY_ERR_NO_MEMORY, "no memory for a frame of the other side"), NULL;
         memcpy(f->header, raw, sizeof raw);
         got = read_all(link, f->payload, h.length, 1);
         if (got) {

@@ -50,7 +50,7 @@ tally_status party_pin_parse(uint8_t pin32[32], const char *text, tally_error *e
     char shown[96];
     party_printable(shown, sizeof shown, text);
     party_fail(error, TALLY_ERR_USAGE, "fingerprint \"%s\" is not sha256: and 64 hexadecimal digits", shown);
-    party_hint(error, "copy the fingerprint line of the peer's `tally identity show`");
+    party_hint(error, "copy the fingerprint line of the other side's `tally identity show`");
     return TALLY_ERR_USAGE;
 }
 
@@ -84,10 +84,9 @@ static int refuse_time(int code, int64_t limit, const char *who, const party_ver
     party_pin_text(pin, v->fingerprint32);
     if (code == X509_V_ERR_CERT_HAS_EXPIRED) {
         party_fail(why, TALLY_ERR_AUTH, "%s showed a certificate that expired on %s (%s)", who, when, pin);
-        party_hint(
-            why,
-            "the peer has to renew its certificate; with the same key its fingerprint stays. If the date "
-            "is in the future, check this machine's clock");
+        party_hint(why, "the other side has to renew its certificate; with the same key its fingerprint "
+                        "stays. If the date "
+                        "is in the future, check this machine's clock");
     } else if (code == X509_V_ERR_CERT_NOT_YET_VALID) {
         party_fail(why, TALLY_ERR_AUTH, "%s showed a certificate that is not valid before %s (%s)", who, when,
                    pin);
@@ -117,23 +116,24 @@ static int refuse_pin(enum party_pin_state state, const party_peer_rule *rule, c
 {
     if (state == PARTY_PIN_RETIRED) {
         party_fail(why, TALLY_ERR_AUTH, "%s has key %s, which was replaced, and its time is over", who, pin);
-        party_hint(why, "the peer has to use its new key: tally identity rotate NAME --finish");
+        party_hint(why, "the other side has to use its new key: tally identity rotate NAME --finish");
     } else if (state == PARTY_PIN_EARLY) {
         party_fail(why, TALLY_ERR_AUTH, "%s has key %s, which replaces the agreed one only later", who, pin);
         party_hint(why, "check the clocks of both machines; tally peer list shows from when it is accepted");
     } else if (rule->agreed) {
         party_fail(why, TALLY_ERR_AUTH, "%s has fingerprint %s, not the link-key of the agreement", who, pin);
-        party_hint(why,
-                   "ask the peer for the output of `tally identity show`; if its key was replaced, it has "
-                   "a statement of rotation for you: tally peer add-rotation FILE");
+        party_hint(
+            why,
+            "ask the other side for the output of `tally identity show`; if its key was replaced, it has "
+            "a statement of rotation for you: tally peer add-rotation FILE");
     } else {
         party_fail(why, TALLY_ERR_AUTH,
                    rule->pin_count == 1 ? "%s has fingerprint %s, not the one given with --peer"
                                         : "%s has fingerprint %s, not one of those given with --peer",
                    who, pin);
-        party_hint(
-            why, "ask the peer for the output of `tally identity show`; if its key was replaced, use the new "
-                 "fingerprint");
+        party_hint(why, "ask the other side for the output of `tally identity show`; if its key was "
+                        "replaced, use the new "
+                        "fingerprint");
     }
     return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
 }
@@ -147,8 +147,9 @@ static int refuse_revoked(const party_revoked *r, const char *who, const char *p
                    r->reason);
     else
         party_fail(why, TALLY_ERR_AUTH, "%s has key %s, which was revoked here on %s", who, pin, when);
-    party_hint(why, "the peer needs a new key; tally peer list shows what is revoked, and tally peer restore "
-                    "takes a revocation back");
+    party_hint(
+        why, "the other side needs a new key; tally peer list shows what is revoked, and tally peer restore "
+             "takes a revocation back");
     return X509_V_ERR_CERT_REVOKED;
 }
 
@@ -168,9 +169,21 @@ static int chain_step(int ok, X509_STORE_CTX *ctx)
     return cert && judge_time(cert, clock->now, &limit) == X509_V_OK;
 }
 
-/* NULL when the chain holds, else what is wrong with it. */
+/* What known says of the authorities' keys in a chain. */
+static const party_revoked *revoked_above(const party_known *known, STACK_OF(X509) * chain)
+{
+    const party_revoked *found = NULL;
+    uint8_t pin32[32];
+    for (int i = 1; !found && i < sk_X509_num(chain); i++)
+        if (party_spki_fingerprint(sk_X509_value(chain, i), pin32) == TALLY_OK)
+            found = party_known_revoked(known, pin32);
+    return found;
+}
+
+/* NULL when the chain holds, else what is wrong with it; *revoked: the key of an authority in it. */
 static const char *judge_chain(X509_STORE *store, X509 *leaf, STACK_OF(X509) * untrusted, int64_t now,
-                               int peer_is_server, int crl, int *code)
+                               int peer_is_server, int crl, const party_known *known,
+                               const party_revoked **revoked, int *code)
 {
     struct chain_clock clock = {now};
     const char *wrong = "out of memory";
@@ -187,10 +200,26 @@ static const char *judge_chain(X509_STORE *store, X509 *leaf, STACK_OF(X509) * u
         int good = X509_verify_cert(ctx) == 1;
         *code = X509_STORE_CTX_get_error(ctx);
         wrong = good ? NULL : X509_verify_cert_error_string(*code);
+        if (good)
+            *revoked = revoked_above(known, X509_STORE_CTX_get0_chain(ctx));
     }
     X509_STORE_CTX_free(ctx);
     ERR_clear_error();
     return wrong;
+}
+
+int party_peer_judge_key(const party_peer_rule *rule, const party_known *known, const uint8_t pin32[32],
+                         int64_t now, const char *who, int64_t *until, tally_error *why)
+{
+    char pin[TALLY_FINGERPRINT_TEXT];
+    *until = 0;
+    party_pin_text(pin, pin32);
+    const party_revoked *revoked = party_known_revoked(known, pin32);
+    if (revoked)
+        return refuse_revoked(revoked, who, pin, why);
+    enum party_pin_state state =
+        rule->pin_count ? judge_pin(rule, known, pin32, now, until) : PARTY_PIN_CURRENT;
+    return state == PARTY_PIN_CURRENT ? X509_V_OK : refuse_pin(state, rule, who, pin, why);
 }
 
 int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509_STORE *store, X509 *leaf,
@@ -198,6 +227,7 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
                      party_verdict *out)
 {
     char pin[TALLY_FINGERPRINT_TEXT];
+    const party_revoked *revoked = NULL;
     int64_t limit = 0;
     tally_error *why = &out->why;
     memset(out, 0, sizeof *out);
@@ -209,34 +239,33 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
     party_subject_text(leaf, out->subject, sizeof out->subject);
     party_pin_text(pin, out->fingerprint32);
 
-    const party_revoked *revoked = party_known_revoked(known, out->fingerprint32);
-    if (revoked)
-        return refuse_revoked(revoked, who, pin, why);
-    enum party_pin_state state = rule->pin_count
-                                     ? judge_pin(rule, known, out->fingerprint32, now, &out->key_until)
-                                     : PARTY_PIN_CURRENT;
-    if (state != PARTY_PIN_CURRENT)
-        return refuse_pin(state, rule, who, pin, why);
-    int code = judge_time(leaf, now, &limit);
+    int code = party_peer_judge_key(rule, known, out->fingerprint32, now, who, &out->key_until, why);
+    if (code)
+        return code;
+    code = judge_time(leaf, now, &limit);
     if (code)
         return refuse_time(code, limit, who, out, why);
     (void)!party_asn1_seconds(X509_get0_notAfter(leaf), &out->not_after);
     if (EVP_PKEY_get_security_bits(key) < STRENGTH_BITS) {
         party_fail(why, TALLY_ERR_AUTH, "%s has a key that is too weak (%s)", who, pin);
-        party_hint(why, "the peer needs a new key: Ed25519, RSA from 2048 bits, or EC from P-256");
+        party_hint(why, "the other side needs a new key: Ed25519, RSA from 2048 bits, or EC from P-256");
         return X509_V_ERR_EE_KEY_TOO_SMALL;
     }
     if (!store)
         return X509_V_OK;
-    const char *wrong =
-        judge_chain(store, leaf, untrusted, now, peer_is_server, rule->crl_file != NULL, &code);
+    const char *wrong = judge_chain(store, leaf, untrusted, now, peer_is_server, rule->crl_file != NULL,
+                                    known, &revoked, &code);
+    if (revoked) {
+        party_pin_text(pin, revoked->pin32);
+        return refuse_revoked(revoked, who, pin, why);
+    }
     if (wrong && (code == X509_V_ERR_CERT_REVOKED || code == X509_V_ERR_UNABLE_TO_GET_CRL ||
                   code == X509_V_ERR_CRL_HAS_EXPIRED || code == X509_V_ERR_CRL_NOT_YET_VALID ||
                   code == X509_V_ERR_CRL_SIGNATURE_FAILURE)) {
         party_fail(why, TALLY_ERR_AUTH, "the certificate of %s by %s: %s (subject \"%s\")", who,
                    rule->crl_file, party_word(wrong), out->subject);
         party_hint(why, code == X509_V_ERR_CERT_REVOKED
-                            ? "the authority has revoked it; the peer needs a new certificate"
+                            ? "the authority has revoked it; the other side needs a new certificate"
                             : "fetch the authority's latest list of revoked certificates for --peer-crl");
         return code == X509_V_ERR_CERT_REVOKED ? code : X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     }
@@ -244,8 +273,9 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
         party_fail(why, TALLY_ERR_AUTH,
                    "the certificate of %s is not signed by the given CA: %s (subject \"%s\")", who,
                    party_word(wrong), out->subject);
-        party_hint(why,
-                   "ask the peer which CA signed its certificate, and give that CA's file with --peer-ca");
+        party_hint(
+            why,
+            "ask the other side which CA signed its certificate, and give that CA's file with --peer-ca");
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     }
     if (!*out->subject || strcmp(out->subject, rule->name) != 0) {
@@ -253,8 +283,9 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
                    *out->subject ? out->subject : PARTY_WORD("(longer than 255 bytes)"),
                    rule->agreed ? PARTY_WORD("the subject of the agreement")
                                 : PARTY_WORD("the name given with --peer-name"));
-        party_hint(why,
-                   "the name is compared exactly; copy the subject line of the peer's `tally identity show`");
+        party_hint(
+            why,
+            "the name is compared exactly; copy the subject line of the other side's `tally identity show`");
         return X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY;
     }
     return X509_V_OK;
@@ -360,7 +391,7 @@ done:
 tally_status party_peer_alert(int alert, const char *who, tally_error *error)
 {
     static const char show[] =
-        "give the peer the output of `tally identity show`: it has to use our fingerprint, or "
+        "give the other side the output of `tally identity show`: it has to use our fingerprint, or "
         "our CA and subject";
     static const char renew[] =
         "check `tally identity show` and both clocks; if the certificate has expired, renew it";
@@ -373,9 +404,9 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
         {SSL_AD_BAD_CERTIFICATE, "not valid yet by its clock, or not usable", renew},
         {SSL_AD_UNSUPPORTED_CERTIFICATE, "its kind is not supported", show},
         {SSL_AD_CERTIFICATE_REVOKED, "it is revoked", renew},
-        {SSL_AD_CERTIFICATE_EXPIRED, "it has expired by the peer's clock", renew},
+        {SSL_AD_CERTIFICATE_EXPIRED, "it has expired by the other side's clock", renew},
         {SSL_AD_CERTIFICATE_UNKNOWN, "it is not acceptable", show},
-        {SSL_AD_UNKNOWN_CA, "it is not the one the peer expects", show},
+        {SSL_AD_UNKNOWN_CA, "it is not the one that is expected there", show},
         {SSL_AD_ACCESS_DENIED, "access is denied", show},
     };
     for (size_t i = 0; i < sizeof ours / sizeof *ours; i++) {
@@ -385,11 +416,17 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
         party_hint(error, PARTY_WHOLE, ours[i].hint);
         return TALLY_ERR_AUTH;
     }
+    if (alert == SSL_AD_INTERNAL_ERROR) {
+        party_fail(error, TALLY_ERR_PEER_STOPPED, "%s has a fault of its own and judged no certificate", who);
+        party_hint(error, "the other side's own messages have the reason");
+        return TALLY_ERR_PEER_STOPPED;
+    }
     if (alert == SSL_AD_NO_APPLICATION_PROTOCOL) {
         party_fail(error, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", who);
-        party_hint(error,
-                   "check host and port: is that the peer's tally? A run and tally ping need their own kind "
-                   "on the other side; an older tally answers no ping");
+        party_hint(
+            error,
+            "check host and port: is that the other side's tally? A run and tally ping need their own kind "
+            "on the other side; an older tally answers no ping");
         return TALLY_ERR_MALFORMED;
     }
     if (alert == SSL_AD_PROTOCOL_VERSION || alert == SSL_AD_HANDSHAKE_FAILURE)
@@ -398,7 +435,8 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
     else
         party_fail(error, TALLY_ERR_MALFORMED, "%s ended the connection with the TLS alert \"%s\"", who,
                    party_word(SSL_alert_desc_string_long(alert)));
-    party_hint(error,
-               "check host and port: is that the peer's tally, and is nothing in between that opens TLS?");
+    party_hint(
+        error,
+        "check host and port: is that the other side's tally, and is nothing in between that opens TLS?");
     return TALLY_ERR_MALFORMED;
 }

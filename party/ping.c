@@ -3,6 +3,7 @@
 
 #include "party/day.h"
 #include "party/error.h"
+#include "party/first.h"
 #include "party/held.h"
 #include "party/identity.h"
 #include "party/input.h"
@@ -73,10 +74,11 @@ static tally_status take_ping(party_link *link, wire_ping *out, tally_error *err
     if (st)
         return st;
     if (frame.type != WIRE_PING)
-        st = party_fail(error, TALLY_ERR_MALFORMED, "the peer answers a ping with a frame '%s'",
+        st = party_fail(error, TALLY_ERR_MALFORMED, "the other side answers a ping with a frame '%s'",
                         wire_frame_name(frame.type));
     else if (wire_ping_parse(out, frame.payload, frame.length, &why))
-        st = party_fail(error, TALLY_ERR_MALFORMED, "the peer's ping is not valid: %s", party_word(why));
+        st =
+            party_fail(error, TALLY_ERR_MALFORMED, "the other side's ping is not valid: %s", party_word(why));
     party_frame_free(&frame);
     return st;
 }
@@ -92,19 +94,24 @@ static wire_ping own_ping(enum wire_waits waits, int has_terms)
     return own;
 }
 
-void party_ping_answer(party_channel *channel, party_cancel *cancel)
+tally_status party_ping_answer(party_channel *channel, int64_t deadline_ms, const party_cancel *cancel,
+                               tally_error *error)
 {
-    party_link *link = NULL;
+    int64_t until = party_now_ms() + ANSWER_MS;
+    const char *why = "";
+    uint8_t bytes[WIRE_PING_MAX];
+    party_first first;
     wire_ping theirs;
-    tally_status st = party_link_new(&link, &channel->io, ANSWER_MS, cancel, NULL);
+    tally_status st = party_first_read(channel, WIRE_PING, &first, until < deadline_ms ? until : deadline_ms,
+                                       cancel, error);
+    if (!st && wire_ping_parse(&theirs, first.bytes + first.payload, first.len - first.payload, &why))
+        st = party_fail(error, TALLY_ERR_MALFORMED, "the peer's ping is not valid: %s", party_word(why));
+    psi_free(first.bytes);
     if (st)
-        return;
-    st = take_ping(link, &theirs, NULL);
-    if (!st) {
-        wire_ping own = own_ping(WIRE_WAITS_RUN, 0);
-        st = send_ping(link, &own, NULL);
-    }
-    party_link_close(link, !st);
+        return st;
+    wire_ping own = own_ping(WIRE_WAITS_RUN, 0);
+    party_first_say(channel, WIRE_PING, bytes, wire_ping_build(&own, bytes));
+    return TALLY_OK;
 }
 
 /* ---- Resolve and connect ---- */
@@ -121,14 +128,14 @@ static void own_address(const struct addrinfo *to, char out[NI_MAXHOST])
 {
     struct sockaddr_storage own;
     socklen_t len = sizeof own;
-    snprintf(out, NI_MAXHOST, "?");
+    *out = 0;
     int fd = to ? socket(to->ai_family, SOCK_DGRAM | SOCK_CLOEXEC, 0) : -1;
     if (fd < 0)
         return;
     if (connect(fd, to->ai_addr, to->ai_addrlen) == 0 &&
         getsockname(fd, (struct sockaddr *)&own, &len) == 0 &&
         getnameinfo((struct sockaddr *)&own, len, out, NI_MAXHOST, NULL, 0, NI_NUMERICHOST))
-        snprintf(out, NI_MAXHOST, "?");
+        *out = 0;
     close(fd);
 }
 
@@ -156,8 +163,9 @@ static tally_status resolve(ping *p, char own[NI_MAXHOST], tally_error *error)
 }
 
 /* What to ask whom about a connection that did not come about. */
-static void advise(const ping *p, int failed, const char *own, tally_error *error)
+static void advise(const ping *p, int failed, const char *from, tally_error *error)
 {
+    const char *own = *from ? from : party_word(PARTY_WORD("this machine"));
     const char *host = p->s->address.host, *port = p->s->address.port;
     if (failed == ECONNREFUSED)
         party_hint(
@@ -176,6 +184,12 @@ static void advise(const ping *p, int failed, const char *own, tally_error *erro
                    "there is no way to that address: is the network or VPN up? Ask the keeper of the "
                    "network for a route from %s to %s",
                    own, host);
+    else if (failed == EINVAL || failed == EACCES || failed == EPERM)
+        party_hint(
+            error,
+            "this machine itself does not let it out: look at its firewall and its routes (ip route get "
+            "%s) for TCP to %s port %s",
+            host, host, port);
     else if (failed)
         party_hint(error, "ask the network's keeper about TCP from %s to %s port %s", own, host, port);
 }
@@ -226,15 +240,15 @@ static void tell_peer(ping *p)
     snprintf(p->out->peer, sizeof p->out->peer, "%s", s->peer_pin);
     snprintf(p->out->peer_subject, sizeof p->out->peer_subject, "%s", s->peer_subject);
     if (own < EXPIRY_DAYS || peer < EXPIRY_DAYS) {
-        party_fail(
-            &detail, TALLY_OK,
-            "TLS 1.3; the peer is %s, %s. A certificate is about to expire: days left here %lld, there %lld",
-            s->peer_subject, s->peer_pin, own, peer);
+        party_fail(&detail, TALLY_OK,
+                   "TLS 1.3; the other side is %s, %s. A certificate is about to expire: days left here "
+                   "%lld, there %lld",
+                   s->peer_subject, s->peer_pin, own, peer);
         tell(p, TALLY_PING_AUTHENTICATE, TALLY_PING_WARNED, &detail);
         return;
     }
     party_fail(&detail, TALLY_OK,
-               "TLS 1.3; the peer is %s, %s; days left of the certificates here %lld, there %lld",
+               "TLS 1.3; the other side is %s, %s; days left of the certificates here %lld, there %lld",
                s->peer_subject, s->peer_pin, own, peer);
     tell(p, TALLY_PING_AUTHENTICATE, TALLY_PING_OK, &detail);
 }
@@ -255,7 +269,7 @@ static tally_status authenticate(ping *p, tally_error *error)
         if (tally_exit_status(st) == -TALLY_ERR_NETWORK && !error->hint[0])
             party_hint(error,
                        "something listens there and does not speak TLS, or a device in between ends the "
-                       "connection: is that the peer's tally, and may TLS pass unopened?");
+                       "connection: is that the other side's tally, and may TLS pass unopened?");
     }
     party_tls_context_free(context);
     if (!st)
@@ -278,7 +292,7 @@ static tally_status wait_here(ping *p, tally_error *error)
              TALLY_PING_FAILED, error);
         return st;
     }
-    party_fail(&detail, TALLY_OK, "the peer came to %s", where);
+    party_fail(&detail, TALLY_OK, "the other side came to %s", where);
     tell(p, TALLY_PING_CONNECT, TALLY_PING_OK, &detail);
     return TALLY_OK;
 }
@@ -356,9 +370,9 @@ static tally_status clocks(ping *p, tally_error *error)
     double ahead = p->out->clock_ahead_seconds, apart = fabs(ahead);
     tally_error detail = {0};
     if (ahead > 0)
-        party_fail(&detail, TALLY_OK, "the peer's clock is %.1f s ahead of this one", apart);
+        party_fail(&detail, TALLY_OK, "the other side's clock is %.1f s ahead of this one", apart);
     else
-        party_fail(&detail, TALLY_OK, "the peer's clock is %.1f s behind this one", apart);
+        party_fail(&detail, TALLY_OK, "the other side's clock is %.1f s behind this one", apart);
     if (apart <= CLOCK_FAIL_S) {
         tell(p, TALLY_PING_CLOCKS, apart > CLOCK_WARN_S ? TALLY_PING_WARNED : TALLY_PING_OK, &detail);
         return TALLY_OK;

@@ -13,6 +13,7 @@
 
 #define KEPT_DIGITS 15u /* that a spreadsheet keeps of a number */
 #define LONG_DIGITS 8u  /* of numbers that are not counted up from 1 */
+#define LENGTHS 20u
 #define MARKS_ALL ((size_t)1 << 24)
 #define MARKS_SAMPLE ((size_t)1 << 18) /* when only the first rows are looked at */
 
@@ -21,15 +22,13 @@ typedef struct column {
     party_surveyed told;
     const party_profile *profile;
     const char *parameter;
-    uint8_t *marks;           /* a bit for each hash of a value: linear counting */
-    uint64_t set;             /* bits that are set */
-    uint64_t digits[20];      /* cells of digits only, by how many; the last: 19 and more */
-    uint64_t leading_zero;    /* of these */
-    double rounded_by_chance; /* long numbers that end as if rounded, as many as chance gives */
-    party_lines rounded;      /* and as they are */
-    party_lines shorter;      /* lines of numbers shorter than `usual` */
-    size_t usual;             /* digits of the most cells, as of the first rows */
-    uint64_t seen_usual;
+    uint8_t *marks;                 /* a bit for each hash of a value: linear counting */
+    uint64_t set;                   /* bits that are set */
+    uint64_t leading_zero;          /* of the cells of digits only */
+    double rounded_by_chance;       /* long numbers that end as if rounded, as many as chance gives */
+    party_lines rounded;            /* and as they are */
+    party_lines of_length[LENGTHS]; /* cells of digits only, by how many; the last: 19 and more */
+    party_lines crosses;            /* cells with X side by side: masked, or a code that has them by chance */
 } column;
 
 struct party_survey {
@@ -176,7 +175,7 @@ static int has_blanks(const tally_text *t)
 static void look_at_digits(column *c, const char *p, size_t len, uint32_t line)
 {
     size_t zeros = 0;
-    c->digits[len < 19 ? len : 19]++;
+    party_lines_add(&c->of_length[len < LENGTHS ? len : LENGTHS - 1], line);
     c->leading_zero += p[0] == '0';
     if (len > KEPT_DIGITS) {
         while (zeros < len && p[len - 1 - zeros] == '0')
@@ -185,25 +184,27 @@ static void look_at_digits(column *c, const char *p, size_t len, uint32_t line)
         if (zeros >= len - KEPT_DIGITS)
             party_lines_add(&c->rounded, line);
     }
-    if (c->digits[len < 19 ? len : 19] > c->seen_usual) {
-        c->seen_usual = c->digits[len < 19 ? len : 19];
-        c->usual = len;
-    }
-    if (len < c->usual)
-        party_lines_add(&c->shorter, line);
 }
 
-/* Two asterisks side by side, or three X. */
-static int masked(const char *p, size_t len)
+/* `n` of the character c side by side. */
+static int has_run(const char *p, size_t len, char c, size_t n)
 {
-    size_t stars = 0, x = 0;
+    size_t run = 0;
     for (size_t i = 0; i < len; i++) {
-        stars = p[i] == '*' ? stars + 1 : 0;
-        x = p[i] == 'X' ? x + 1 : 0;
-        if (stars == 2 || x == 3)
+        run = p[i] == c ? run + 1 : 0;
+        if (run == n)
             return 1;
     }
     return 0;
+}
+
+/* A number behind the mark, not a name that is written with an apostrophe in front. */
+static int marked_number(const tally_text *t)
+{
+    size_t digits = 0;
+    for (size_t i = 1; i < t->len; i++)
+        digits += t->p[i] >= '0' && t->p[i] <= '9';
+    return t->len > 1 && t->p[0] == '\'' && digits * 2 >= t->len - 1;
 }
 
 static void look_at_text(party_survey *s, column *c, const tally_text *t, enum party_reject reject,
@@ -211,7 +212,7 @@ static void look_at_text(party_survey *s, column *c, const tally_text *t, enum p
 {
     party_lines *traps = c->told.traps;
     size_t len = 0;
-    if (t->len && t->p[0] == '\'')
+    if (c->told.exact ? marked_number(t) : t->len && t->p[0] == '\'')
         party_lines_add(&traps[PARTY_TRAP_APOSTROPHE], line);
     if (t->len >= 3 && memcmp(t->p, "=\"", 2) == 0 && t->p[t->len - 1] == '"')
         party_lines_add(&traps[PARTY_TRAP_FORMULA], line);
@@ -219,8 +220,10 @@ static void look_at_text(party_survey *s, column *c, const tally_text *t, enum p
         return;
     if (party_fold_scientific(s->folded, len))
         party_lines_add(&traps[PARTY_TRAP_SCIENTIFIC], line);
-    else if (masked(s->folded, len))
+    else if (has_run(s->folded, len, '*', 2))
         party_lines_add(&traps[PARTY_TRAP_MASKED], line);
+    else if (has_run(s->folded, len, 'X', 3))
+        party_lines_add(&c->crosses, line);
     if (reject == PARTY_ACCEPTED && has_blanks(t))
         party_lines_add(&traps[PARTY_TRAP_BLANKS], line);
     if (len && party_fold_digits(s->folded, len) == len)
@@ -325,26 +328,34 @@ static int rounded(const column *c)
  * Most numbers have one length, none is longer or begins with 0, and a share is a digit or two shorter: about
  * a tenth of all numbers begin with 0.
  */
-static int zeros_lost(const column *c)
+static int zeros_lost(const column *c, party_lines *shorter)
 {
-    uint64_t all = 0, shorter = 0, longer = 0;
-    for (size_t i = 0; i < 20; i++) {
-        all += c->digits[i];
-        shorter += i < c->usual && i + 4 > c->usual ? c->digits[i] : 0;
-        longer += i > c->usual ? c->digits[i] : 0;
+    size_t usual = 0, longest = 0;
+    uint64_t all = 0;
+    for (size_t i = 0; i < LENGTHS; i++) {
+        uint64_t n = c->of_length[i].count;
+        all += n;
+        usual = n > c->of_length[usual].count ? i : usual;
+        longest = n ? i : longest;
     }
-    return c->usual >= LONG_DIGITS && all >= 20 && all * 10 >= c->told.valid * 9 && !longer &&
-           !c->leading_zero && shorter * 50 >= all && shorter * 10 <= all * 3;
+    if (usual < LONG_DIGITS || longest > usual || all < 20 || all * 10 < c->told.valid * 9 || c->leading_zero)
+        return 0;
+    *shorter = c->of_length[usual - 1];
+    party_lines_join(shorter, &c->of_length[usual - 2]);
+    return shorter->count * 50 >= all && shorter->count * 10 <= all * 3;
 }
 
 static void judge_column(column *c, size_t marks)
 {
     party_surveyed *t = &c->told;
+    party_lines shorter;
     t->distinct = distinct(c, marks);
     if (rounded(c))
         t->traps[PARTY_TRAP_DIGITS_LOST] = c->rounded;
-    if (zeros_lost(c))
-        t->traps[PARTY_TRAP_ZEROS_LOST] = c->shorter;
+    if (zeros_lost(c, &shorter))
+        t->traps[PARTY_TRAP_ZEROS_LOST] = shorter;
+    if (c->crosses.count * 100 >= t->valid)
+        party_lines_join(&t->traps[PARTY_TRAP_MASKED], &c->crosses);
     if (t->valid >= 10 && t->distinct == 1)
         t->traps[PARTY_TRAP_CONSTANT].count = t->valid;
 }

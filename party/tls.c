@@ -46,7 +46,7 @@ struct party_tls_context {
 struct party_tls {
     const party_tls_context *context; /* until the handshake is over */
     tally_transport io;
-    char who[320]; /* begins messages: "the peer at 127.0.0.1:7440" */
+    char who[700]; /* begins messages: "the other side at 127.0.0.1:7440" */
     pthread_mutex_t write_lock;
     uint8_t *staged;
     size_t staged_at, staged_len;
@@ -145,7 +145,7 @@ static int verify(X509_STORE_CTX *ctx, void *user)
     party_tls *t = SSL_get_app_data(ssl);
     const tally_identity *id = t->context->identity;
     party_known *known = NULL;
-    int code = X509_V_ERR_APPLICATION_VERIFICATION;
+    int code = X509_V_ERR_OUT_OF_MEM; /* whose alert says that the fault is ours */
     memset(&t->verdict, 0, sizeof t->verdict);
     if (!party_known_load(&known, id->peers, id->peers_count, &t->verdict.why))
         code = judge(t, known, X509_STORE_CTX_get0_cert(ctx), X509_STORE_CTX_get0_untrusted(ctx));
@@ -181,9 +181,10 @@ static int configure(SSL_CTX *ctx, const tally_identity *identity)
 tally_status party_tls_context_add(party_tls_context *c, const party_peer_rule *rule, tally_error *error)
 {
     if (!rule->pin_count && !rule->ca_file)
-        return party_fail(error, TALLY_ERR_USAGE, "nothing says whom to accept as the peer");
+        return party_fail(error, TALLY_ERR_USAGE, "nothing says whom to accept as the other side");
     if (rule->ca_file && (!rule->name || !*rule->name))
-        return party_fail(error, TALLY_ERR_USAGE, "a CA for the peer needs the peer's name as well");
+        return party_fail(error, TALLY_ERR_USAGE,
+                          "a CA for the other side needs the other side's name as well");
     if (rule->crl_file && !rule->ca_file)
         return party_fail(error, TALLY_ERR_USAGE, "a list of revoked certificates needs its CA as well");
     if (c->rules == PARTY_RULES_MAX)
@@ -277,15 +278,16 @@ static void break_down(party_tls *t)
         party_no_memory(e, "TLS");
     } else if (reason == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE) {
         party_fail(e, TALLY_ERR_AUTH, "%s showed no certificate", t->who);
-        party_hint(e, "the peer has to run tally with its identity");
+        party_hint(e, "the other side has to run tally with its identity");
     } else if (reason == SSL_R_NO_APPLICATION_PROTOCOL) {
         party_fail(e, TALLY_ERR_MALFORMED, "%s speaks TLS, but not tally/1", t->who);
-        party_hint(e, "check host and port: is that the peer's tally?");
+        party_hint(e, "check host and port: is that the other side's tally?");
     } else if (!t->established) {
         party_fail(e, TALLY_ERR_MALFORMED, "%s does not speak TLS 1.3: %s", t->who,
                    text ? text : PARTY_WORD("unknown error"));
         party_hint(
-            e, "check host and port: is that the peer's tally, and is nothing in between that opens TLS?");
+            e,
+            "check host and port: is that the other side's tally, and is nothing in between that opens TLS?");
     } else {
         party_fail(e, TALLY_ERR_MALFORMED, "%s sent a damaged TLS record: %s", t->who,
                    text ? text : PARTY_WORD("unknown error"));
@@ -486,7 +488,10 @@ tally_status party_tls_open(party_tls **out, const party_tls_context *context, c
     t->context = context;
     t->io = *io;
     t->alert = -1;
-    snprintf(t->who, sizeof t->who, "the peer%s%s", where ? " at " : "", where ? where : "");
+    if (where)
+        party_both(t->who, sizeof t->who, "the other side at %s", where);
+    else
+        party_both(t->who, sizeof t->who, "the other side");
     tally_status st = prepare(t, context, error);
     if (!st)
         st = shake_hands(t, deadline_ms, cancel, error);
@@ -510,7 +515,7 @@ static int64_t tls_read(void *user, void *buf, size_t cap, int timeout_ms)
 {
     party_tls *t = user;
     int64_t until = party_now_ms() + timeout_ms;
-    for (;;) {
+    for (int fed = 0;; fed = 1) {
         size_t got = 0;
         int why = SSL_ERROR_SSL;
         pthread_mutex_lock(&t->lock);
@@ -534,6 +539,8 @@ static int64_t tls_read(void *user, void *buf, size_t cap, int timeout_ms)
         if (why != SSL_ERROR_WANT_READ)
             return TALLY_IO_FAILED;
         int64_t left = left_until(until);
+        if (fed && left == 0) /* whatever still comes: records without data are no reason to stay */
+            return TALLY_IO_TIMEOUT;
         int slice = atomic_load(&t->backlog) && left > SLICE_MS ? SLICE_MS : (int)left;
         int64_t n = feed(t, slice);
         if (n == TALLY_IO_TIMEOUT && left_until(until) == 0)

@@ -13,6 +13,18 @@ void party_lines_add(party_lines *lines, uint32_t line)
     lines->count++;
 }
 
+void party_lines_join(party_lines *to, const party_lines *from)
+{
+    party_lines all = {.count = to->count + from->count};
+    size_t a = 0, b = 0, n = 0;
+    size_t as = to->count < PARTY_LINES ? (size_t)to->count : PARTY_LINES,
+           bs = from->count < PARTY_LINES ? (size_t)from->count : PARTY_LINES;
+    while (n < PARTY_LINES && (a < as || b < bs))
+        all.first[n++] =
+            b == bs || (a < as && to->first[a] <= from->first[b]) ? to->first[a++] : from->first[b++];
+    *to = all;
+}
+
 void party_lines_text(char out[PARTY_LINES_TEXT], const party_lines *lines)
 {
     size_t used = 0; /* ten numbers of ten digits and their commas: 120 */

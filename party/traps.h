@@ -43,6 +43,8 @@ typedef struct party_lines {
 } party_lines;
 
 void party_lines_add(party_lines *lines, uint32_t line);
+/* Adds rows of another kind, in the order of their lines. */
+void party_lines_join(party_lines *to, const party_lines *from);
 /* "2, 3, 7", with ", ..." when there are more. */
 #define PARTY_LINES_TEXT 128
 void party_lines_text(char out[PARTY_LINES_TEXT], const party_lines *lines);

@@ -8,6 +8,7 @@
 #include "cli/log.c"
 #include "cli/message.c"
 #include "cli/options.c"
+#include "cli/passphrase.c"
 #include "cli/progress.c"
 
 #include <dirent.h>

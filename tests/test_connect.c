@@ -319,7 +319,7 @@ static void test_deadlines(void)
     start(&e);
     await(&e);
     CU_ASSERT_EQUAL(e.status, TALLY_ERR_TIMEOUT);
-    CU_ASSERT(says(e.error.message, "no peer connected to 127.0.0.1:"));
+    CU_ASSERT(says(e.error.message, "the other side did not connect to 127.0.0.1:"));
     CU_ASSERT(e.error.hint[0] && e.ended - began >= 145 && e.ended - began < 1000);
     end_free(&e);
     end_init(&e, bank, court, 150);
@@ -373,7 +373,7 @@ static void test_wrong_server_at_once(void)
     CU_ASSERT_EQUAL(client.status, TALLY_ERR_AUTH);
     CU_ASSERT(client.ended - began < 2000);
     char wanted[64];
-    snprintf(wanted, sizeof wanted, "the peer at 127.0.0.1:%d has fingerprint sha256:", port);
+    snprintf(wanted, sizeof wanted, "the other side at 127.0.0.1:%d has fingerprint sha256:", port);
     CU_ASSERT(says(client.error.message, wanted));
     await(&server);
     CU_ASSERT_EQUAL(server.status, TALLY_ERR_AUTH);
@@ -536,7 +536,7 @@ static void test_callers_transport(void)
     await(&b);
     CU_ASSERT_EQUAL(a.status, TALLY_ERR_AUTH);
     CU_ASSERT_EQUAL(b.status, TALLY_ERR_AUTH);
-    CU_ASSERT(says(a.error.message, "the peer has fingerprint"));
+    CU_ASSERT(says(a.error.message, "the other side has fingerprint"));
     both_free(&a, &b);
     tally_pipe_free(&pipe[0]);
     tally_pipe_free(&pipe[1]);

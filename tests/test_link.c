@@ -306,8 +306,8 @@ static void test_hostile(void)
         {"00000002 00000000 03 000000 0008", TALLY_ERR_MALFORMED, "not a code of the list"},
         {"00000002 00000000 03 000000 0102", TALLY_ERR_MALFORMED, "not a code of the list"},
         {"00000003 00000000 03 000000 000002", TALLY_ERR_MALFORMED, "not a code of the list"},
-        {"", TALLY_ERR_NETWORK, "the peer closed the connection"},
-        {"00000000 00000000 04 000000", TALLY_ERR_NETWORK, "the peer closed the connection"},
+        {"", TALLY_ERR_NETWORK, "the other side closed the connection"},
+        {"00000000 00000000 04 000000", TALLY_ERR_NETWORK, "the other side closed the connection"},
         {"00", TALLY_ERR_NETWORK, "truncated"},
         {"00000020 00000000 12 0000", TALLY_ERR_NETWORK, "truncated"},
         {"00000020 00000000 12 000000", TALLY_ERR_NETWORK, "truncated"},
@@ -386,7 +386,7 @@ static void test_silence(void)
     ends e;
     open_ends(&e, 300, 1);
     int64_t begin = party_now_ms();
-    fails(e.link[0], TALLY_ERR_TIMEOUT, "nothing was heard from the peer for 300 ms");
+    fails(e.link[0], TALLY_ERR_TIMEOUT, "nothing was heard from the other side for 300 ms");
     int64_t took = party_now_ms() - begin;
     CU_ASSERT(took >= 250 && took < 2000);
     close_ends(&e);
@@ -673,7 +673,7 @@ static void test_close_flushes(void)
         CU_ASSERT(f.length == 900000 && f.payload[0] == i && f.payload[899999] == i);
         party_frame_free(&f);
     }
-    fails(e.link[1], TALLY_ERR_NETWORK, "the peer closed the connection");
+    fails(e.link[1], TALLY_ERR_NETWORK, "the other side closed the connection");
     pthread_join(thread, NULL);
     close_ends(&e);
 }

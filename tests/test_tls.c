@@ -74,11 +74,12 @@ static void test_wrong_server(void)
     sides_run(s);
     CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_ERR_AUTH);
     CU_ASSERT_EQUAL(s[CLIENT].error.status, TALLY_ERR_AUTH);
-    CU_ASSERT(says(&s[CLIENT], "the peer at 127.0.0.1:7440 has fingerprint sha256:"));
+    CU_ASSERT(says(&s[CLIENT], "the other side at 127.0.0.1:7440 has fingerprint sha256:"));
     CU_ASSERT(says(&s[CLIENT], tally_identity_fingerprint(stranger)));
     CU_ASSERT_PTR_NOT_NULL(strstr(s[CLIENT].error.hint, "tally identity show"));
     CU_ASSERT_EQUAL(s[SERVER].status, TALLY_ERR_AUTH);
-    CU_ASSERT(says(&s[SERVER], "the peer refused our certificate: it is not the one the peer expects"));
+    CU_ASSERT(
+        says(&s[SERVER], "the other side refused our certificate: it is not the one that is expected there"));
     CU_ASSERT_PTR_NULL(s[CLIENT].tls);
     sides_free(s);
 }
@@ -92,11 +93,11 @@ static void test_wrong_client(void)
     CU_ASSERT_EQUAL(s[SERVER].status, TALLY_ERR_AUTH);
     CU_ASSERT(says(&s[SERVER], tally_identity_fingerprint(stranger)));
     CU_ASSERT_EQUAL(s[CLIENT].status, TALLY_ERR_AUTH);
-    CU_ASSERT(says(&s[CLIENT], "refused our certificate: it is not the one the peer expects"));
+    CU_ASSERT(says(&s[CLIENT], "refused our certificate: it is not the one that is expected there"));
     sides_free(s);
 }
 
-/* The certificate was fine when the identity was loaded; by the peer's clock it is over. */
+/* The certificate was fine when the identity was loaded; by the other side's clock it is over. */
 static void check_expired(int who, long from, long to, const char *there, const char *here)
 {
     struct side s[2];
@@ -117,9 +118,9 @@ static void check_expired(int who, long from, long to, const char *there, const 
 static void test_expired(void)
 {
     check_expired(CLIENT, -7200, -400, "showed a certificate that expired on 2",
-                  "it has expired by the peer's clock");
+                  "it has expired by the other side's clock");
     check_expired(SERVER, -7200, -400, "showed a certificate that expired on 2",
-                  "it has expired by the peer's clock");
+                  "it has expired by the other side's clock");
     check_expired(CLIENT, 400, 7200, "not valid before 2", "not valid yet by its clock");
     check_expired(SERVER, 400, 7200, "not valid before 2", "not valid yet by its clock");
 }

@@ -70,7 +70,7 @@ static tally_status show_record(const parts *p, tally_error *error)
 int main(int argc, char **argv)
 {
     parts p = {NULL, NULL, NULL, NULL, NULL};
-    tally_error error = {TALLY_OK, "", ""};
+    tally_error error = {TALLY_OK, "", "", "", ""};
     if (argc != 5 && argc != 6) {
         fprintf(stderr, "usage: agreed AGREEMENT IDENTITY-DIR LEDGER LIST [OUTPUT]\n");
         return 1;

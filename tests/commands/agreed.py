@@ -232,7 +232,7 @@ def refuse_all(t, cases):
             for who in PARTS:
                 t.failed(p[who], 4, field, hint=True)
             t.check("the agreement does not allow this run" in p[role].err, f"{role} does not say that it is its own: {p[role].last()}")
-            t.check("the peer ended the run: its policy does not allow the run" in p[OTHER[role]].err, f"{OTHER[role]}: {p[OTHER[role]].last()}")
+            t.check("the other side ended the run: its policy does not allow the run" in p[OTHER[role]].err, f"{OTHER[role]}: {p[OTHER[role]].last()}")
             t.check(not t.exists(output), "an output")
             t.failures[before:] = [f"{f} [{what}]" for f in t.failures[before:]]
         t.check(time.monotonic() - began < 9, f"a side waited in vain: {time.monotonic() - began:.1f} s")

@@ -55,7 +55,7 @@ def below_the_minimum(t):
         s, r = count(t, both=["--reveal-to", reveal, "--min-overlap", "11"])
         mine, other = (s, r) if judge == "sender" else (r, s)
         t.failed(mine, 4, "below the agreed minimum of 11", hint=True)
-        t.failed(other, 6, "the peer ended the run: it could not go on")
+        t.failed(other, 6, "the other side ended the run: it could not go on")
         t.equal((s.out, r.out), (b"", b""), "standard output of a refused run")
         t.check("10" not in re.sub(r"127\.0\.0\.1:\d+|10 min|protocol", "", other.err), f"the count is in what the other side says: {other.last()}")
     t.clean(before)

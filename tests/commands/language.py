@@ -80,7 +80,7 @@ def a_refusal(t):
     t.ids("receiver.csv", range(10, 40))
     s, r = t.pair(both=["--min-overlap", "11"], command="count", s={"env": ZH}, sender=["--summary", "s.json"])
     t.check(s.status == 4 and "重合数低于约定的最小值 11 个标识" in s.err and "\n提示: " in s.err, f"the side that refuses: {s.last()}")
-    t.failed(r, 6, "the peer ended the run: it could not go on")
+    t.failed(r, 6, "the other side ended the run: it could not go on")
     outcome = json.loads(t.read("s.json"))["outcome"]
     t.check(outcome["message"].startswith("the overlap is below the agreed minimum of 11"), f"the message that is recorded: {outcome}")
 

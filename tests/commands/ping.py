@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """tally ping: each step that can fail, both sides, and against runs and other programs."""
 import json
+import os
 import re
 import socket
 import subprocess
 import threading
 
-from harness import OWNER, Agreed, Party, free_port, listeners, test, wait_until
+from harness import OWNER, Agreed, Party, Skip, free_port, listeners, test, wait_until
 
 STEPS = ["resolve", "connect", "authenticate", "versions", "clocks", "terms", "line"]
 
@@ -90,11 +91,54 @@ def ping_nobody(t):
     last_failed(t, p, "resolve", 6, "no-such-host.invalid") if "unknown host" in p.err else t.failed(p, 6, "no-such-host.invalid")
     p = ping(t, "sender", "listen", free_port(), timeout="1s")
     p.wait()
-    last_failed(t, p, "connect", 6, "no peer connected")
+    last_failed(t, p, "connect", 6, "the other side did not connect")
     for args, text in ((("--connect", "x:1"), "--identity is missing"), (("--connect", "x:1", "--identity", "bank"), "--peer is missing"),
                        (("--identity", "bank"), "--listen or --connect is missing"),
                        (("--connect", "x:1", "--identity", "bank", "--peer", t.pins["agency"], "--role", "sender"), "--key is missing")):
         t.failed(t.run("ping", *args), 1, text, hint=True)
+
+
+@test
+def ping_dropped(t):
+    """A full queue of a listener drops what comes, as a firewall does."""
+    held = [socket.create_server(("127.0.0.1", 0), backlog=0)]
+    t.closing.append(lambda: [x.close() for x in held])
+    full = False
+    while not full and len(held) < 16:
+        client = socket.socket()
+        client.settimeout(0.3)
+        held.append(client)
+        try:
+            client.connect(held[0].getsockname())
+        except OSError:
+            full = True
+    if not full:
+        raise Skip("no queue of this system is ever full")
+    p = ping(t, "receiver", "connect", held[0].getsockname()[1], timeout="2s")
+    p.wait()
+    last_failed(t, p, "connect", 6, "timed out")
+    t.check("drops packets" in p.err and "TCP from 127.0.0.1 to 127.0.0.1" in p.err, f"whom to ask for what: {p.last()}")
+    if os.geteuid() or subprocess.run(["unshare", "-n", "true"], capture_output=True).returncode:
+        raise Skip("a machine without a route needs root and a network namespace")
+    for route, text, hint in (("unreachable", "No route to host", "a route from this machine to 192.0.2.1"), ("blackhole", "Invalid argument", "ip route get 192.0.2.1")):
+        p = ping(t, "receiver", "connect", 7440, host="192.0.2.1", timeout="1s", wrap=["unshare", "-n", "sh", "-c",
+                 f'ip link set lo up && ip route add {route} 192.0.2.0/24 && exec "$@"', "sh"])
+        p.wait()
+        last_failed(t, p, "connect", 6, text)
+        t.check(hint in p.err, f"what to do: {p.last()}")
+
+
+@test
+def ping_passphrase(t):
+    """An identity whose key is encrypted."""
+    secret = t.path("pass")
+    with open(os.open(secret, os.O_WRONLY | os.O_CREAT, 0o600), "w") as f:
+        f.write("one two three\n")
+    made = t.run("identity", "new", "locked", "--organisation", "Locked", "--passphrase-file", secret, "--json")
+    t.equal(made.status, 0, "identity new")
+    t.pins["locked"] = json.loads(made.out)["fingerprint"]
+    a, b = both(t, sender=["--passphrase-file", secret], s={"identity": "locked"}, r={"peer": t.pins["locked"]})
+    t.good(a, b)
 
 
 @test

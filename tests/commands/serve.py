@@ -152,7 +152,7 @@ def refusals(t):
     changed.sign()
     p = s.peer(changed, "3.csv")
     t.failed(p, 4, "they differ in legal-basis")
-    t.check(s.process.wait_for("the peer Example Bank is known, and runs under an agreement that is not one of it here"), f"another agreement: {s.process.last()}")
+    t.check(s.process.wait_for("the other side Example Bank is known, and runs under an agreement that is not one of it here"), f"another agreement: {s.process.last()}")
     # The ended agreement, by a peer whose clock is right too: it refuses by itself, and serve goes on.
     t.failed(s.peer(s.b, "4.csv"), 4, "valid-until")
     t.check(not any(t.exists(f"{n}.csv") for n in (2, 3, 4)), "an output of a refused run")
@@ -254,6 +254,30 @@ def turns(t):
     for x, out in zip([p, *wait_for], ("1.csv", "2.csv", "3.csv")):
         x.wait()
         s.good(x, out, s.want)
+    s.stop()
+
+
+@test
+def keys_that_change(t):
+    """A peer with a new key, by its statement of rotation; one that is revoked while it waits for its turn, and one after it."""
+    s = Serving(t)
+    s.a.run("receiver", "identity", "rotate", "bank")
+    t.equal(s.a.run("sender", "peer", "add-rotation", os.path.join(s.a.home["receiver"], "bank/rotations")).status, 0, "add-rotation")
+    s.a.run("receiver", "identity", "rotate", "bank", "--finish")
+    key = json.loads(s.a.run("receiver", "identity", "show", "bank", "--json").out)["fingerprint"]
+    t.check(key != t.pins["bank"], "the key is the old one")
+    s.good(s.peer(s.a, "1.csv"), "1.csv", s.want)
+    p, relay = hold(s, s.a, "2.csv")
+    waits = s.peer(s.a, "3.csv", wait=False)
+    t.check(s.process.wait_for("event=waits"), f"one that waits: {s.process.last()}")
+    t.equal(s.a.run("sender", "peer", "revoke", key).status, 0, "revoke")
+    relay.release()
+    p.wait()
+    s.good(p, "2.csv", s.want)
+    waits.wait()
+    t.check(waits.status != 0 and not t.exists("3.csv"), f"revoked while it waited: {waits.status}")
+    t.failed(s.peer(s.a, "4.csv"), 5, "revoked")
+    t.check(len(re.findall("revoked here", s.process.err)) == 2, f"what serve says of the revoked: {s.process.err[-600:]}")
     s.stop()
 
 

@@ -119,7 +119,7 @@ def small_bands_are_merged(t):
             t.equal(sum(b["count"] for b in band["bands"]) + band["merged"]["count"], len(who), "all bands together")
     s, r = total(t, sender=VALUES, both=["--min-overlap", str(len(who) + 1)])
     t.failed(r, 4, "below the agreed minimum", hint=True)
-    t.failed(s, 6, "the peer ended the run")
+    t.failed(s, 6, "the other side ended the run")
     t.equal((s.out, r.out), (b"", b""), "standard output of a refused run")
 
 

@@ -44,6 +44,8 @@ REASON = re.compile(r'\b(?:return|\*?why =|wrong =|(?:hint|what|message) =)\s+((
 SYSTEM = ["ENOENT", "EACCES", "EPERM", "EISDIR", "ENOTDIR", "EEXIST", "ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM",
           "EINVAL", "EPIPE", "EBADF", "EFBIG", "ENAMETOOLONG", "ELOOP", "EBUSY", "ENODEV", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT",
           "EHOSTUNREACH", "ENETUNREACH", "EADDRINUSE", "EADDRNOTAVAIL", "EAGAIN", "ENOTEMPTY", "EXDEV"]
+RESOLVER = ["Name or service not known", "Temporary failure in name resolution", "Non-recoverable failure in name resolution",
+            "No address associated with hostname", "Address family for hostname not supported"]
 # What OpenSSL calls the alerts that a peer may end TLS 1.3 with and that have no words of ours.
 ALERTS = ["unexpected_message", "bad record mac", "record overflow", "handshake failure", "illegal parameter", "decode error",
           "decrypt error", "protocol version", "insufficient security", "internal error", "user canceled", "unsupported extension",
@@ -236,7 +238,7 @@ class Sources:
             for part in re.findall(r'(?:"(?:[^"\\]|\\.)*"\s*)+', rest[:end]):
                 out += [Text(path, line, s) for s in self.strings(part) if not re.search(r"[^ -~]|^[a-z]+[A-Z]\w*$", s)]
         out += [Text("errno", 0, os.strerror(getattr(errno, name))) for name in SYSTEM]
-        out += [Text("openssl", 0, name) for name in ALERTS]
+        out += [Text("openssl", 0, name) for name in ALERTS] + [Text("getaddrinfo", 0, name) for name in RESOLVER]
         return out
 
     def messages(self):

@@ -62,6 +62,14 @@ static const char *const step_names[] = {[TALLY_PING_RESOLVE] = "resolve",
                                                  [TALLY_PING_SKIPPED] = "skipped",
                                                  [TALLY_PING_FAILED] = "failed"};
 
+static void print_step(const char *step, const char *state, const char *detail)
+{
+    cli_column(party_local(step), 13);
+    putchar(' ');
+    cli_column(party_local(state), 8);
+    printf(" %s\n", detail);
+}
+
 static void on_step(void *user, enum tally_ping_step step, enum tally_ping_state state,
                     const tally_error *detail)
 {
@@ -70,7 +78,7 @@ static void on_step(void *user, enum tally_ping_step step, enum tally_ping_state
         json_array_append_new(s->json, json_pack("{s:s, s:s, s:s}", "step", step_names[step], "state",
                                                  state_names[state], "detail", detail->message));
     else if (!s->quiet || state == TALLY_PING_FAILED || state == TALLY_PING_WARNED)
-        printf("%-13s %-8s %s\n", step_names[step], state_names[state], cli_shown(detail));
+        print_step(step_names[step], state_names[state], cli_shown(detail));
     fflush(stdout);
 }
 

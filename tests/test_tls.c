@@ -78,7 +78,8 @@ static void test_wrong_server(void)
     CU_ASSERT(says(&s[CLIENT], tally_identity_fingerprint(stranger)));
     CU_ASSERT_PTR_NOT_NULL(strstr(s[CLIENT].error.hint, "tally identity show"));
     CU_ASSERT_EQUAL(s[SERVER].status, TALLY_ERR_AUTH);
-    CU_ASSERT(says(&s[SERVER], "the other side refused our certificate: it is not the one that is expected there"));
+    CU_ASSERT(
+        says(&s[SERVER], "the other side refused our certificate: it is not the one that is expected there"));
     CU_ASSERT_PTR_NULL(s[CLIENT].tls);
     sides_free(s);
 }

@@ -194,9 +194,11 @@ tally_status cli_identity_load(const cli_places *places, const char *dir, cli_pa
 {
     const char *const homes[] = {places->home, places->system};
     tally_identity *identity = NULL;
-    unsigned flags = cli_is_credential(dir) ? TALLY_IDENTITY_CREDENTIAL : 0;
+    unsigned flags =
+        (cli_is_credential(dir) ? TALLY_IDENTITY_CREDENTIAL : 0) | (passphrase ? 0 : TALLY_IDENTITY_PUBLIC);
     tally_status st = tally_identity_load_with(dir, flags, cli_passphrase_ask, passphrase, &identity, error);
-    st = cli_passphrase_reason(passphrase, st, error);
+    if (passphrase)
+        st = cli_passphrase_reason(passphrase, st, error);
     for (int i = 0; !st && i < 2; i++) {
         char *folder = NULL;
         if (!homes[i])

@@ -36,7 +36,8 @@ tally_status cli_identity_fresh(const cli_places *places, const char *name, char
  */
 tally_status cli_identity_open(const cli_places *places, const char *name, const char *passphrase_file,
                                tally_identity **out, tally_error *error) TALLY_MUST_CHECK;
-/* Without the warning, for one whose folder is known, with a passphrase that the caller forgets. */
+/* Without the warning, for one whose folder is known, with a passphrase that the caller forgets. NULL:
+ * without the keys that need one, to be shown. */
 tally_status cli_identity_load(const cli_places *places, const char *dir, cli_passphrase *passphrase,
                                tally_identity **out, tally_error *error) TALLY_MUST_CHECK;
 /* Warns on standard error when the certificate, or the key that is being replaced, has ended or has fewer

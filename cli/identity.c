@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 const char cli_help_identity[] =
     "usage: tally identity new NAME --organisation ORGANISATION [--days N]\n"
@@ -234,6 +235,19 @@ static tally_status make(const identity_options *o, const char *dir, cli_passphr
                                       encrypt ? cli_passphrase_ask : NULL, p, error);
 }
 
+/* One passphrase opens sign.pem and the token. */
+static void advise_pin(const char *dir)
+{
+    char *path = NULL;
+    if (asprintf(&path, "%s/key.uri", dir) < 0)
+        return;
+    if (access(path, F_OK) == 0)
+        cli_advise("the token has a PIN of its own: either it is the same as this passphrase, or pin-source "
+                   "in %s names the file that has it",
+                   path);
+    free(path);
+}
+
 static tally_status change_passphrase(const identity_options *o, const char *dir, cli_passphrase *p,
                                       tally_error *error)
 {
@@ -249,6 +263,8 @@ static tally_status change_passphrase(const identity_options *o, const char *dir
         cli_note("the keys of %s have no passphrase any more", o->name);
     else if (!st)
         cli_note("the keys of %s are encrypted with the new passphrase", o->name);
+    if (!st)
+        advise_pin(dir);
     return st;
 }
 
@@ -274,7 +290,8 @@ static tally_status rotate(const identity_options *o, const char *dir, cli_passp
 
 static void advise(const identity_options *o, const char *dir, const tally_identity *identity)
 {
-    if (o->what == NEW || o->what == IMPORT)
+    int overlap = o->what == SHOW && tally_identity_overlap_until(identity) != 0;
+    if (o->what == NEW || o->what == IMPORT || (o->what == SHOW && !overlap && !given(o, JSON)))
         cli_advise(
             "give the fingerprints to the other organisation by a way you both trust; they pass the first "
             "as --peer, and an agreement names both");
@@ -284,7 +301,7 @@ static void advise(const identity_options *o, const char *dir, const tally_ident
         cli_advise(
             "the old key is deleted; who has not taken %s/rotations yet has to: tally peer add-rotation",
             dir);
-    else if (o->what == ROTATE || (o->what == SHOW && tally_identity_overlap_until(identity)))
+    else if (o->what == ROTATE || overlap)
         cli_advise(
             "give %s/rotations to the other sides: tally peer add-rotation rotations. Once all have taken "
             "it: tally identity rotate %s --finish",
@@ -299,8 +316,7 @@ static tally_status act(const identity_options *o, const cli_places *places, con
 {
     tally_identity *identity = NULL;
     tally_status st = TALLY_OK;
-    int fresh = o->what == NEW || o->what == IMPORT, need = 1;
-    if (fresh)
+    if (o->what == NEW || o->what == IMPORT)
         st = make(o, dir, p, error);
     else if (o->what == PASSPHRASE)
         st = change_passphrase(o, dir, p, error);
@@ -309,13 +325,14 @@ static tally_status act(const identity_options *o, const cli_places *places, con
     else if (o->what == ADD_SIGNING_KEY)
         st = tally_identity_add_signing_key_with(dir, cli_passphrase_ask, p, error);
     st = cli_passphrase_reason(p, st, error);
-    need = o->what != PASSPHRASE;
-    if (st || !need)
+    if (st || o->what == PASSPHRASE)
         return st;
-    st = cli_identity_load(places, dir, p, &identity, error);
+    /* A passphrase that was given is tried; none is asked for. */
+    int open = o->what == SHOW && given(o, PASSPHRASE_FILE);
+    st = cli_identity_load(places, dir, open ? p : NULL, &identity, error);
     if (!st)
-        st = cli_identity_print(o->name, dir, o->what == NEW ? o->values[ORGANISATION] : NULL, given(o, JSON),
-                                identity, error);
+        st = cli_identity_print(places, o->name, dir, o->what == NEW ? o->values[ORGANISATION] : NULL,
+                                given(o, JSON), identity, error);
     if (!st) {
         advise(o, dir, identity);
         cli_identity_warn(o->name, identity);

@@ -4,10 +4,13 @@
 
 #include "cli/message.h"
 
+#include <dirent.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define AGREEMENTS_MAX 1000 /* files looked at in one folder */
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -70,6 +73,68 @@ static void print_rotation(const json_t *all)
                   until);
 }
 
+/* ---- Agreements that name it ---- */
+
+/* What is to be said of one; NULL: it is none, or of other parties. */
+static json_t *agreement_of(const char *path, const char *signing_key)
+{
+    tally_agreement *a = NULL;
+    tally_error ignored;
+    json_t *found = NULL;
+    char *text = tally_agreement_load(path, &a, &ignored) ? NULL : tally_agreement_json(a);
+    json_t *all = text ? json_loads(text, 0, NULL) : NULL;
+    const json_t *fields = json_object_get(all, "fields"), *parties = json_object_get(fields, "parties");
+    for (size_t i = 0; !found && i < json_array_size(parties); i++)
+        if (strcmp(text_of(json_array_get(parties, i), "signing-key"), signing_key) == 0)
+            found = json_pack("{s:s, s:s, s:s, s:s}", "file", path, "name", text_of(fields, "name"), "with",
+                              text_of(json_array_get(parties, !i), "organisation"), "valid_until",
+                              tally_agreement_valid_until(a));
+    json_decref(all);
+    free(text);
+    tally_agreement_free(a);
+    return found;
+}
+
+static int is_yaml(const struct dirent *e)
+{
+    size_t len = strlen(e->d_name);
+    return *e->d_name != '.' && len > 5 && strcmp(e->d_name + len - 5, ".yaml") == 0;
+}
+
+/* Those that lie in the home and in the system's folder. */
+static json_t *agreements(const cli_places *places, const char *signing_key)
+{
+    const char *const folders[] = {places->home, places->system};
+    json_t *list = json_array();
+    for (size_t i = 0; *signing_key && i < sizeof folders / sizeof *folders; i++) {
+        struct dirent **names = NULL;
+        int count = folders[i] ? scandir(folders[i], &names, is_yaml, alphasort) : 0;
+        for (int k = 0; k < count; k++) {
+            char *path = NULL;
+            if (k < AGREEMENTS_MAX && asprintf(&path, "%s/%s", folders[i], names[k]->d_name) >= 0) {
+                json_t *one = agreement_of(path, signing_key);
+                if (one)
+                    json_array_append_new(list, one);
+                free(path);
+            }
+            free(names[k]);
+        }
+        free(names);
+    }
+    return list;
+}
+
+static void print_agreements(const json_t *all)
+{
+    size_t i;
+    const json_t *one;
+    json_array_foreach(json_object_get(all, "agreements"), i, one)
+        cli_print("agreement: %s, with %s until %s: %s\n", text_of(one, "name"), text_of(one, "with"),
+                  text_of(one, "valid_until"), text_of(one, "file"));
+}
+
+/* ---- All of it ---- */
+
 static void print_people(const char *name, const char *dir, const json_t *all)
 {
     char from[32], until[32];
@@ -98,6 +163,10 @@ static void print_people(const char *name, const char *dir, const json_t *all)
     for (size_t i = 0; i < json_array_size(chain); i++)
         cli_print("chain: %s\n", text_of(json_array_get(chain, i), "subject"));
     print_rotation(all);
+    print_agreements(all);
+    if (!is_set(all, "self_signed"))
+        cli_advise("who goes by your authority needs its certificate, and the subject exactly as above: "
+                   "--peer-ca FILE --peer-name SUBJECT");
 }
 
 /* The keys of before come first, in their order. */
@@ -115,12 +184,16 @@ static tally_status print_json(const char *name, const char *dir, const char *or
     return TALLY_OK;
 }
 
-tally_status cli_identity_print(const char *name, const char *dir, const char *organisation, int json,
-                                const tally_identity *identity, tally_error *error)
+tally_status cli_identity_print(const cli_places *places, const char *name, const char *dir,
+                                const char *organisation, int json, const tally_identity *identity,
+                                tally_error *error)
 {
     char *text = tally_identity_json(identity);
     json_t *all = text ? json_loads(text, 0, NULL) : NULL;
     tally_status st = all ? TALLY_OK : TALLY_ERR_NO_MEMORY;
+    if (all)
+        json_object_set_new(all, "agreements",
+                            agreements(places, tally_identity_signing_fingerprint(identity)));
     if (!st && json)
         st = print_json(name, dir, organisation, all);
     else if (!st && organisation)

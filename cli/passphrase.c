@@ -56,7 +56,7 @@ static long take_line(char *out, size_t len, const char *path, tally_error *erro
         used--;
     if (used && out[used - 1] == '\r')
         used--;
-    if (used && !memchr(out, '\n', used) && !memchr(out, 0, used))
+    if (used && used <= TALLY_PASSPHRASE_MAX && !memchr(out, '\n', used) && !memchr(out, 0, used))
         return (long)used;
     cli_fail(error, TALLY_ERR_FILE, "%s does not hold a passphrase: one line of up to %d bytes", path,
              TALLY_PASSPHRASE_MAX);
@@ -76,12 +76,13 @@ static long read_file(const cli_passphrase *p, const char *path, char *out, size
         cli_hint(error, "write the passphrase into a file that only you may read, and name that file");
         goto done;
     }
-    if ((info.st_mode & 077) && !cli_is_credential(path)) {
+    if (info.st_mode & (cli_is_credential(path) ? 037 : 077)) {
         cli_fail(error, TALLY_ERR_FILE, "%s: %s: others may read the passphrase (mode %04o)", p->option, path,
                  (unsigned)(info.st_mode & 07777));
         cli_hint(error, "run: chmod 600 '%s'; if others could have read it, change the passphrase", path);
         goto done;
     }
+    (void)!fcntl(fd, F_SETFL, 0); /* a pipe of the shell, <(command), is waited for */
     for (ssize_t got = 1; got != 0;) {
         got = used < sizeof bytes ? read(fd, bytes + used, sizeof bytes - used) : 0;
         if (got < 0 && errno != EINTR) {
@@ -174,7 +175,7 @@ static long ask_twice(int fd, const cli_passphrase *p, char *out, size_t size, t
     return n > 0 ? n : -1;
 }
 
-long cli_passphrase_ask(void *user, const char *what, char *out, size_t size)
+int64_t cli_passphrase_ask(void *user, const char *what, char *out, size_t size)
 {
     cli_passphrase *p = user;
     if (p->kept_len && p->kept_len <= size) {

@@ -19,7 +19,7 @@ typedef struct cli_passphrase {
 } cli_passphrase;
 
 /* A tally_passphrase_callback; user is a cli_passphrase. */
-long cli_passphrase_ask(void *user, const char *what, char *out, size_t size);
+int64_t cli_passphrase_ask(void *user, const char *what, char *out, size_t size);
 /* Wipes what was kept. */
 void cli_passphrase_forget(cli_passphrase *p);
 /* After a call that failed: its own reason is the better one. Returns the status to go on with. */

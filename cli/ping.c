@@ -143,12 +143,12 @@ static tally_status ping(cli_run *r, tally_error *error)
 int cli_ping(char *const *argv)
 {
     static const enum cli_run_option options[] = {
-        CLI_ROLE,        CLI_FUNCTION,   CLI_LISTEN,    CLI_CONNECT,  CLI_PASSPHRASE_FILE,
-        CLI_PEER_CRL,    CLI_IDENTITY,   CLI_PEER,      CLI_PEER_CA,  CLI_PEER_NAME,
-        CLI_TIMEOUT,     CLI_KEY,        CLI_REVEAL_TO, CLI_SECURITY, CLI_PROTOCOL,
-        CLI_SCHEME,      CLI_DUPLICATES, CLI_VALUE,     CLI_BAND,     CLI_PEER_BAND,
-        CLI_MIN_OVERLAP, CLI_NOISE,      CLI_OFFER,     CLI_WANT,     CLI_ROWS_PER_PERSON,
-        CLI_AGREEMENT,   CLI_JSON,       CLI_QUIET,     CLI_VERBOSE,  CLI_HELP};
+        CLI_ROLE,      CLI_FUNCTION, CLI_LISTEN,          CLI_CONNECT,     CLI_IDENTITY,
+        CLI_PEER,      CLI_PEER_CA,  CLI_PEER_NAME,       CLI_TIMEOUT,     CLI_KEY,
+        CLI_REVEAL_TO, CLI_SECURITY, CLI_PROTOCOL,        CLI_SCHEME,      CLI_DUPLICATES,
+        CLI_VALUE,     CLI_BAND,     CLI_PEER_BAND,       CLI_MIN_OVERLAP, CLI_NOISE,
+        CLI_OFFER,     CLI_WANT,     CLI_ROWS_PER_PERSON, CLI_AGREEMENT,   CLI_JSON,
+        CLI_QUIET,     CLI_VERBOSE,  CLI_PASSPHRASE_FILE, CLI_PEER_CRL,    CLI_HELP};
     static const cli_command command = {
         "ping", cli_help_ping, TALLY_MATCH, options, sizeof options / sizeof *options, CLI_KIND_PING};
     cli_run r = {.command = &command};

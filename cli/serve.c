@@ -199,8 +199,10 @@ static void catch_signals(void)
 static void log_stranger(void *user, int level, const char *line)
 {
     const cli_serve *s = user;
-    if (level == 0 || s->verbose)
+    if (level == 0)
         cli_note("serve: event=dropped: %s", line);
+    else if (s->verbose)
+        cli_note("serve: event=detail: %s", line);
 }
 
 /* From one reading of the configuration to a server that listens, in place of the older one. */
@@ -221,9 +223,9 @@ static tally_status take_up(cli_serve *s, cli_serve_setup *setup, tally_error *e
     pthread_mutex_lock(&s->lock);
     woken = s->server = server;
     s->setup = setup;
-    cli_serve_write_status(s);
     pthread_mutex_unlock(&s->lock);
     block_signals(0);
+    cli_serve_write_status(s);
     tally_server_free(old); /* before what it borrows */
     pthread_mutex_lock(&s->lock);
     cli_serve_release(earlier);
@@ -289,9 +291,9 @@ static tally_status accept_runs(cli_serve *s, tally_error *error)
 /* Runs that have begun may finish until `seconds` from now, or until they are told again. */
 static unsigned wait_for_runs(cli_serve *s, unsigned seconds, sig_atomic_t until_stops)
 {
-    time_t end = time(NULL) + (time_t)seconds;
+    int64_t end = cli_serve_clock() + (int64_t)seconds;
     unsigned left;
-    while ((left = cli_serve_reap(s)) > 0 && time(NULL) < end && stops < until_stops) {
+    while ((left = cli_serve_reap(s)) > 0 && cli_serve_clock() < end && stops < until_stops) {
         struct timespec pause = {.tv_nsec = 50000000};
         cli_serve_alive();
         nanosleep(&pause, NULL);
@@ -306,8 +308,8 @@ static void stop(cli_serve *s, unsigned grace_s)
     pthread_mutex_lock(&s->lock);
     s->stopping = 1;
     cli_note("serve: event=stopping running=%u waiting=%u", s->running, s->waiting);
-    cli_serve_write_status(s);
     pthread_mutex_unlock(&s->lock);
+    cli_serve_write_status(s);
     cli_serve_cancel(s, 0);
     if (wait_for_runs(s, grace_s, 2)) {
         cli_note("serve: event=cancelling");
@@ -319,8 +321,8 @@ static void stop(cli_serve *s, unsigned grace_s)
     }
     pthread_mutex_lock(&s->lock);
     s->stopping = 2;
-    cli_serve_write_status(s);
     pthread_mutex_unlock(&s->lock);
+    cli_serve_write_status(s);
     cli_note("serve: event=stopped");
 }
 
@@ -355,6 +357,7 @@ static tally_status serve(const arguments *a, tally_error *error)
     if (st)
         return st;
     pthread_mutex_init(&s.lock, NULL);
+    pthread_mutex_init(&s.writing, NULL);
     pthread_cond_init(&s.changed, NULL);
     catch_signals();
     st = take_up(&s, setup, error);
@@ -376,6 +379,7 @@ static tally_status serve(const arguments *a, tally_error *error)
         s.slots = next;
     }
     pthread_cond_destroy(&s.changed);
+    pthread_mutex_destroy(&s.writing);
     pthread_mutex_destroy(&s.lock);
     return st;
 }

@@ -68,6 +68,7 @@ typedef struct cli_serve_job cli_serve_job;
 /* All but the constant ones under lock. */
 typedef struct cli_serve {
     pthread_mutex_t lock;
+    pthread_mutex_t writing; /* the status file; taken before lock */
     pthread_cond_t changed;
     const char *config_path, *status_path; /* status_path: --status, or NULL */
     int verbose;
@@ -88,13 +89,15 @@ void cli_serve_release(cli_serve_setup *setup);
 
 /* Takes the connection over; its run has a thread of its own. */
 void cli_serve_start(cli_serve *s, size_t entry, tally_connection *connection);
-/* Joins those that have ended. Returns how many are left. */
+/* Joins those that have ended, and cancels those that have run for too long. Returns how many are left. */
 unsigned cli_serve_reap(cli_serve *s);
+/* Seconds that only grow, whatever is done to the clock. */
+int64_t cli_serve_clock(void);
 /* Cancels those that wait for their turn, or all. */
 void cli_serve_cancel(cli_serve *s, int all);
 
-/* Writes the status file, if there is to be one. The lock is held. */
-void cli_serve_write_status(const cli_serve *s);
+/* Writes the status file, if there is to be one. The lock is not held: a slow disk keeps no run waiting. */
+void cli_serve_write_status(cli_serve *s);
 /* A word to the service manager, such as "READY=1"; nothing without $NOTIFY_SOCKET. */
 void cli_serve_notify(const char *word);
 /* Tells it that the loop goes round, if it wants to know; how often it does, in milliseconds, 0: never. From

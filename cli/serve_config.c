@@ -27,6 +27,8 @@ const char cli_serve_example[] =
     "# Runs at the same time, and threads of each (left out: the processors, shared).\n"
     "max-sessions: 4\n"
     "# threads: 2\n"
+    "# A run that takes longer is cancelled (left out: 24h); none: no limit.\n"
+    "# max-duration: 6h\n"
     "# How long a stop lets running ones finish.\n"
     "grace: 60s\n"
     "# What it does, as JSON, for whoever watches it.\n"
@@ -52,11 +54,13 @@ const char cli_serve_example[] =
     "    # output: matches\n"
     "    # columns: [id_number, name]\n"
     "    # The authority that the agreement names for the other side.\n"
-    "    # peer-ca: authority.pem\n";
+    "    # peer-ca: authority.pem\n"
+    "    # What it has revoked; read anew with SIGHUP.\n"
+    "    # peer-crl: authority.crl\n";
 
 /* ---- The fields ---- */
 
-enum kind { TEXT, PATH, TEXTS, SWITCH, COUNT, TIME, CHARACTER, LIMIT, NAME };
+enum kind { TEXT, PATH, TEXTS, SWITCH, COUNT, TIME, TIME_OR_NONE, CHARACTER, LIMIT, NAME };
 
 struct field {
     const char *name;
@@ -73,6 +77,7 @@ static const struct field tops[] = {
     {"status", PATH, offsetof(cli_serve_config, status), 0, 0},
     {"max-sessions", COUNT, offsetof(cli_serve_config, max_sessions), 1, 64},
     {"threads", COUNT, offsetof(cli_serve_config, threads), 1, 256},
+    {"max-duration", TIME_OR_NONE, offsetof(cli_serve_config, max_duration_s), 0, 0},
     {"grace", TIME, offsetof(cli_serve_config, grace_s), 0, 0},
 };
 static const struct field ones[] = {
@@ -88,6 +93,7 @@ static const struct field ones[] = {
     {"columns", TEXTS, offsetof(cli_serve_entry, columns), 1, CLI_SERVE_COLUMNS},
     {"summary", PATH, offsetof(cli_serve_entry, summary), 0, 0},
     {"peer-ca", PATH, offsetof(cli_serve_entry, peer_ca), 0, 0},
+    {"peer-crl", PATH, offsetof(cli_serve_entry, peer_crl), 0, 0},
 };
 enum { TOPS = sizeof tops / sizeof *tops, ONES = sizeof ones / sizeof *ones, FIELDS_MAX = 16 };
 
@@ -256,6 +262,12 @@ static tally_status take_value(reader *r, const struct field *f, void *base)
     case COUNT:
         st = cli_parse_count(f->name, text, f->min, f->max, at, r->error);
         break;
+    case TIME_OR_NONE:
+        if (strcmp(text, "none") == 0) {
+            *(unsigned *)at = 0;
+            return TALLY_OK;
+        }
+        /* fall through */
     case TIME:
         st = cli_parse_duration(f->name, text, at, r->error);
         break;
@@ -331,6 +343,10 @@ static tally_status check_entry(const reader *r, const cli_serve_entry *e)
     if (!st && e->columns.count && !e->output)
         st = refuse(r, e->line, "columns without output",
                     "columns are those of the matching rows; output is the folder for these");
+    if (!st && e->peer_crl && !e->peer_ca)
+        st = refuse(r, e->line, "peer-crl without peer-ca",
+                    "a list of revoked certificates is that of an authority; a key is revoked by tally peer "
+                    "revoke");
     return st;
 }
 
@@ -427,7 +443,7 @@ static tally_status place_identity(const reader *r)
 
 tally_status cli_serve_config_load(cli_serve_config *out, const char *path, tally_error *error)
 {
-    cli_serve_config config = {.max_sessions = 4, .grace_s = 60};
+    cli_serve_config config = {.max_sessions = 4, .grace_s = 60, .max_duration_s = 86400};
     char *text = NULL;
     const char *slash = strrchr(path, '/');
     reader r = {
@@ -476,6 +492,7 @@ void cli_serve_config_free(cli_serve_config *c)
         free(e->encoding);
         free(e->rejects);
         free(e->peer_ca);
+        free(e->peer_crl);
         free(e->output);
         free(e->summary);
         free_texts(&e->columns);

@@ -19,7 +19,7 @@ typedef struct cli_serve_entry {
     size_t line; /* where it begins */
     char *name;  /* letters, digits, - and _ */
     char *agreement, *input;
-    char *encoding, *rejects, *peer_ca;
+    char *encoding, *rejects, *peer_ca, *peer_crl;
     char *output, *summary; /* folders */
     char delimiter;         /* 0: the usual one */
     int no_header, has_max_rejects;
@@ -33,6 +33,7 @@ typedef struct cli_serve_config {
     char *identity, *passphrase_file, *ledger, *status;
     uint64_t max_sessions, threads; /* threads 0: processors divided by max_sessions */
     unsigned grace_s;
+    unsigned max_duration_s; /* of a run; 0: any */
     cli_serve_entry *entry;
     size_t count;
 } cli_serve_config;

@@ -25,7 +25,8 @@ struct cli_serve_job {
     pthread_t thread;
     tally_session *session; /* under the lock, for who cancels */
     int waits, runs, cancelled, done;
-    int refused; /* too many wait: the other side is told so, which may take a moment */
+    int64_t turn; /* cli_serve_clock when it came to its turn */
+    int refused;  /* too many wait: the other side is told so, which may take a moment */
 };
 
 cli_serve_slot *cli_serve_slot_of(cli_serve *s, const char *name)
@@ -80,12 +81,15 @@ static void take_turn(void *user, const char *phase, uint64_t done, uint64_t tot
     s->waiting--;
     if (!j->cancelled) {
         j->runs = 1;
+        j->turn = cli_serve_clock();
         j->slot->busy = 1;
         s->running++;
         j->slot->last_began = (int64_t)time(NULL);
-        cli_serve_write_status(s);
     }
+    int runs = j->runs;
     pthread_mutex_unlock(&s->lock);
+    if (runs)
+        cli_serve_write_status(s);
 }
 
 static void pass_log(void *user, int level, const char *line)
@@ -214,9 +218,9 @@ static void note_end(cli_serve_job *j, tally_status st, const tally_result *resu
     slot->last_exit = tally_exit_status(st);
     slot->last_ended = (int64_t)time(NULL);
     snprintf(slot->last_message, sizeof slot->last_message, "%s", st ? error->message : "");
-    cli_serve_write_status(s);
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
+    cli_serve_write_status(s);
 }
 
 static void *run_job(void *arg)
@@ -226,14 +230,12 @@ static void *run_job(void *arg)
     tally_error error = {.message = ""};
     tally_result result = {.run = 0};
     tally_status st = TALLY_OK;
-    if (j->refused) {
-        tally_connection_free(j->connection);
-        j->connection = NULL;
-    } else {
+    if (!j->refused) {
         st = run_session(j, &result, &error);
         note_end(j, st, &result, &error);
         report(j, st, &result, &error);
     }
+    tally_connection_free(j->connection); /* of who was refused, or got no session: it hears so */
     pthread_mutex_lock(&s->lock);
     j->done = 1;
     pthread_cond_broadcast(&s->changed);
@@ -304,6 +306,25 @@ void cli_serve_start(cli_serve *s, size_t entry, tally_connection *connection)
         tally_connection_free(connection);
 }
 
+int64_t cli_serve_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec;
+}
+
+/* A peer that only keeps its link alive would hold its place for good. The lock is held. */
+static void end_overlong(cli_serve_job *j)
+{
+    unsigned most = j->setup->config.max_duration_s;
+    if (!most || !j->runs || j->cancelled || !j->session || cli_serve_clock() - j->turn < (int64_t)most)
+        return;
+    cli_note("serve: entry=%s connection=%llu event=cancelling: it has run for max-duration, %u s",
+             j->slot->name, (unsigned long long)j->number, most);
+    j->cancelled = 1;
+    tally_session_cancel(j->session);
+}
+
 unsigned cli_serve_reap(cli_serve *s)
 {
     unsigned left = 0;
@@ -311,6 +332,7 @@ unsigned cli_serve_reap(cli_serve *s)
     for (cli_serve_job **at = &s->jobs; *at;) {
         cli_serve_job *j = *at;
         if (!j->done) {
+            end_overlong(j);
             left++;
             at = &j->next;
             continue;
@@ -318,7 +340,6 @@ unsigned cli_serve_reap(cli_serve *s)
         *at = j->next;
         pthread_join(j->thread, NULL); /* it only lets go of the lock */
         cli_serve_release(j->setup);
-        tally_connection_free(j->connection);
         free(j);
     }
     pthread_mutex_unlock(&s->lock);

@@ -65,14 +65,15 @@ static tally_status read_words(cli_serve_agreed *a, const tally_identity *identi
 /* Folders to write to, and files to read: a run would find them wanting too late. */
 static tally_status check_places(const cli_serve_entry *e, tally_error *error)
 {
-    const char *const files[] = {e->input, e->peer_ca}, *const folders[] = {e->output, e->summary};
-    for (size_t i = 0; i < 2; i++)
+    const char *const files[] = {e->input, e->peer_ca, e->peer_crl}, *const folders[] = {e->output,
+                                                                                         e->summary};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (files[i] && access(files[i], R_OK)) {
             cli_fail(error, TALLY_ERR_FILE, "%s cannot be read: %s", files[i], party_system_text(errno));
             cli_hint(error, "the file has to be there, readable for who runs tally serve, when a run begins");
             return TALLY_ERR_FILE;
         }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
         struct stat st;
         if (!folders[i])
             continue;
@@ -163,9 +164,10 @@ tally_status cli_serve_setup_server(cli_serve_setup *s, tally_server **out, tall
     tally_server *server = NULL;
     tally_status st = tally_server_new(&server, s->identity, error);
     for (size_t i = 0; !st && i < s->config.count; i++) {
-        st = tally_server_add(server, s->agreed[i].agreement, s->config.entry[i].peer_ca, error);
+        const cli_serve_entry *e = &s->config.entry[i];
+        st = tally_server_add(server, s->agreed[i].agreement, e->peer_ca, e->peer_crl, error);
         if (st)
-            blame(&s->config, &s->config.entry[i], st, error);
+            blame(&s->config, e, st, error);
     }
     for (size_t i = 0; !st && i < s->config.listen.count; i++) {
         st = tally_server_add_address(server, s->config.listen.at[i], error);
@@ -218,6 +220,8 @@ tally_status cli_serve_setup_session(cli_serve_setup *s, size_t entry, const cha
         st = set_input(e, *input, error);
     if (!st && e->peer_ca)
         st = tally_session_set_peer_ca(*session, e->peer_ca, NULL, error);
+    if (!st && e->peer_crl)
+        st = tally_session_set_peer_crl(*session, e->peer_crl, error);
     if (!st && output)
         st = tally_session_set_output(*session, output, 0, error);
     for (size_t i = 0; !st && i < e->columns.count; i++)

@@ -63,12 +63,9 @@ static json_t *expiry_json(const cli_serve_setup *u)
     return json_pack("{s:s, s:s, s:s?}", "what", what, "day", day, "entry", entry);
 }
 
-void cli_serve_write_status(const cli_serve *s)
+/* The lock is held. */
+static char *status_text(const cli_serve *s)
 {
-    const char *path = s->status_path ? s->status_path : s->setup->config.status;
-    tally_error error = {.message = ""};
-    if (!path)
-        return;
     json_t *entries = json_array(), *listen = json_array();
     for (size_t i = 0; i < s->setup->config.count; i++)
         json_array_append_new(entries, entry_json(s, i));
@@ -84,11 +81,24 @@ void cli_serve_write_status(const cli_serve *s)
         (json_int_t)s->setup->config.max_sessions, "next_expiry", expiry_json(s->setup), "entries", entries);
     char *text = all ? json_dumps(all, JSON_INDENT(2)) : NULL;
     json_decref(all);
-    if (!text)
+    return text;
+}
+
+void cli_serve_write_status(cli_serve *s)
+{
+    tally_error error = {.message = ""};
+    pthread_mutex_lock(&s->writing); /* so that an older text never replaces a newer one */
+    pthread_mutex_lock(&s->lock);
+    const char *path = s->status_path ? s->status_path : s->setup->config.status;
+    char *to = path ? strdup(path) : NULL, *text = path ? status_text(s) : NULL;
+    pthread_mutex_unlock(&s->lock);
+    if (path && (!to || !text))
         cli_note("serve: event=warning: the status could not be written: out of memory");
-    else if (cli_file_write(path, text, &error))
+    else if (path && cli_file_write(to, text, &error))
         cli_note("serve: event=warning: %s", cli_shown(&error));
+    pthread_mutex_unlock(&s->writing);
     free(text);
+    free(to);
 }
 
 /* ---- The service manager, sd_notify(3) ---- */

@@ -269,11 +269,11 @@ tally_status tally_calibration_load(const char *path, tally_calibration **out, t
         party_hint(error, "measure this machine: tally estimate --calibrate");
         return TALLY_ERR_FILE;
     }
-    char *text = malloc(FILE_MAX_BYTES);
+    char *text = psi_calloc(FILE_MAX_BYTES, 1);
     size_t len = text ? fread(text, 1, FILE_MAX_BYTES, f) : 0;
     tally_status st =
         text ? party_calibration_parse(path, text, len, out, error) : party_no_memory(error, "a calibration");
-    free(text);
+    psi_free(text);
     fclose(f);
     return st;
 }

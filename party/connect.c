@@ -158,7 +158,7 @@ static tally_status wait_for_peer(party_channel *out, const party_connect_option
                                   const party_tls_context *context, tally_error *error)
 {
     party_listener *l = NULL;
-    party_arrival arrival = {.first = NULL};
+    party_arrival arrival = {.entry = 0};
     int fds[PARTY_SOCKETS];
     size_t count = 0;
     char where[PARTY_ADDRESS_TEXT];

@@ -16,8 +16,6 @@
 #include <sys/stat.h>
 #include <time.h>
 
-#define CHAIN_MAX 8
-
 /* ---- What a certificate says ---- */
 
 tally_status party_spki_fingerprint(X509 *cert, uint8_t out32[32])
@@ -71,6 +69,19 @@ static tally_status file_error(tally_error *error, const char *path, const char 
     return party_fail(error, TALLY_ERR_FILE, PARTY_OF_WHOLE, path, what);
 }
 
+/* A key, or none where it is encrypted and only what is public is asked for. */
+static tally_status read_key(EVP_PKEY **out, const char *path, unsigned flags, party_passphrase *p,
+                             int *encrypted, tally_error *error)
+{
+    tally_error why = {0};
+    tally_status st = party_key_read(out, path, flags, p, encrypted, &why);
+    if (st && *encrypted && (flags & TALLY_IDENTITY_PUBLIC))
+        return TALLY_OK;
+    if (st && error)
+        *error = why;
+    return st;
+}
+
 /* sign.pem. An identity made by another program, or by an earlier version of this one, has none. */
 static tally_status read_signing_key(tally_identity *id, const char *path, unsigned flags,
                                      party_passphrase *p, tally_error *error)
@@ -79,18 +90,33 @@ static tally_status read_signing_key(tally_identity *id, const char *path, unsig
     size_t len = sizeof id->sign_public32;
     if (lstat(path, &info) && errno == ENOENT)
         return TALLY_OK;
-    tally_status st = party_key_read(&id->sign, path, flags, p, &id->sign_encrypted, error);
+    tally_status st = read_key(&id->sign, path, flags, p, &id->sign_encrypted, error);
     if (st)
         return st;
-    if (!EVP_PKEY_is_a(id->sign, "ED25519") ||
-        EVP_PKEY_get_raw_public_key(id->sign, id->sign_public32, &len) != 1 ||
-        len != sizeof id->sign_public32) {
+    EVP_PKEY *beside = id->sign_encrypted ? party_public_key_read(path) : NULL,
+             *key = id->sign ? id->sign : beside;
+    if (!key) {
+        party_fail(error, TALLY_ERR_FILE, "%s: the public key does not follow the encrypted one", path);
+        party_hint(error, "give the passphrase; tally identity passphrase writes the file anew, with both");
+        st = TALLY_ERR_FILE;
+    } else if (!EVP_PKEY_is_a(key, "ED25519") ||
+               EVP_PKEY_get_raw_public_key(key, id->sign_public32, &len) != 1 ||
+               len != sizeof id->sign_public32) {
         party_fail(error, TALLY_ERR_AUTH, "%s: the key that signs has to be an Ed25519 key", path);
         party_hint(error, "move it away, and make one with: tally identity add-signing-key");
-        return TALLY_ERR_AUTH;
+        st = TALLY_ERR_AUTH;
+    } else if (beside && EVP_PKEY_eq(beside, key) != 1) {
+        party_fail(error, TALLY_ERR_AUTH, "%s: the public key that follows is of another key", path);
+        party_hint(error, "somebody changed the file: put it back from a backup, and compare what the other "
+                          "sides have been told");
+        st = TALLY_ERR_AUTH;
+    } else {
+        st = party_sign_fingerprint(id->sign_public32, id->sign_fingerprint);
+        if (st)
+            party_fail(error, st, "%s: cannot read the public key", path);
     }
-    st = party_sign_fingerprint(id->sign_public32, id->sign_fingerprint);
-    return st ? party_fail(error, st, "%s: cannot read the public key", path) : TALLY_OK;
+    EVP_PKEY_free(beside);
+    return st;
 }
 
 /* The next certificate of the file; NULL at its end or when it is damaged. */
@@ -121,7 +147,7 @@ tally_status party_certs_read(X509 **cert, STACK_OF(X509) * *chain, const char *
         goto done;
     }
     for (X509 *x; (x = next_cert(bio)) != NULL;) {
-        if (sk_X509_num(rest) == CHAIN_MAX || !sk_X509_push(rest, x)) {
+        if (sk_X509_num(rest) == PARTY_CHAIN_MAX || !sk_X509_push(rest, x)) {
             X509_free(x);
             st = file_error(error, path, "too many certificates");
             goto done;
@@ -173,14 +199,16 @@ int party_key_type(EVP_PKEY *key, char *out, size_t size)
 
 static tally_status describe(tally_identity *id, const char *dir, tally_error *error)
 {
-    if (X509_check_private_key(id->cert, id->key) != 1) {
+    EVP_PKEY *key =
+        id->key ? id->key : X509_get0_pubkey(id->cert); /* an unreadable one is of no kind below */
+    if (id->key && X509_check_private_key(id->cert, id->key) != 1) {
         party_fail(error, TALLY_ERR_AUTH, "%s: key.pem and cert.pem do not belong together", dir);
         party_hint(error,
                    "put back the certificate that was made for this key; if a rotation was interrupted, "
                    "finish it: tally identity rotate NAME --finish");
         return TALLY_ERR_AUTH;
     }
-    if (!party_key_type(id->key, id->key_type, sizeof id->key_type)) {
+    if (!key || !party_key_type(key, id->key_type, sizeof id->key_type)) {
         party_fail(error, TALLY_ERR_AUTH, "%s: TLS 1.3 cannot use this key (%s)", dir, id->key_type);
         party_hint(error, "use Ed25519, RSA from 2048 bits, or EC on P-256, P-384 or P-521");
         return TALLY_ERR_AUTH;
@@ -206,7 +234,7 @@ static tally_status read_pair(tally_identity *id, char *path, size_t size, const
     int in_token = lstat(path, &info) == 0;
     snprintf(path, size, "%s/key.pem", dir);
     if (!in_token) {
-        st = party_key_read(&id->key, path, flags, p, &id->key_encrypted, error);
+        st = read_key(&id->key, path, flags, p, &id->key_encrypted, error);
         if (st)
             return st;
         snprintf(path, size, "%s/cert.pem", dir);
@@ -222,7 +250,13 @@ static tally_status read_pair(tally_identity *id, char *path, size_t size, const
     if (st)
         return st;
     snprintf(path, size, "%s/key.uri", dir);
-    return party_token_read(&id->token, &id->key, path, id->cert, p, error);
+    id->in_token = 1;
+    if (flags & TALLY_IDENTITY_PUBLIC)
+        return party_token_named(id->token_name, path, error);
+    st = party_token_read(&id->token, &id->key, path, id->cert, p, error);
+    if (!st)
+        snprintf(id->token_name, sizeof id->token_name, "%s", party_token_name(id->token));
+    return st;
 }
 
 tally_status party_identity_open(const char *dir, unsigned flags, party_passphrase *p, tally_identity **out,
@@ -263,7 +297,7 @@ tally_status tally_identity_load_with(const char *dir, unsigned flags, tally_pas
     party_passphrase *p = psi_secret_calloc(1, sizeof *p);
     if (!p)
         return party_no_memory(error, "an identity");
-    p->ask = ask;
+    p->ask = flags & TALLY_IDENTITY_PUBLIC ? NULL : ask;
     p->user = user;
     tally_status st = party_identity_open(dir, flags, p, out, error);
     psi_secret_free(p);
@@ -323,6 +357,8 @@ tally_status party_identity_usable(const tally_identity *identity, tally_error *
 {
     char when[32];
     int64_t now = (int64_t)time(NULL);
+    if (!identity->key)
+        return party_fail(error, TALLY_ERR_USAGE, "the identity was loaded without its keys");
     if (now > identity->not_after) {
         party_time_text(when, identity->not_after);
         party_fail(error, TALLY_ERR_AUTH, "our own certificate expired on %s", when);

@@ -12,8 +12,10 @@
 #define PARTY_PEERS_MAX 4 /* folders */
 
 struct tally_identity {
-    EVP_PKEY *key;
-    struct party_token *token;         /* where key is; NULL: in key.pem */
+    EVP_PKEY *key;             /* NULL with TALLY_IDENTITY_PUBLIC, where it is encrypted or in a token */
+    struct party_token *token; /* where key is; NULL: in key.pem, or not opened */
+    int in_token;
+    char token_name[256];              /* its label, or what key.uri says of it; may be empty */
     int key_encrypted, sign_encrypted; /* the files were */
     char *peers[PARTY_PEERS_MAX];      /* folders that say what is known of peers */
     size_t peers_count;
@@ -25,7 +27,7 @@ struct tally_identity {
         chain; /* further certificates of cert.pem (a CA's intermediates), sent along; may be empty */
     uint8_t fingerprint32[32];
     char fingerprint[TALLY_FINGERPRINT_TEXT];
-    EVP_PKEY *sign; /* Ed25519, of sign.pem; NULL: this identity has none */
+    EVP_PKEY *sign; /* Ed25519, of sign.pem; NULL: this identity has none, or as key */
     uint8_t sign_public32[32];
     char sign_fingerprint[TALLY_FINGERPRINT_TEXT]; /* empty without one */
     char subject[256];
@@ -69,7 +71,8 @@ tally_status party_certs_read(X509 **cert, STACK_OF(X509) * *chain, const char *
 /* A new certificate of this subject for public_key (that of key, which need not give it), signed by its own
  * key. NULL when it cannot be made. */
 X509 *party_cert_make(EVP_PKEY *key, EVP_PKEY *public_key, X509_NAME *subject, unsigned days);
-/* TALLY_ERR_AUTH when our own certificate is not valid now: said before anything is sent. */
+/* TALLY_ERR_AUTH when our own certificate is not valid now: said before anything is sent. TALLY_ERR_USAGE:
+ * its key is not open. */
 tally_status party_identity_usable(const tally_identity *identity, tally_error *error) TALLY_MUST_CHECK;
 
 #endif

@@ -141,8 +141,7 @@ tally_status tally_identity_renew(const char *dir, unsigned days, const char *ce
 {
     tally_identity *id = NULL;
     X509 *cert = NULL;
-    STACK_OF(X509) *chain = NULL, *more = NULL;
-    X509 *first = NULL;
+    STACK_OF(X509) *chain = NULL;
     party_passphrase *p = psi_secret_calloc(1, sizeof *p);
     tally_status st = p ? party_days_check(days, error) : party_no_memory(error, "an identity");
     if (!st) {
@@ -150,16 +149,9 @@ tally_status tally_identity_renew(const char *dir, unsigned days, const char *ce
         st = party_identity_open(dir, 0, p, &id, error);
     }
     if (!st && cert_path)
-        st = party_certs_read(&cert, &chain, cert_path, error);
-    if (!st && cert_path && chain_path) {
-        st = party_certs_read(&first, &more, chain_path, error);
-        if (!st) {
-            sk_X509_push(chain, first);
-            first = NULL;
-            while (sk_X509_num(more))
-                sk_X509_push(chain, sk_X509_shift(more));
-        }
-    }
+        st = party_cert_read(&cert, &chain, cert_path, error);
+    if (!st && cert_path && chain_path)
+        st = party_chain_add(&chain, chain_path, error);
     if (!st && cert_path)
         st = party_import_check(cert, chain, id->key, cert_path, error);
     if (!st && !cert_path)
@@ -169,8 +161,6 @@ tally_status tally_identity_renew(const char *dir, unsigned days, const char *ce
         st = party_fail(error, TALLY_ERR_INTERNAL, "cannot make a certificate");
     if (!st)
         st = replace_cert(dir, cert, chain, error);
-    X509_free(first);
-    sk_X509_pop_free(more, X509_free);
     sk_X509_pop_free(chain, X509_free);
     X509_free(cert);
     tally_identity_free(id);
@@ -196,7 +186,8 @@ tally_status party_identity_read_rotations(tally_identity *id, const char *dir, 
     st = party_identity_read(&bio, path, 0, 0, error);
     if (!st) {
         long len = BIO_get_mem_data(bio, &text);
-        st = party_rotation_parse(id->rotations, &id->rotation_count, path, text, (size_t)len, error);
+        st = party_rotation_parse(id->rotations, PARTY_ROTATIONS_MAX, &id->rotation_count, path, text,
+                                  (size_t)len, error);
     }
     BIO_free(bio);
     return st;
@@ -333,6 +324,35 @@ tally_status tally_identity_rotate(const char *dir, unsigned overlap_days, unsig
     return st;
 }
 
+/* A rotation that was interrupted may have left a key that no statement vouches for. */
+static tally_status check_vouched(const char *dir, tally_error *error)
+{
+    char path[PATH_MAX];
+    uint8_t pin32[32];
+    X509 *cert = NULL;
+    STACK_OF(X509) *chain = NULL;
+    int vouched = 0;
+    tally_identity *id = psi_calloc(1, sizeof *id);
+    tally_status st =
+        id ? party_identity_read_rotations(id, dir, error) : party_no_memory(error, "an identity");
+    if (!st)
+        st = path_of(path, dir, "next/cert.pem", error);
+    if (!st)
+        st = party_certs_read(&cert, &chain, path, error);
+    if (!st && party_spki_fingerprint(cert, pin32))
+        st = folder_error(error, path, "the public key cannot be read");
+    for (size_t i = 0; !st && i < id->rotation_count; i++)
+        vouched |= memcmp(id->rotations[i].new32, pin32, sizeof pin32) == 0;
+    if (!st && !vouched) {
+        st = folder_error(error, dir, "no statement names the key in next/");
+        party_hint(error, "the rotation was interrupted: remove the folder next/, and begin again");
+    }
+    sk_X509_pop_free(chain, X509_free);
+    X509_free(cert);
+    psi_free(id);
+    return st;
+}
+
 /* Each step can be repeated: after a crash the command finishes what is left. */
 tally_status tally_identity_rotate_finish(const char *dir, tally_error *error)
 {
@@ -347,6 +367,9 @@ tally_status tally_identity_rotate_finish(const char *dir, tally_error *error)
         party_hint(error, "make one with: tally identity rotate NAME");
         goto done;
     }
+    st = check_vouched(dir, error);
+    if (st)
+        goto done;
     for (int i = 0; ok && i < 2; i++) {
         char from[16];
         snprintf(from, sizeof from, "next/%s", keys[i]);

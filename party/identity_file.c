@@ -27,7 +27,7 @@ tally_status party_passphrase_get(party_passphrase *p, const char *what, tally_e
     p->used = 1;
     if (p->len)
         return TALLY_OK;
-    long n = p->ask && !p->asked ? p->ask(p->user, what, p->text, TALLY_PASSPHRASE_MAX) : -1;
+    int64_t n = p->ask && !p->asked ? p->ask(p->user, what, p->text, TALLY_PASSPHRASE_MAX) : -1;
     p->asked = 1;
     if (n > 0 && n <= TALLY_PASSPHRASE_MAX) {
         p->len = (size_t)n;
@@ -170,6 +170,24 @@ tally_status party_key_read(EVP_PKEY **out, const char *path, unsigned flags, pa
     return TALLY_ERR_AUTH;
 }
 
+EVP_PKEY *party_public_key_read(const char *path)
+{
+    BIO *bio = NULL;
+    EVP_PKEY *key = NULL;
+    unsigned char *der = NULL;
+    long len = 0;
+    /* By its name: PEM_read_bio_PUBKEY would try the private key too, and ask for the passphrase itself. */
+    if (party_identity_read(&bio, path, 0, 0, NULL) == TALLY_OK &&
+        PEM_bytes_read_bio(&der, &len, NULL, "PUBLIC KEY", bio, NULL, NULL)) {
+        const unsigned char *at = der;
+        key = d2i_PUBKEY_ex(NULL, &at, len, psi_openssl(), NULL);
+    }
+    OPENSSL_free(der);
+    BIO_free(bio);
+    ERR_clear_error();
+    return key;
+}
+
 /* ---- Writing ---- */
 
 /* The PKCS#8 of key, encrypted. */
@@ -200,7 +218,7 @@ BIO *party_key_pem(EVP_PKEY *key, const party_passphrase *p)
 {
     BIO *pem = psi_openssl() ? BIO_new(BIO_s_secmem()) : NULL;
     X509_SIG *sealed = pem && p ? encrypt(key, p) : NULL;
-    int ok = pem && (p ? sealed && PEM_write_bio_PKCS8(pem, sealed)
+    int ok = pem && (p ? sealed && PEM_write_bio_PKCS8(pem, sealed) && PEM_write_bio_PUBKEY(pem, key)
                        : PEM_write_bio_PKCS8PrivateKey(pem, key, NULL, NULL, 0, NULL, NULL));
     X509_SIG_free(sealed);
     ERR_clear_error();

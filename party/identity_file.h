@@ -41,15 +41,19 @@ tally_status party_key_read(EVP_PKEY **out, const char *path, unsigned flags, pa
                             int *encrypted, tally_error *error) TALLY_MUST_CHECK;
 /* A key in PEM or DER form; NULL with *asked when it may be the passphrase. */
 EVP_PKEY *party_key_decode(BIO *bio, const char *path, party_passphrase *p, int *asked, tally_error *error);
+/* The public key in clear that party_key_pem puts behind an encrypted one. NULL: there is none. */
+EVP_PKEY *party_public_key_read(const char *path);
 /*
  * PKCS#8 in PEM, wiped on release; NULL when it cannot be made. With a passphrase encrypted by PBES2 (RFC
- * 8018): PBKDF2 with HMAC-SHA-256 and PARTY_PBKDF2_ROUNDS, AES-256-CBC.
+ * 8018): PBKDF2 with HMAC-SHA-256 and PARTY_PBKDF2_ROUNDS, AES-256-CBC; the public key follows, so that it
+ * can be shown without the passphrase.
  */
 BIO *party_key_pem(EVP_PKEY *key, const party_passphrase *p);
 #define PARTY_PBKDF2_ROUNDS 600000 /* OWASP password storage cheat sheet, 2023 */
 
 /* A new Ed25519 key that signs, as party_key_pem gives it. NULL when it cannot be made. */
 BIO *party_signing_key_make(const party_passphrase *p);
+#define PARTY_CHAIN_MAX 8 /* certificates behind the first */
 /* Certificates in PEM. chain may be NULL. */
 BIO *party_certs_pem(X509 *cert, STACK_OF(X509) * chain);
 
@@ -67,6 +71,11 @@ tally_status party_identity_store(const char *dir, const party_identity_parts *p
 tally_status party_import_parts(party_identity_parts *out, uint8_t pin32[32], const tally_import *from,
                                 party_passphrase *p, const party_passphrase *lock,
                                 tally_error *error) TALLY_MUST_CHECK;
+/* One certificate in DER form, or all of a file in PEM form. */
+tally_status party_cert_read(X509 **cert, STACK_OF(X509) * *chain, const char *path,
+                             tally_error *error) TALLY_MUST_CHECK;
+/* Those of a file behind those of *chain, which is made if it is NULL. */
+tally_status party_chain_add(STACK_OF(X509) * *chain, const char *path, tally_error *error) TALLY_MUST_CHECK;
 /* A certificate with its chain for key, checked: validity, strength, uses, order of the chain. Rearranges it.
  * TALLY_ERR_AUTH. */
 tally_status party_import_check(X509 *cert, STACK_OF(X509) * chain, EVP_PKEY *key, const char *name,

@@ -16,7 +16,6 @@
 #include <time.h>
 
 #define STRENGTH_BITS 112 /* as party/peer asks of the other side */
-#define CHAIN_MAX 8
 
 /* ---- Checks ---- */
 
@@ -99,6 +98,8 @@ static tally_status order_chain(X509 *cert, STACK_OF(X509) * chain, const char *
 {
     X509 *below = cert;
     int count = chain ? sk_X509_num(chain) : 0;
+    if (count > PARTY_CHAIN_MAX)
+        return party_fail(error, TALLY_ERR_FILE, "%s: too many certificates", name);
     for (int at = 0; at < count; at++) {
         int found = -1;
         for (int i = at; found < 0 && i < count; i++) {
@@ -223,7 +224,7 @@ static tally_status read_key_file(EVP_PKEY **out, const char *path, party_passph
 }
 
 /* One certificate in DER form, or all of a file in PEM form. */
-static tally_status read_cert_file(X509 **cert, STACK_OF(X509) * *chain, const char *path, tally_error *error)
+tally_status party_cert_read(X509 **cert, STACK_OF(X509) * *chain, const char *path, tally_error *error)
 {
     BIO *bio = NULL;
     tally_error why = {0};
@@ -245,25 +246,24 @@ static tally_status read_cert_file(X509 **cert, STACK_OF(X509) * *chain, const c
     return st;
 }
 
-static tally_status add_chain(pieces *x, const char *path, tally_error *error)
+tally_status party_chain_add(STACK_OF(X509) * *chain, const char *path, tally_error *error)
 {
-    X509 *first = NULL;
+    X509 *next = NULL;
     STACK_OF(X509) *rest = NULL;
-    tally_status st = read_cert_file(&first, &rest, path, error);
+    tally_status st = party_cert_read(&next, &rest, path, error);
     if (st)
         return st;
-    if (!x->chain)
-        x->chain = sk_X509_new_null();
-    int ok = x->chain && sk_X509_push(x->chain, first);
-    if (ok)
-        first = NULL;
-    while (ok && rest && sk_X509_num(rest) && sk_X509_num(x->chain) < CHAIN_MAX)
-        ok = sk_X509_push(x->chain, sk_X509_shift(rest));
-    if (ok && rest && sk_X509_num(rest))
-        st = party_fail(error, TALLY_ERR_FILE, "%s: too many certificates", path);
-    X509_free(first);
+    if (!*chain)
+        *chain = sk_X509_new_null();
+    int ok = *chain != NULL;
+    while (ok && next) {
+        ok = sk_X509_push(*chain, next) > 0;
+        if (ok)
+            next = rest ? sk_X509_shift(rest) : NULL;
+    }
+    X509_free(next);
     sk_X509_pop_free(rest, X509_free);
-    return ok ? st : party_no_memory(error, "a chain of certificates");
+    return ok ? TALLY_OK : party_no_memory(error, "a chain of certificates");
 }
 
 static tally_status read_pieces(pieces *x, const tally_import *from, party_passphrase *p, tally_error *error)
@@ -282,10 +282,10 @@ static tally_status read_pieces(pieces *x, const tally_import *from, party_passp
         sk_X509_pop_free(x->chain, X509_free);
         x->cert = NULL;
         x->chain = NULL;
-        st = read_cert_file(&x->cert, &x->chain, from->cert, error);
+        st = party_cert_read(&x->cert, &x->chain, from->cert, error);
     }
     if (!st && from->chain)
-        st = add_chain(x, from->chain, error);
+        st = party_chain_add(&x->chain, from->chain, error);
     if (!st && in_token)
         st = party_token_open(&x->token, &x->key, from->key, "the key's URI", x->cert, p, error);
     return st;

@@ -3,7 +3,6 @@
 #include "party/identity.h"
 #include "party/known.h"
 #include "party/summary.h"
-#include "party/token.h"
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
@@ -80,16 +79,16 @@ char *tally_identity_json(const tally_identity *id)
     int64_t left = id->not_after - (int64_t)time(NULL);
     party_utc_text(from, id->not_before);
     party_utc_text(until, id->not_after);
-    json_t *object =
-        json_pack("{s:s, s:s, s:s?, s:b, s:o, s:s, s:s?, s:o, s:o, s:b, s:s, s:s, s:I, s:o, s:o, s:o}", "key",
-                  id->key_type, "key_in", id->token ? "token" : "file", "token",
-                  id->token ? party_token_name(id->token) : NULL, "key_encrypted", id->key_encrypted,
-                  "signing_key_encrypted", id->sign ? json_boolean(id->sign_encrypted) : json_null(),
-                  "fingerprint", id->fingerprint, "signing_key", id->sign ? id->sign_fingerprint : NULL,
-                  "issuer", name_json(X509_get_issuer_name(id->cert)), "serial", serial_json(id->cert),
-                  "self_signed", party_cert_self_signed(id->cert), "valid_from", from, "valid_until", until,
-                  "days_left", (json_int_t)(left < 0 ? -1 : left / 86400), "chain", chain_json(id), "may",
-                  uses_json(id->cert), "rotation", rotation_state_json(id));
+    json_t *object = json_pack(
+        "{s:s, s:s, s:s?, s:b, s:o, s:s, s:s?, s:o, s:o, s:b, s:s, s:s, s:I, s:o, s:o, s:o}", "key",
+        id->key_type, "key_in", id->in_token ? "token" : "file", "token",
+        *id->token_name ? id->token_name : NULL, "key_encrypted", id->key_encrypted, "signing_key_encrypted",
+        *id->sign_fingerprint ? json_boolean(id->sign_encrypted) : json_null(), "fingerprint",
+        id->fingerprint, "signing_key", *id->sign_fingerprint ? id->sign_fingerprint : NULL, "issuer",
+        name_json(X509_get_issuer_name(id->cert)), "serial", serial_json(id->cert), "self_signed",
+        party_cert_self_signed(id->cert), "valid_from", from, "valid_until", until, "days_left",
+        (json_int_t)(left < 0 ? -1 : left / 86400), "chain", chain_json(id), "may", uses_json(id->cert),
+        "rotation", rotation_state_json(id));
     ERR_clear_error();
     if (object)
         json_object_set_new(object, "subject", json_string(id->subject));

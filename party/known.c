@@ -143,7 +143,6 @@ static tally_status load_folder(party_known *known, const char *folder, tally_er
 {
     char *text = NULL, path[4096];
     size_t len;
-    party_rotation *more = NULL;
     tally_status st;
     if (snprintf(path, sizeof path, "%s/revoked", folder) >= (int)sizeof path - 8)
         return party_fail(error, TALLY_ERR_FILE, "the folder's name is too long");
@@ -155,24 +154,11 @@ static tally_status load_folder(party_known *known, const char *folder, tally_er
         return st;
     snprintf(path, sizeof path, "%s/rotations", folder);
     st = read_whole(&text, &len, path, PARTY_ROTATIONS_TEXT, 1, error);
-    if (!st && text) {
-        size_t n = 0;
-        more = psi_calloc(PARTY_ROTATIONS_MAX, sizeof *more);
-        if (!more)
-            st = party_no_memory(error, "what is known of peers");
-        if (!st)
-            st = party_rotation_parse(more, &n, path, text, len, error);
-        if (!st && known->rotation_count + n > PARTY_ROTATIONS_MAX) {
-            st = party_fail(error, TALLY_ERR_INPUT, "%s: more than %d statements of rotation", path,
-                            PARTY_ROTATIONS_MAX);
-            party_hint(error, "remove those of agreements that have ended");
-        }
-        if (!st && n) {
-            memcpy(known->rotations + known->rotation_count, more, n * sizeof *more);
-            known->rotation_count += n;
-        }
-    }
-    psi_free(more);
+    size_t n = 0;
+    if (!st && text)
+        st = party_rotation_parse(known->rotations + known->rotation_count,
+                                  PARTY_ROTATIONS_ALL - known->rotation_count, &n, path, text, len, error);
+    known->rotation_count += n;
     psi_free(text);
     return st;
 }
@@ -182,7 +168,7 @@ tally_status party_known_load(party_known **out, char *const *folders, size_t co
     party_known *known = psi_calloc(1, sizeof *known);
     tally_status st = TALLY_OK;
     if (known)
-        known->rotations = psi_calloc(PARTY_ROTATIONS_MAX, sizeof *known->rotations);
+        known->rotations = psi_calloc(PARTY_ROTATIONS_ALL, sizeof *known->rotations);
     if (!known || !known->rotations)
         st = party_no_memory(error, "what is known of peers");
     for (size_t i = 0; !st && i < count; i++)
@@ -255,6 +241,16 @@ static tally_status begin_change(int *lock, const char *folder, party_known **kn
     return party_known_load(known, folders, 1, error);
 }
 
+/* A folder that others may read, such as one of /etc/tally, is for all users: so are its files. */
+static tally_status commit(party_file *f, const char *folder, const char *path, tally_error *error)
+{
+    struct stat info;
+    tally_status st = party_file_commit(f, error);
+    if (!st && stat(folder, &info) == 0 && (info.st_mode & 05) == 05 && chmod(path, 0644))
+        st = party_fail(error, TALLY_ERR_FILE, "%s: %s", path, party_system_text(errno));
+    return st;
+}
+
 static tally_status write_revoked(const char *folder, const party_known *known, tally_error *error)
 {
     char path[4096], line[REVOKED_LINE + 1];
@@ -266,7 +262,7 @@ static tally_status write_revoked(const char *folder, const party_known *known, 
         st = party_file_add(f, line, strlen(line), error);
     }
     if (!st)
-        st = party_file_commit(f, error);
+        st = commit(f, folder, path, error);
     party_file_free(f);
     return st;
 }
@@ -285,6 +281,11 @@ tally_status tally_peers_revoke(const char *folder, const char *pin, const char 
                           PARTY_REASON_MAX);
     snprintf(r.reason, sizeof r.reason, "%s", reason ? reason : "");
     st = begin_change(&lock, folder, &known, error);
+    if (!st && known->revoked_count >= PARTY_REVOKED_MAX) {
+        st = party_fail(error, TALLY_ERR_INPUT, "%s: there are %d revoked keys already", folder,
+                        PARTY_REVOKED_MAX);
+        party_hint(error, "tally peer restore takes back those that nothing names any more");
+    }
     if (!st && !party_known_revoked(known, r.pin32)) {
         char line[REVOKED_LINE + 1];
         put_line(line, &r);
@@ -336,7 +337,7 @@ static tally_status write_rotations(const char *folder, const party_known *known
         st = party_file_add(f, text, strlen(text), error);
     }
     if (!st)
-        st = party_file_commit(f, error);
+        st = commit(f, folder, path, error);
     party_file_free(f);
     return st;
 }
@@ -352,14 +353,14 @@ tally_status tally_peers_add_rotation(const char *folder, const char *path, tall
     char *text = NULL;
     size_t len, n = 0;
     int lock = -1;
-    party_rotation *more = psi_calloc(PARTY_ROTATIONS_MAX, sizeof *more);
+    party_rotation *more = psi_calloc(PARTY_ROTATIONS_ALL, sizeof *more);
     tally_status st = more ? TALLY_OK : party_no_memory(error, "a statement of rotation");
     if (!st)
         st = read_whole(&text, &len, path, PARTY_ROTATIONS_TEXT, 0, error);
     if (!st && !text)
         st = party_fail(error, TALLY_ERR_FILE, "%s: %s", path, party_system_text(ENOENT));
     if (!st)
-        st = party_rotation_parse(more, &n, path, text, len, error);
+        st = party_rotation_parse(more, PARTY_ROTATIONS_ALL, &n, path, text, len, error);
     if (!st && !n)
         st = party_fail(error, TALLY_ERR_INPUT, "%s: there is no statement of rotation in it", path);
     if (!st)
@@ -368,9 +369,9 @@ tally_status tally_peers_add_rotation(const char *folder, const char *path, tall
         int there = 0;
         for (size_t k = 0; k < known->rotation_count; k++)
             there |= same_rotation(&known->rotations[k], &more[i]);
-        if (!there && known->rotation_count == PARTY_ROTATIONS_MAX) {
+        if (!there && known->rotation_count == PARTY_ROTATIONS_ALL) {
             st = party_fail(error, TALLY_ERR_INPUT, "%s: there are %d statements of rotation already", folder,
-                            PARTY_ROTATIONS_MAX);
+                            PARTY_ROTATIONS_ALL);
             party_hint(error, "remove those of agreements that have ended from the file rotations");
         } else if (!there) {
             known->rotations[known->rotation_count++] = more[i];

@@ -25,7 +25,7 @@ typedef struct party_known {
     party_revoked *revoked;
     size_t revoked_count;
     party_rotation *rotations;
-    size_t rotation_count; /* at most PARTY_ROTATIONS_MAX of all folders together */
+    size_t rotation_count; /* at most PARTY_ROTATIONS_ALL of all folders together */
 } party_known;
 
 /*

@@ -91,10 +91,14 @@ static int more_slots(book *b)
         return 1;
     if (!b->slot_count && psi_random(b->salt, sizeof b->salt))
         return 0;
-    uint32_t *slots = calloc(count, sizeof *slots);
+    char(*keys)[TALLY_FINGERPRINT_TEXT] = psi_grow(b->keys, count / 2, sizeof *keys);
+    b->keys = keys ? keys : b->keys;
+    uint8_t *own = keys ? psi_grow(b->is_own, count / 2, 1) : NULL;
+    b->is_own = own ? own : b->is_own;
+    uint32_t *slots = own ? psi_calloc(count, sizeof *slots) : NULL;
     if (!slots)
         return 0;
-    free(b->slots);
+    psi_free(b->slots);
     b->slots = slots;
     b->slot_count = count;
     for (size_t i = 0; i < b->key_count; i++) {
@@ -118,14 +122,6 @@ static uint32_t key_of(book *b, const char *fingerprint, int *failed)
     }
     if (*slot > 0)
         return *slot;
-    char(*keys)[TALLY_FINGERPRINT_TEXT] = realloc(b->keys, (b->key_count + 1) * sizeof *keys);
-    b->keys = keys ? keys : b->keys;
-    uint8_t *own = keys ? realloc(b->is_own, b->key_count + 1) : NULL;
-    b->is_own = own ? own : b->is_own;
-    if (!own) {
-        *failed = 1;
-        return 0;
-    }
     memcpy(b->keys[b->key_count], fingerprint, strlen(fingerprint) + 1);
     b->is_own[b->key_count] = 0;
     *slot = (uint32_t)++b->key_count;
@@ -141,7 +137,7 @@ static entry *entry_of(book *b, const party_record *r)
         return NULL;
     if (b->count == b->room) {
         size_t room = b->room ? 2 * b->room : 256;
-        entry *more = realloc(b->runs, room * sizeof *more);
+        entry *more = psi_grow(b->runs, room, sizeof *more);
         if (!more)
             return NULL;
         b->runs = more;
@@ -346,10 +342,10 @@ static void tell_alone(report *r, const book *b, const book *other)
 
 static void drop(book *b)
 {
-    free(b->runs);
-    free(b->keys);
-    free(b->slots);
-    free(b->is_own);
+    psi_free(b->runs);
+    psi_free(b->keys);
+    psi_free(b->slots);
+    psi_free(b->is_own);
     psi_free(b->by_session);
 }
 

@@ -15,7 +15,6 @@
 #include <jansson.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* An agreement, and who signs receipts under it. */
@@ -33,7 +32,7 @@ typedef struct walk {
     uint64_t *open; /* by run: what the intent says of it, in eight bytes; 0: not open */
     size_t room;
     struct agreed *agreed; /* so far */
-    size_t agreements;
+    size_t agreements, agreed_room;
     uint64_t seq, run; /* the record that is looked at */
     uint64_t runs, incomplete, receipts;
 } walk;
@@ -135,11 +134,15 @@ static tally_status check_agreed_signatures(walk *w, tally_agreement *a, const c
 
 static tally_status note_agreement(walk *w, const tally_agreement *a)
 {
-    struct agreed *more = realloc(w->agreed, (w->agreements + 1) * sizeof *more);
-    if (!more)
-        return party_no_memory(w->error, "agreements");
-    w->agreed = more;
-    more += w->agreements++;
+    if (w->agreements == w->agreed_room) {
+        size_t room = w->agreed_room ? 2 * w->agreed_room : 16;
+        struct agreed *all = psi_grow(w->agreed, room, sizeof *all);
+        if (!all)
+            return party_no_memory(w->error, "agreements");
+        w->agreed = all;
+        w->agreed_room = room;
+    }
+    struct agreed *more = w->agreed + w->agreements++;
     memcpy(more->digest, a->digest, sizeof more->digest);
     for (size_t i = 0; i < 2; i++)
         snprintf(more->signer[i], sizeof more->signer[i], "%s",
@@ -214,7 +217,7 @@ static tally_status add_run(walk *w, uint64_t what)
 {
     if (w->runs >= w->room) {
         size_t room = w->room ? 2 * w->room : 1024;
-        uint64_t *more = realloc(w->open, room * sizeof *more);
+        uint64_t *more = psi_grow(w->open, room, sizeof *more);
         if (!more)
             return party_no_memory(w->error, "the runs of the ledger");
         w->open = more;
@@ -549,8 +552,8 @@ tally_status tally_ledger_verify(tally_ledger *l, int signatures, tally_ledger_s
     state.records = w.m.size;
     state.incomplete = w.incomplete;
     state.receipts = w.receipts;
-    free(w.open);
-    free(w.agreed);
+    psi_free(w.open);
+    psi_free(w.agreed);
     if (!st && out)
         *out = state;
     return st;

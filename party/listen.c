@@ -129,10 +129,11 @@ static void *shake_hands(void *arg)
     if (g->status == TALLY_OK)
         atomic_store(&g->known_ms, party_now_ms());
     if (g->status == TALLY_OK && c->tls && !l->options->ping && party_tls_is_ping(c->tls)) {
-        g->pinged = 1;
-        party_ping_answer(c, &g->cancel);
+        g->status = party_ping_answer(c, g->deadline_ms, &g->cancel, &g->error);
+        g->pinged = g->status == TALLY_OK;
         c->io.shutdown(c->io.user);
-        g->status = TALLY_ERR_INTERRUPTED; /* not one to be taken */
+        if (g->pinged)
+            g->status = TALLY_ERR_INTERRUPTED; /* not one to be taken */
     }
     if (g->status == TALLY_OK && c->tls)
         g->arrival.accepted = party_tls_accepted(c->tls);
@@ -343,7 +344,7 @@ static int dismiss(party_listener *l, struct guest *g, party_arrival *out)
         *out = g->arrival;
         return 1;
     }
-    psi_free(g->arrival.first);
+    psi_free(g->arrival.first.bytes);
     if (g->status == TALLY_OK) {
         party_channel_close(&g->arrival.channel);
         party_channel_log(l->options, 0, "dropped a second connection of the other side, from %s",
@@ -393,8 +394,9 @@ static int next_done(party_listener *l, party_arrival *out)
     return 0;
 }
 
-static void wait_events(party_listener *l, struct pollfd *p, const int *fds, size_t fd_count,
-                        int64_t deadline_ms, const party_cancel *cancel)
+/* 1 when cancel is raised. */
+static int wait_events(party_listener *l, struct pollfd *p, const int *fds, size_t fd_count,
+                       int64_t deadline_ms, const party_cancel *cancel)
 {
     uint64_t count;
     int64_t left = deadline_ms - party_now_ms(), most = l->queued ? QUEUE_MS : l->silent ? 1000 : 60000;
@@ -402,32 +404,30 @@ static void wait_events(party_listener *l, struct pollfd *p, const int *fds, siz
     p[1] = (struct pollfd){.fd = l->wake, .events = POLLIN};
     for (size_t i = 0; i < fd_count; i++)
         p[i + 2] = (struct pollfd){.fd = l->count < GUESTS ? fds[i] : -1, .events = POLLIN};
-    if (left > 0)
-        poll(p, (nfds_t)(fd_count + 2), (int)(left < most ? left : most));
+    poll(p, (nfds_t)(fd_count + 2), (int)(left < 0 ? 0 : left < most ? left : most));
     if (p[1].revents & POLLIN)
         (void)!read(l->wake, &count, sizeof count);
+    return p[0].revents || party_cancelled(cancel);
 }
 
 tally_status party_listener_next(party_listener *l, const int *fds, size_t fd_count, int64_t deadline_ms,
                                  const party_cancel *cancel, party_arrival *out)
 {
     struct pollfd *p = psi_calloc(fd_count + 2, sizeof *p);
-    tally_status st = p ? TALLY_OK : TALLY_ERR_NO_MEMORY;
-    while (!st) {
-        if (party_cancelled(cancel))
-            st = TALLY_ERR_INTERRUPTED;
-        else if (next_done(l, out))
-            break;
-        else if (party_now_ms() >= deadline_ms)
-            st = TALLY_ERR_TIMEOUT;
-        if (st)
-            break;
+    tally_status st = !p ? TALLY_ERR_NO_MEMORY : party_cancelled(cancel) ? TALLY_ERR_INTERRUPTED : TALLY_OK;
+    while (!st && !next_done(l, out)) {
         log_silent(l, 0);
-        wait_events(l, p, fds, fd_count, deadline_ms, cancel);
-        for (size_t i = 0; i < fd_count; i++)
+        if (wait_events(l, p, fds, fd_count, deadline_ms, cancel))
+            st = TALLY_ERR_INTERRUPTED;
+        for (size_t i = 0; !st && i < fd_count; i++)
             if (p[i + 2].revents)
                 accept_from(l, fds[i], cancel);
         start_queued(l);
+        if (!st && party_now_ms() >= deadline_ms) {
+            if (next_done(l, out))
+                break;
+            st = TALLY_ERR_TIMEOUT;
+        }
     }
     psi_free(p);
     return st;

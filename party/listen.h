@@ -13,6 +13,7 @@
 #define PARTY_LISTEN_H
 
 #include "party/connect.h"
+#include "party/first.h"
 
 #define PARTY_SOCKETS 8 /* addresses of one host we listen on */
 
@@ -21,9 +22,8 @@ typedef struct party_arrival {
     party_channel channel; /* to be closed by who takes it */
     char from[PARTY_ADDRESS_TEXT];
     uint64_t accepted; /* party_tls_accepted */
-    uint8_t *first;    /* what greet has read; psi_free */
-    size_t first_len;
-    size_t entry; /* what greet has chosen */
+    party_first first; /* what greet has read */
+    size_t entry;      /* what greet has chosen */
 } party_arrival;
 
 /* Runs in the thread of the handshake, after it; what it does not accept is dropped, and logged with its

@@ -169,9 +169,21 @@ static int chain_step(int ok, X509_STORE_CTX *ctx)
     return cert && judge_time(cert, clock->now, &limit) == X509_V_OK;
 }
 
-/* NULL when the chain holds, else what is wrong with it. */
+/* What known says of the authorities' keys in a chain. */
+static const party_revoked *revoked_above(const party_known *known, STACK_OF(X509) * chain)
+{
+    const party_revoked *found = NULL;
+    uint8_t pin32[32];
+    for (int i = 1; !found && i < sk_X509_num(chain); i++)
+        if (party_spki_fingerprint(sk_X509_value(chain, i), pin32) == TALLY_OK)
+            found = party_known_revoked(known, pin32);
+    return found;
+}
+
+/* NULL when the chain holds, else what is wrong with it; *revoked: the key of an authority in it. */
 static const char *judge_chain(X509_STORE *store, X509 *leaf, STACK_OF(X509) * untrusted, int64_t now,
-                               int peer_is_server, int crl, int *code)
+                               int peer_is_server, int crl, const party_known *known,
+                               const party_revoked **revoked, int *code)
 {
     struct chain_clock clock = {now};
     const char *wrong = "out of memory";
@@ -188,10 +200,26 @@ static const char *judge_chain(X509_STORE *store, X509 *leaf, STACK_OF(X509) * u
         int good = X509_verify_cert(ctx) == 1;
         *code = X509_STORE_CTX_get_error(ctx);
         wrong = good ? NULL : X509_verify_cert_error_string(*code);
+        if (good)
+            *revoked = revoked_above(known, X509_STORE_CTX_get0_chain(ctx));
     }
     X509_STORE_CTX_free(ctx);
     ERR_clear_error();
     return wrong;
+}
+
+int party_peer_judge_key(const party_peer_rule *rule, const party_known *known, const uint8_t pin32[32],
+                         int64_t now, const char *who, int64_t *until, tally_error *why)
+{
+    char pin[TALLY_FINGERPRINT_TEXT];
+    *until = 0;
+    party_pin_text(pin, pin32);
+    const party_revoked *revoked = party_known_revoked(known, pin32);
+    if (revoked)
+        return refuse_revoked(revoked, who, pin, why);
+    enum party_pin_state state =
+        rule->pin_count ? judge_pin(rule, known, pin32, now, until) : PARTY_PIN_CURRENT;
+    return state == PARTY_PIN_CURRENT ? X509_V_OK : refuse_pin(state, rule, who, pin, why);
 }
 
 int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509_STORE *store, X509 *leaf,
@@ -199,6 +227,7 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
                      party_verdict *out)
 {
     char pin[TALLY_FINGERPRINT_TEXT];
+    const party_revoked *revoked = NULL;
     int64_t limit = 0;
     tally_error *why = &out->why;
     memset(out, 0, sizeof *out);
@@ -210,15 +239,10 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
     party_subject_text(leaf, out->subject, sizeof out->subject);
     party_pin_text(pin, out->fingerprint32);
 
-    const party_revoked *revoked = party_known_revoked(known, out->fingerprint32);
-    if (revoked)
-        return refuse_revoked(revoked, who, pin, why);
-    enum party_pin_state state = rule->pin_count
-                                     ? judge_pin(rule, known, out->fingerprint32, now, &out->key_until)
-                                     : PARTY_PIN_CURRENT;
-    if (state != PARTY_PIN_CURRENT)
-        return refuse_pin(state, rule, who, pin, why);
-    int code = judge_time(leaf, now, &limit);
+    int code = party_peer_judge_key(rule, known, out->fingerprint32, now, who, &out->key_until, why);
+    if (code)
+        return code;
+    code = judge_time(leaf, now, &limit);
     if (code)
         return refuse_time(code, limit, who, out, why);
     (void)!party_asn1_seconds(X509_get0_notAfter(leaf), &out->not_after);
@@ -229,8 +253,12 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
     }
     if (!store)
         return X509_V_OK;
-    const char *wrong =
-        judge_chain(store, leaf, untrusted, now, peer_is_server, rule->crl_file != NULL, &code);
+    const char *wrong = judge_chain(store, leaf, untrusted, now, peer_is_server, rule->crl_file != NULL,
+                                    known, &revoked, &code);
+    if (revoked) {
+        party_pin_text(pin, revoked->pin32);
+        return refuse_revoked(revoked, who, pin, why);
+    }
     if (wrong && (code == X509_V_ERR_CERT_REVOKED || code == X509_V_ERR_UNABLE_TO_GET_CRL ||
                   code == X509_V_ERR_CRL_HAS_EXPIRED || code == X509_V_ERR_CRL_NOT_YET_VALID ||
                   code == X509_V_ERR_CRL_SIGNATURE_FAILURE)) {

@@ -32,6 +32,10 @@ int party_peer_judge(const party_peer_rule *rule, const party_known *known, X509
                      STACK_OF(X509) * untrusted, int64_t now, int peer_is_server, const char *who,
                      party_verdict *out);
 
+/* Of that what concerns the key alone: revoked, pinned, replaced. *until as key_until above. */
+int party_peer_judge_key(const party_peer_rule *rule, const party_known *known, const uint8_t pin32[32],
+                         int64_t now, const char *who, int64_t *until, tally_error *why);
+
 /* The CA's certificates of rule->ca_file, and the lists of revoked certificates of rule->crl_file.
  * TALLY_ERR_FILE, TALLY_ERR_NO_MEMORY. */
 tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule,

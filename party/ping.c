@@ -3,6 +3,7 @@
 
 #include "party/day.h"
 #include "party/error.h"
+#include "party/first.h"
 #include "party/held.h"
 #include "party/identity.h"
 #include "party/input.h"
@@ -93,19 +94,24 @@ static wire_ping own_ping(enum wire_waits waits, int has_terms)
     return own;
 }
 
-void party_ping_answer(party_channel *channel, party_cancel *cancel)
+tally_status party_ping_answer(party_channel *channel, int64_t deadline_ms, const party_cancel *cancel,
+                               tally_error *error)
 {
-    party_link *link = NULL;
+    int64_t until = party_now_ms() + ANSWER_MS;
+    const char *why = "";
+    uint8_t bytes[WIRE_PING_MAX];
+    party_first first;
     wire_ping theirs;
-    tally_status st = party_link_new(&link, &channel->io, ANSWER_MS, cancel, NULL);
+    tally_status st = party_first_read(channel, WIRE_PING, &first, until < deadline_ms ? until : deadline_ms,
+                                       cancel, error);
+    if (!st && wire_ping_parse(&theirs, first.bytes + first.payload, first.len - first.payload, &why))
+        st = party_fail(error, TALLY_ERR_MALFORMED, "the peer's ping is not valid: %s", party_word(why));
+    psi_free(first.bytes);
     if (st)
-        return;
-    st = take_ping(link, &theirs, NULL);
-    if (!st) {
-        wire_ping own = own_ping(WIRE_WAITS_RUN, 0);
-        st = send_ping(link, &own, NULL);
-    }
-    party_link_close(link, !st);
+        return st;
+    wire_ping own = own_ping(WIRE_WAITS_RUN, 0);
+    party_first_say(channel, WIRE_PING, bytes, wire_ping_build(&own, bytes));
+    return TALLY_OK;
 }
 
 /* ---- Resolve and connect ---- */

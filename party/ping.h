@@ -9,8 +9,10 @@
 
 #include "party/connect.h"
 
-/* A run waits here: hears the ping out and says so, within a few seconds. Called by party/listen. */
-void party_ping_answer(party_channel *channel, party_cancel *cancel);
+/* A run waits here: hears the ping out and says so, until the deadline or within a few seconds. Called by
+ * party/listen. */
+tally_status party_ping_answer(party_channel *channel, int64_t deadline_ms, const party_cancel *cancel,
+                               tally_error *error) TALLY_MUST_CHECK;
 
 /* party/line: round trips, then at most a second and 64 MiB each way, over the session's link. */
 tally_status party_line_glance(tally_session *s, tally_ping *out, tally_error *error) TALLY_MUST_CHECK;

@@ -143,7 +143,7 @@ static int parse_one(party_rotation *r, const char **p, const char *end)
     return v && unhex(r->signature64, 64, v, len) && memcmp(r->old32, r->new32, 32) != 0;
 }
 
-tally_status party_rotation_parse(party_rotation out[PARTY_ROTATIONS_MAX], size_t *count, const char *name,
+tally_status party_rotation_parse(party_rotation *out, size_t max, size_t *count, const char *name,
                                   const char *text, size_t len, tally_error *error)
 {
     const char *p = text, *end = text + len;
@@ -151,7 +151,12 @@ tally_status party_rotation_parse(party_rotation out[PARTY_ROTATIONS_MAX], size_
     for (; p < end; n++) {
         char signed_bytes[2 * PARTY_ROTATION_TEXT];
         party_rotation r = {0};
-        if (n == PARTY_ROTATIONS_MAX || !parse_one(&r, &p, end)) {
+        if (n == max) {
+            party_fail(error, TALLY_ERR_INPUT, "%s: more than %zu statements of rotation", name, max);
+            party_hint(error, "remove those of agreements that have ended");
+            return TALLY_ERR_INPUT;
+        }
+        if (!parse_one(&r, &p, end)) {
             party_fail(error, TALLY_ERR_INPUT, "%s: not a statement of rotation", name);
             party_hint(error,
                        "ask for the file again; tally identity rotate writes it, and it is not edited");
@@ -176,27 +181,31 @@ enum party_pin_state party_rotation_judge(const party_rotation *r, size_t count,
                                           const uint8_t agreed32[32], const uint8_t shown32[32], int64_t now,
                                           int64_t *until)
 {
-    /* Bit i: statement i begins at the agreed key or at one that it leads to. Each round adds one or ends. */
-    uint32_t reached = 0;
+    /* Statements by this signing key; those that begin at the agreed key or at one that it leads to. Each
+     * round adds one of them or is the last. */
+    enum { NOT_THEIRS, THEIRS, REACHED };
+    uint8_t is[PARTY_ROTATIONS_ALL];
     int early = 0, is_reached = memcmp(agreed32, shown32, 32) == 0;
-    _Static_assert(PARTY_ROTATIONS_MAX <= 32, "a bit for each statement");
     *until = 0;
+    for (size_t i = 0; i < count; i++) {
+        char key[TALLY_FINGERPRINT_TEXT];
+        is[i] = party_sign_fingerprint(r[i].signing32, key) == TALLY_OK && strcmp(key, signing) == 0
+                    ? THEIRS
+                    : NOT_THEIRS;
+    }
     for (int again = 1; again;) {
         again = 0;
         for (size_t i = 0; i < count; i++) {
-            char key[TALLY_FINGERPRINT_TEXT];
-            int follows = memcmp(r[i].old32, agreed32, 32) == 0;
-            for (size_t k = 0; !follows && k < count; k++)
-                follows = (reached >> k & 1) && memcmp(r[i].old32, r[k].new32, 32) == 0;
-            if ((reached >> i & 1) || !follows || party_sign_fingerprint(r[i].signing32, key) ||
-                strcmp(key, signing) != 0)
-                continue;
-            reached |= UINT32_C(1) << i;
-            again = 1;
+            int follows = is[i] == THEIRS && memcmp(r[i].old32, agreed32, 32) == 0;
+            for (size_t k = 0; is[i] == THEIRS && !follows && k < count; k++)
+                follows = is[k] == REACHED && memcmp(r[i].old32, r[k].new32, 32) == 0;
+            if (follows)
+                is[i] = REACHED;
+            again |= follows;
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (!(reached >> i & 1))
+        if (is[i] != REACHED)
             continue;
         if (memcmp(r[i].new32, shown32, 32) == 0) {
             early |= now + PARTY_CLOCK_TOLERANCE_S < r[i].from;

@@ -19,9 +19,10 @@
 
 #include "party/tally.h"
 
-#define PARTY_ROTATIONS_MAX 32  /* statements of one file */
+#define PARTY_ROTATIONS_MAX 32  /* statements of one identity */
+#define PARTY_ROTATIONS_ALL 256 /* statements of all other sides that one home knows */
 #define PARTY_ROTATION_TEXT 512 /* bytes of a statement with its zero: 485 */
-#define PARTY_ROTATIONS_TEXT (PARTY_ROTATIONS_MAX * PARTY_ROTATION_TEXT)
+#define PARTY_ROTATIONS_TEXT (PARTY_ROTATIONS_ALL * PARTY_ROTATION_TEXT)
 
 typedef struct party_rotation {
     uint8_t signing32[32], old32[32], new32[32]; /* public key; fingerprints */
@@ -34,10 +35,10 @@ tally_status party_rotation_sign(party_rotation *r, const tally_identity *identi
 /* The whole text of a statement. */
 void party_rotation_text(char out[PARTY_ROTATION_TEXT], const party_rotation *r);
 /*
- * Statements one after another, with nothing between or behind; \r\n is taken for \n. Every signature is
- * verified. TALLY_ERR_INPUT: "NAME: what is wrong"; TALLY_ERR_DIFFERS: a signature does not fit.
+ * Up to max statements one after another, with nothing between or behind; \r\n is taken for \n. Every
+ * signature is verified. TALLY_ERR_INPUT: "NAME: what is wrong"; TALLY_ERR_DIFFERS: a signature does not fit.
  */
-tally_status party_rotation_parse(party_rotation out[PARTY_ROTATIONS_MAX], size_t *count, const char *name,
+tally_status party_rotation_parse(party_rotation *out, size_t max, size_t *count, const char *name,
                                   const char *text, size_t len, tally_error *error) TALLY_MUST_CHECK;
 
 enum party_pin_state {
@@ -47,7 +48,8 @@ enum party_pin_state {
     PARTY_PIN_RETIRED  /* the time in which it was replaced is over */
 };
 /*
- * What the key shown32 is under an agreement that names agreed32 and a signing key of this fingerprint
+ * Of at most PARTY_ROTATIONS_ALL statements: what the key shown32 is under an agreement that names agreed32
+ * and a signing key of this fingerprint
  * ("sha256:..."). *until: when a key that may be used ceases to; 0: never.
  */
 enum party_pin_state party_rotation_judge(const party_rotation *r, size_t count, const char *signing,

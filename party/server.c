@@ -10,13 +10,13 @@
 #include "psi/mem.h"
 #include "psi/rng.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #define PLACES 16
-#define SAY_MS 1000
-#define HEARTBEATS 64 /* before hello 1: more are no greeting */
+#define SHORT_MS 100 /* pause when memory is short */
 
 struct entry {
     const tally_agreement *agreement;
@@ -47,78 +47,11 @@ _Static_assert(TALLY_SERVER_ENTRIES <= PARTY_RULES_MAX, "a rule for each entry")
 
 /* ---- The first words ---- */
 
-/* Sends one frame, the first of this side. */
-static void say(party_channel *c, uint8_t type, const uint8_t *payload, size_t len)
-{
-    uint8_t frame[WIRE_HEADER + WIRE_HELLO1_MAX];
-    wire_header header = {.length = (uint32_t)len, .type = type};
-    int64_t until = party_now_ms() + SAY_MS;
-    if (len > WIRE_HELLO1_MAX)
-        return;
-    wire_header_build(frame, &header);
-    memcpy(frame + WIRE_HEADER, payload, len);
-    for (size_t at = 0; at < WIRE_HEADER + len && party_now_ms() < until;) {
-        long n = c->io.write(c->io.user, frame + at, WIRE_HEADER + len - at, 100);
-        if (n == TALLY_IO_FAILED || n == TALLY_IO_END)
-            return;
-        at += n > 0 ? (size_t)n : 0;
-    }
-}
-
 static void say_abort(party_channel *c, enum wire_abort_code code)
 {
     uint8_t word[WIRE_ABORT_BYTES];
     size_t len = wire_abort_build(word, (wire_abort){code, 0});
-    say(c, WIRE_ABORT, word, len);
-}
-
-/* len more bytes at the end of what was read. */
-static tally_status read_more(party_arrival *a, size_t len, int64_t deadline_ms, const party_cancel *cancel,
-                              tally_error *error)
-{
-    const tally_transport *io = &a->channel.io;
-    for (size_t have = 0; have < len;) {
-        if (party_cancelled(cancel))
-            return party_fail(error, TALLY_ERR_INTERRUPTED, "interrupted before the greeting");
-        if (party_now_ms() >= deadline_ms)
-            return party_fail(error, TALLY_ERR_TIMEOUT, "the other side did not send its greeting in time");
-        long n = io->read(io->user, a->first + a->first_len, len - have, 100);
-        if (n == TALLY_IO_TIMEOUT)
-            continue;
-        if (n <= 0 || (size_t)n > len - have)
-            return party_fail(error, TALLY_ERR_NETWORK,
-                              "the other side closed the connection before its greeting");
-        have += (size_t)n;
-        a->first_len += (size_t)n;
-    }
-    return TALLY_OK;
-}
-
-/* The frame of hello 1, and heartbeats before it, into a->first; *payload: where its message begins. */
-static tally_status read_greeting(party_arrival *a, size_t *payload, int64_t deadline_ms,
-                                  const party_cancel *cancel, tally_error *error)
-{
-    wire_header header = {.type = WIRE_HEARTBEAT};
-    const char *why = "";
-    a->first = psi_calloc((HEARTBEATS + 1) * WIRE_HEADER + WIRE_HELLO1_MAX, 1);
-    if (!a->first)
-        return party_no_memory(error, "a greeting");
-    for (uint32_t n = 0; n <= HEARTBEATS && header.type == WIRE_HEARTBEAT; n++) {
-        const uint8_t *at = a->first + a->first_len;
-        tally_status st = read_more(a, WIRE_HEADER, deadline_ms, cancel, error);
-        if (st)
-            return st;
-        if (wire_header_parse(&header, at, n, &why))
-            return party_fail(error, TALLY_ERR_MALFORMED, "the peer's greeting is not valid: %s", why);
-    }
-    if (header.type == WIRE_ABORT)
-        return party_fail(error, TALLY_ERR_PEER_STOPPED, "the other side stopped before its greeting");
-    if (header.type != WIRE_HELLO1 || header.length > WIRE_HELLO1_MAX)
-        return party_fail(error, TALLY_ERR_INCOMPATIBLE,
-                          "the other side does not want a run: it began with %s",
-                          wire_frame_name(header.type));
-    *payload = a->first_len;
-    return read_more(a, header.length, deadline_ms, cancel, error);
+    party_first_say(c, WIRE_ABORT, word, len);
 }
 
 /* ---- Which entry ---- */
@@ -185,11 +118,28 @@ static void answer(const tally_server *s, party_arrival *a, const struct entry *
     if (!st)
         st = wire_hello1_build(mine, &bytes, &len);
     if (!st)
-        say(&a->channel, WIRE_HELLO1, bytes, len);
+        party_first_say(&a->channel, WIRE_HELLO1, bytes, len);
     tally_session_free(with);
     tally_input_free(input);
     psi_free(bytes);
     psi_free(mine);
+}
+
+/* What the peer hears that has no such entry, and the reason for the log. */
+static tally_status send_away(const tally_server *s, party_arrival *a, const wire_hello1 *hello,
+                              tally_error *error)
+{
+    const struct entry *e = nearest(s, a->accepted, hello);
+    if (!e) /* not met: who meets no rule does not get through the handshake */
+        return party_fail(error, TALLY_ERR_AUTH, "the connection is that of another peer");
+    const char *name = party_agreed_text(e->agreement, AGREED_ORGANISATION, !e->sides->own_party);
+    answer(s, a, e);
+    if (hello->has_agreement)
+        return party_fail(
+            error, TALLY_ERR_POLICY,
+            "the other side %s is known, and runs under an agreement that is not one of it here", name);
+    return party_fail(error, TALLY_ERR_POLICY, "the other side %s is known, and runs without an agreement",
+                      name);
 }
 
 /* In the thread of the handshake. */
@@ -198,8 +148,7 @@ static tally_status greet(void *user, party_arrival *a, int64_t deadline_ms, con
 {
     const tally_server *s = user;
     const char *why = "";
-    size_t payload = 0;
-    tally_status st = read_greeting(a, &payload, deadline_ms, cancel, error);
+    tally_status st = party_first_read(&a->channel, WIRE_HELLO1, &a->first, deadline_ms, cancel, error);
     if (st) {
         if (st == TALLY_ERR_MALFORMED)
             say_abort(&a->channel, WIRE_ABORT_MALFORMED);
@@ -208,25 +157,14 @@ static tally_status greet(void *user, party_arrival *a, int64_t deadline_ms, con
     wire_hello1 *hello = psi_calloc(1, sizeof *hello);
     if (!hello)
         return party_no_memory(error, "a greeting");
-    st = wire_hello1_parse(hello, a->first + payload, a->first_len - payload, &why);
+    st = wire_hello1_parse(hello, a->first.bytes + a->first.payload, a->first.len - a->first.payload, &why);
     if (st) {
         say_abort(&a->channel, WIRE_ABORT_MALFORMED);
-        party_fail(error, st, "the peer's greeting is not valid: %s", why);
+        party_fail(error, st, "the peer's greeting is not valid: %s", party_word(why));
     } else {
         a->entry = find_entry(s, a->accepted, hello);
-    }
-    const struct entry *e = !st && a->entry == TALLY_SERVER_ENTRIES ? nearest(s, a->accepted, hello) : NULL;
-    if (e) {
-        answer(s, a, e);
-        if (hello->has_agreement)
-            st = party_fail(
-                error, TALLY_ERR_POLICY,
-                "the other side %s is known, and runs under an agreement that is not one of it here",
-                party_agreed_text(e->agreement, AGREED_ORGANISATION, !e->sides->own_party));
-        else
-            st = party_fail(error, TALLY_ERR_POLICY,
-                            "the other side %s is known, and runs without an agreement",
-                            party_agreed_text(e->agreement, AGREED_ORGANISATION, !e->sides->own_party));
+        if (a->entry == TALLY_SERVER_ENTRIES)
+            st = send_away(s, a, hello, error);
     }
     psi_free(hello);
     return st;
@@ -290,9 +228,11 @@ void tally_server_on_log(tally_server *s, tally_log_callback callback, void *use
 }
 
 tally_status tally_server_add(tally_server *s, const tally_agreement *agreement, const char *peer_ca,
-                              tally_error *error)
+                              const char *peer_crl, tally_error *error)
 {
     struct entry e = {.agreement = agreement};
+    if (s->listener)
+        return party_fail(error, TALLY_ERR_USAGE, "the server listens already");
     if (s->entries == TALLY_SERVER_ENTRIES)
         return party_fail(error, TALLY_ERR_USAGE, "more than %d agreements at one place",
                           TALLY_SERVER_ENTRIES);
@@ -311,6 +251,8 @@ tally_status tally_server_add(tally_server *s, const tally_agreement *agreement,
     }
     if (!st && peer_ca)
         st = tally_session_set_peer_ca(e.sides, peer_ca, NULL, error);
+    if (!st && peer_crl)
+        st = tally_session_set_peer_crl(e.sides, peer_crl, error);
     if (!st)
         st = party_hold_sides(e.sides, error);
     if (!st && s->context)
@@ -326,6 +268,8 @@ tally_status tally_server_add(tally_server *s, const tally_agreement *agreement,
 
 tally_status tally_server_add_address(tally_server *s, const char *address, tally_error *error)
 {
+    if (s->listener)
+        return party_fail(error, TALLY_ERR_USAGE, "the server listens already");
     if (s->places == PLACES)
         return party_fail(error, TALLY_ERR_USAGE, "more than %d addresses to listen on", PLACES);
     tally_status st = party_address_parse(&s->place[s->places].address, address, 1, error);
@@ -348,6 +292,9 @@ tally_status tally_server_listen(tally_server *s, tally_server *old, tally_error
 {
     if (!s->entries || !s->places)
         return party_fail(error, TALLY_ERR_USAGE, "a server needs an agreement and an address");
+    if (s->listener)
+        return party_fail(error, TALLY_ERR_USAGE, "the server listens already");
+    party_tls_context_purpose(s->context, PARTY_TLS_RUN_OR_PING);
     tally_status st = party_listener_new(&s->listener, &s->options, s->context, greet, s, error);
     for (size_t i = 0; !st && i < s->places; i++)
         if (!open_in(old, &s->place[i].address))
@@ -374,12 +321,19 @@ void tally_server_wake(tally_server *s)
     party_cancel_raise(&s->wake);
 }
 
-/* A wake that comes meanwhile is seen: by the flag if its descriptor is read here. */
+/* Of a wake that comes meanwhile the flag or the descriptor stays, and either is seen. */
 static void forget_wake(tally_server *s)
 {
     uint64_t count;
     atomic_store(&s->wake.raised, 0);
     (void)!read(s->wake.fd, &count, sizeof count);
+}
+
+/* A caller that tries again at once would not help where memory is short. */
+static void pause_short(const tally_server *s, unsigned timeout_ms)
+{
+    struct pollfd p = {.fd = s->wake.fd, .events = POLLIN};
+    poll(&p, 1, timeout_ms < SHORT_MS ? (int)timeout_ms : SHORT_MS);
 }
 
 tally_status tally_server_accept(tally_server *s, unsigned timeout_ms, size_t *entry, tally_connection **out,
@@ -388,8 +342,10 @@ tally_status tally_server_accept(tally_server *s, unsigned timeout_ms, size_t *e
     int fds[PLACES * PARTY_SOCKETS];
     size_t count = 0;
     tally_connection *c = psi_calloc(1, sizeof *c);
-    if (!c)
+    if (!c) {
+        pause_short(s, timeout_ms);
         return party_no_memory(error, "a connection");
+    }
     for (size_t i = 0; i < s->places; i++)
         for (size_t k = 0; k < s->place[i].count; k++)
             fds[count++] = s->place[i].fds[k];
@@ -398,6 +354,7 @@ tally_status tally_server_accept(tally_server *s, unsigned timeout_ms, size_t *e
                                   : TALLY_ERR_USAGE;
     if (!st) {
         *entry = c->arrival.entry;
+        memcpy(c->digest, s->entry[*entry].agreement->digest, sizeof c->digest);
         *out = c;
         return TALLY_OK;
     }
@@ -406,8 +363,10 @@ tally_status tally_server_accept(tally_server *s, unsigned timeout_ms, size_t *e
         forget_wake(s);
     if (st == TALLY_ERR_USAGE)
         return party_fail(error, st, "the server does not listen");
-    if (st == TALLY_ERR_NO_MEMORY)
+    if (st == TALLY_ERR_NO_MEMORY) {
+        pause_short(s, timeout_ms);
         return party_no_memory(error, "waiting connections");
+    }
     if (st == TALLY_ERR_TIMEOUT)
         return party_fail(error, st, "no peer came in time");
     return party_fail(error, st, "interrupted while waiting for peers");
@@ -420,7 +379,7 @@ tally_status party_connection_take(tally_connection *c, party_channel *out, tall
     if (c->taken)
         return party_fail(error, TALLY_ERR_INTERNAL, "the connection is in use");
     tally_status st =
-        party_channel_unread(&c->arrival.channel, c->arrival.first, c->arrival.first_len, error);
+        party_channel_unread(&c->arrival.channel, c->arrival.first.bytes, c->arrival.first.len, error);
     if (st)
         return st;
     *out = c->arrival.channel;
@@ -441,6 +400,6 @@ void tally_connection_free(tally_connection *c)
         say_abort(&c->arrival.channel, WIRE_ABORT_LOCAL);
         party_channel_close(&c->arrival.channel);
     }
-    psi_free(c->arrival.first);
+    psi_free(c->arrival.first.bytes);
     psi_free(c);
 }

@@ -12,6 +12,7 @@
 
 struct tally_connection {
     party_arrival arrival;
+    char digest[TALLY_FINGERPRINT_TEXT]; /* of the entry's agreement: by this one the peer was accepted */
     int taken;
 };
 

@@ -4,13 +4,16 @@
 #include "party/session.h"
 #include "party/expiry.h"
 
+#include "party/agreement.h"
 #include "party/check.h"
 #include "party/day.h"
 #include "party/entry.h"
 #include "party/error.h"
 #include "party/held.h"
 #include "party/hits.h"
+#include "party/identity.h"
 #include "party/input.h"
+#include "party/peer.h"
 #include "party/server.h"
 #include "party/settle.h"
 #include "party/usage.h"
@@ -503,18 +506,32 @@ static tally_status finish(tally_session *s, tally_error *error)
 
 /* ---- The run ---- */
 
-/* Is who a server has accepted the one whom this session expects? */
+/* The server has judged the peer by its rules for one agreement, and found it to be a side of that one: this
+ * session has to be for it too, and of the same identity. And is the peer's key not revoked since? */
 static tally_status check_connected(const tally_session *s, tally_error *error)
 {
-    int pinned = !s->rule.pin_count;
-    if (!s->connection)
+    const tally_connection *connection = s->connection;
+    party_known *known = NULL;
+    tally_error why = {0};
+    char who[320];
+    int64_t until;
+    if (!connection)
         return TALLY_OK;
-    const party_channel *c = &s->connection->arrival.channel;
-    for (size_t i = 0; i < s->rule.pin_count; i++)
-        pinned |= memcmp(s->rule.pins[i], c->peer_fingerprint, sizeof c->peer_fingerprint) == 0;
-    if (pinned && (!s->rule.ca_file || strcmp(s->rule.name, c->peer_subject) == 0))
-        return TALLY_OK;
-    return party_fail(error, TALLY_ERR_AUTH, "the connection is that of another peer");
+    const party_channel *c = &connection->arrival.channel;
+    if (!s->agreement || strcmp(s->agreement->digest, connection->digest) != 0 ||
+        memcmp(s->identity->fingerprint32, c->own_fingerprint, 32) != 0)
+        return party_fail(error, TALLY_ERR_AUTH, "the connection is that of another peer");
+    tally_status st = party_known_load(&known, s->identity->peers, s->identity->peers_count, error);
+    if (st)
+        return st;
+    snprintf(who, sizeof who, "the peer at %s", connection->arrival.from);
+    if (party_peer_judge_key(&s->rule, known, c->peer_fingerprint, (int64_t)time(NULL), who, &until, &why)) {
+        if (error)
+            *error = why;
+        st = why.status;
+    }
+    party_known_free(known);
+    return st;
 }
 
 static tally_status run_session(tally_session *s, tally_error *error)
@@ -528,6 +545,8 @@ static tally_status run_session(tally_session *s, tally_error *error)
     if (st)
         return st;
     st = read_input(s, error);
+    if (!st) /* which may have waited for its turn */
+        st = check_connected(s, error);
     if (!st)
         st = party_terms_fill(s, error);
     if (!st)

@@ -17,7 +17,7 @@ typedef struct tally_identity tally_identity;
  * that got it, at most once in each call, before that call changes anything; it may block. The library wipes
  * its copies before the call returns.
  */
-typedef long (*tally_passphrase_callback)(void *user, const char *what, char *out, size_t size);
+typedef int64_t (*tally_passphrase_callback)(void *user, const char *what, char *out, size_t size);
 
 /*
  * Makes a new identity in the folder dir (created with mode 0700, must not exist yet or be empty): key.pem
@@ -39,11 +39,13 @@ TALLY_API tally_status tally_identity_load(const char *dir, tally_identity **out
 /*
  * The same of keys that are encrypted (PKCS#8, RFC 5958), or in a PKCS#11 token: key.uri in place of key.pem
  * (docs/keys.md). ask NULL: there is no passphrase. Flags: TALLY_IDENTITY_CREDENTIAL: the folder is one of
- * systemd's credentials, whose files the group may read. TALLY_ERR_AUTH: the passphrase or the PIN does not
- * fit; a PIN is tried once. TALLY_ERR_FILE: a passphrase is needed, and there is none; the token or its
- * module is not there.
+ * systemd's credentials, whose files the group may read; TALLY_IDENTITY_PUBLIC: nothing is asked for, and
+ * what is encrypted or in a token stays closed: such an identity can be shown, and neither signs nor
+ * connects. TALLY_ERR_AUTH: the passphrase or the PIN does not fit; a PIN is tried once. TALLY_ERR_FILE: a
+ * passphrase is needed, and there is none; the token or its module is not there.
  */
 #define TALLY_IDENTITY_CREDENTIAL 1u
+#define TALLY_IDENTITY_PUBLIC 2u
 TALLY_API tally_status tally_identity_load_with(const char *dir, unsigned flags,
                                                 tally_passphrase_callback ask, void *user,
                                                 tally_identity **out, tally_error *error) TALLY_MUST_CHECK;

@@ -20,11 +20,13 @@ TALLY_API tally_status tally_server_new(tally_server **out, const tally_identity
 TALLY_API void tally_server_free(tally_server *server);
 /*
  * An entry: an agreement (borrowed), and where it names an authority of the other side, that authority's file
- * (NULL: none). Entries count from 0. Whether a run is allowed today, only the run looks. TALLY_ERR_POLICY:
- * the identity is not one of its parties; TALLY_ERR_USAGE: it is there already, or one too many.
+ * and that of its list of revoked certificates (NULL: none); both are read now. Entries count from 0. Whether
+ * a run is allowed today, only the run looks. TALLY_ERR_POLICY: the identity is not one of its parties;
+ * TALLY_ERR_USAGE: it is there already, or one too many.
  */
 TALLY_API tally_status tally_server_add(tally_server *server, const tally_agreement *agreement,
-                                        const char *peer_ca, tally_error *error) TALLY_MUST_CHECK;
+                                        const char *peer_ca, const char *peer_crl,
+                                        tally_error *error) TALLY_MUST_CHECK;
 /* Where to listen, "HOST:PORT"; up to 16. */
 TALLY_API tally_status tally_server_add_address(tally_server *server, const char *address,
                                                 tally_error *error) TALLY_MUST_CHECK;

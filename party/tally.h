@@ -35,7 +35,7 @@
  * repeat: each comes from the system, or from a stream that one run has keyed from it.
  * - The process: the library prints nothing, raises no SIGPIPE, installs no signal handlers, ends no process,
  * changes neither locale, umask, folder nor environment, and uses an OpenSSL context of its own. Of the
- * environment it reads TALLY_BACKEND.
+ * environment it reads TALLY_BACKEND, and TMPDIR for a list that comes or a result that goes through a pipe.
  * - Memory: tally_set_allocator gives the library another allocator, tally_session_set_memory_limit a session
  * its limit. Short memory is TALLY_ERR_NO_MEMORY, never the end of the process.
  * - Secret: the private keys of an identity and everything read from an input. Memory for keys is wiped on

@@ -512,7 +512,7 @@ static int64_t tls_read(void *user, void *buf, size_t cap, int timeout_ms)
 {
     party_tls *t = user;
     int64_t until = party_now_ms() + timeout_ms;
-    for (;;) {
+    for (int fed = 0;; fed = 1) {
         size_t got = 0;
         int why = SSL_ERROR_SSL;
         pthread_mutex_lock(&t->lock);
@@ -536,6 +536,8 @@ static int64_t tls_read(void *user, void *buf, size_t cap, int timeout_ms)
         if (why != SSL_ERROR_WANT_READ)
             return TALLY_IO_FAILED;
         int64_t left = left_until(until);
+        if (fed && left == 0) /* whatever still comes: records without data are no reason to stay */
+            return TALLY_IO_TIMEOUT;
         int slice = atomic_load(&t->backlog) && left > SLICE_MS ? SLICE_MS : (int)left;
         int64_t n = feed(t, slice);
         if (n == TALLY_IO_TIMEOUT && left_until(until) == 0)

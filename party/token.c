@@ -57,14 +57,15 @@ static struct party_token_module *find_module(const char *path, tally_error *err
                           "p11-kit-proxy.so of the package p11-kit is taken");
         return NULL;
     }
-    m = calloc(1, sizeof *m);
+    m = psi_calloc(1, sizeof *m);
     if (m)
-        m->path = strdup(path);
+        m->path = psi_calloc(strlen(path) + 1, 1);
     if (!m || !m->path) {
-        free(m);
+        psi_free(m);
         party_no_memory(error, "a PKCS#11 module");
         return NULL;
     }
+    memcpy(m->path, path, strlen(path));
     m->f = f;
     m->next = modules;
     modules = m;
@@ -407,10 +408,9 @@ done:
     return st;
 }
 
-tally_status party_token_read(party_token **out, EVP_PKEY **key, const char *path, X509 *cert,
-                              party_passphrase *p, tally_error *error)
+/* key.uri: the URI and nothing else. */
+static tally_status read_uri(char uri[URI_MAX + 1], const char *path, tally_error *error)
 {
-    char uri[URI_MAX + 1];
     struct stat info;
     BIO *bio = NULL;
     if (stat(path, &info) == 0 && (info.st_mode & 022)) {
@@ -424,11 +424,33 @@ tally_status party_token_read(party_token **out, EVP_PKEY **key, const char *pat
     if (st)
         return st;
     int n = BIO_read(bio, uri, URI_MAX);
+    if (n == URI_MAX) /* longer than any that can be read */
+        n = 0;
     BIO_free(bio);
     while (n > 0 && (uri[n - 1] == '\n' || uri[n - 1] == '\r' || uri[n - 1] == ' '))
         n--;
     uri[n > 0 ? n : 0] = 0;
-    return party_token_open(out, key, uri, path, cert, p, error);
+    return TALLY_OK;
+}
+
+tally_status party_token_read(party_token **out, EVP_PKEY **key, const char *path, X509 *cert,
+                              party_passphrase *p, tally_error *error)
+{
+    char uri[URI_MAX + 1];
+    tally_status st = read_uri(uri, path, error);
+    return st ? st : party_token_open(out, key, uri, path, cert, p, error);
+}
+
+tally_status party_token_named(char out[PARTY_TOKEN_TEXT], const char *path, tally_error *error)
+{
+    char uri[URI_MAX + 1];
+    party_token_uri u;
+    tally_status st = read_uri(uri, path, error);
+    if (!st)
+        st = party_token_uri_parse(&u, uri, path, error);
+    if (!st)
+        party_printable(out, PARTY_TOKEN_TEXT, u.token);
+    return st;
 }
 
 void party_token_free(party_token *t)

@@ -12,6 +12,8 @@
 
 typedef struct party_token party_token;
 
+#define PARTY_TOKEN_TEXT 256
+
 /*
  * cert: of this key, which signs once to show that it is. p gives the PIN, unless the URI has a pin-source;
  * it is tried once, and not at all where one wrong PIN would lock the token. where: begins messages. *key
@@ -23,13 +25,15 @@ tally_status party_token_open(party_token **out, EVP_PKEY **key, const char *uri
 /* The same of a file that holds the URI and nothing else (key.uri), which others may not write. */
 tally_status party_token_read(party_token **out, EVP_PKEY **key, const char *path, X509 *cert,
                               party_passphrase *p, tally_error *error) TALLY_MUST_CHECK;
+/* What the file says of the token's label, without the token; may be empty. */
+tally_status party_token_named(char out[PARTY_TOKEN_TEXT], const char *path,
+                               tally_error *error) TALLY_MUST_CHECK;
 void party_token_free(party_token *token);
 /* Why it did not sign; TALLY_OK: it did. */
 tally_status party_token_failure(party_token *token, tally_error *error);
 /* Label of the token. Lives as long as it. */
 const char *party_token_name(const party_token *token);
 
-#define PARTY_TOKEN_TEXT 256
 #define PARTY_TOKEN_ID 64
 /* What a URI says; empty: not said. */
 typedef struct party_token_uri {

@@ -211,6 +211,18 @@ void psi_free(void *p)
     give_back(account, with_head);
 }
 
+void *psi_grow(void *p, size_t count, size_t size)
+{
+    const head *from = p ? (const head *)p - 1 : NULL;
+    void *to = psi_calloc(count, size);
+    if (!to || !from)
+        return to;
+    size_t bytes = ((const head *)to - 1)->bytes;
+    memcpy(to, p, from->bytes < bytes ? from->bytes : bytes);
+    psi_free(p);
+    return to;
+}
+
 void *psi_secret_calloc(size_t count, size_t size)
 {
     return charged(count, size, raw_secret);

@@ -13,6 +13,9 @@
  */
 void *psi_calloc(size_t count, size_t size);
 void psi_free(void *p);
+/* As psi_calloc, with what is in the block p (NULL allowed) at its beginning, as far as it fits; p is
+ * released. NULL: p is as it was. */
+void *psi_grow(void *p, size_t count, size_t size);
 
 /* As psi_calloc, for keys, blinds and permutations: psi_secret_free wipes all bytes before release.
  * Arrays of up to 4 KiB, 128 KiB in all, come from OpenSSL's secure heap where the program has set one up

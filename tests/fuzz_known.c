@@ -21,11 +21,11 @@ static void need(int ok)
 /* What was taken comes out again as it was, carriage returns aside. */
 static void fuzz_rotation(const char *text, size_t len)
 {
-    static party_rotation all[PARTY_ROTATIONS_MAX];
+    static party_rotation all[PARTY_ROTATIONS_ALL];
     char out[PARTY_ROTATION_TEXT];
     size_t count = 0;
     tally_error error;
-    tally_status st = party_rotation_parse(all, &count, "f", text, len, &error);
+    tally_status st = party_rotation_parse(all, PARTY_ROTATIONS_ALL, &count, "f", text, len, &error);
     need(st == TALLY_OK || st == TALLY_ERR_INPUT || st == TALLY_ERR_DIFFERS);
     need(st == TALLY_OK || error.message[0]);
     for (size_t i = 0; !st && i < count; i++) {

@@ -3,6 +3,7 @@
 #include "party/calibration.h"
 #include "party/ping.h"
 #include "party/session.h"
+#include "proto/frame.h"
 #include "proto/ping.h"
 #include "tests/support_tls.h"
 #include "tests/unit.h"
@@ -176,9 +177,46 @@ static void test_usage(void)
     tally_session_free(s);
 }
 
+/* ---- What a waiting run says ---- */
+
+/* A heartbeat each 20 ms for a second; whoever hears it sees the link alive. */
+static void *drip(void *user)
+{
+    const tally_transport *io = user;
+    for (uint32_t n = 0; n < 50; n++) {
+        uint8_t beat[WIRE_HEADER];
+        wire_header_build(beat, &(wire_header){.sequence = n, .type = WIRE_HEARTBEAT});
+        if (io->write(io->user, beat, sizeof beat, 1000) != sizeof beat)
+            break;
+        usleep(20000);
+    }
+    return NULL;
+}
+
+static void test_never_asked(void)
+{
+    tally_transport a, b;
+    party_cancel cancel;
+    pthread_t thread;
+    tally_error error = {.message = ""};
+    CU_ASSERT_EQUAL_FATAL(tally_pipe_new(&a, &b, &error), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(party_cancel_init(&cancel, &error), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, drip, &b), 0);
+    party_channel channel = {.io = a};
+    int64_t began = party_now_ms();
+    CU_ASSERT_EQUAL(party_ping_answer(&channel, began + 300, &cancel, &error), TALLY_ERR_TIMEOUT);
+    CU_ASSERT(party_now_ms() - began < 800);
+    a.shutdown(a.user);
+    pthread_join(thread, NULL);
+    party_cancel_close(&cancel);
+    tally_pipe_free(&a);
+    tally_pipe_free(&b);
+}
+
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"plays", test_plays}, {"usage", test_usage}};
+    static const unit_test tests[] = {
+        {"plays", test_plays}, {"usage", test_usage}, {"never_asked", test_never_asked}};
     identities_new();
     int status = unit_main(argc, argv, "ping", tests, sizeof tests / sizeof *tests);
     identities_free();

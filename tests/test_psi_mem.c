@@ -83,6 +83,30 @@ static void test_account(void)
     CU_ASSERT_EQUAL(psi_account_refused(NULL), 0);
 }
 
+static void test_grow(void)
+{
+    psi_account *account = psi_account_new(4096);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(account);
+    psi_account_enter(account);
+    uint8_t *p = psi_grow(NULL, 10, 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+    memset(p, 7, 10);
+    CU_ASSERT_PTR_NULL(psi_grow(p, 8192, 1)); /* above the limit: as it was */
+    CU_ASSERT_PTR_NULL(psi_grow(p, SIZE_MAX, 2));
+    CU_ASSERT(p[0] == 7 && p[9] == 7);
+    p = psi_grow(p, 100, 2);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+    for (size_t i = 0; i < 200; i++)
+        CU_ASSERT_EQUAL(p[i], i < 10 ? 7 : 0);
+    p = psi_grow(p, 5, 1);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(p);
+    CU_ASSERT(p[0] == 7 && p[4] == 7);
+    psi_free(p);
+    CU_ASSERT_EQUAL(psi_account_used(account), 0);
+    psi_account_enter(NULL);
+    psi_account_release(account);
+}
+
 static void test_wipe(void)
 {
     uint8_t b[66];
@@ -142,6 +166,6 @@ int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
         {"zeroed", test_zeroed}, {"sizes", test_sizes}, {"fail_at", test_fail_at}, {"account", test_account},
-        {"wipe", test_wipe},     {"equal", test_equal}, {"locked", test_locked}};
+        {"wipe", test_wipe},     {"equal", test_equal}, {"locked", test_locked},   {"grow", test_grow}};
     return unit_main(argc, argv, "psi_mem", tests, sizeof tests / sizeof *tests);
 }

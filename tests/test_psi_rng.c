@@ -5,6 +5,8 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 /* RFC 8439, appendix A.1, test vectors 1 and 2: key and nonce zero, blocks 0 and 1. */
 static const char keystream[] = "76b8e0ada0f13d90405d6ae55386bd28bdd219b8a08ded1aa836efcc8b770dc7"
@@ -52,6 +54,30 @@ static void on_alarm(int signal)
 
 /* Signals cut long reads short: every millisecond here, and older systems give at most 2^25 - 1 bytes anyway.
  */
+/* A child draws other numbers than its parent does, and than another child. */
+static void test_forked(void)
+{
+    uint8_t drawn[3][32];
+    CU_ASSERT_EQUAL_FATAL(psi_random(drawn[0], 32), TALLY_OK); /* so that whatever is kept is there before */
+    for (int i = 0; i < 2; i++) {
+        int ends[2], status = 1;
+        CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+        pid_t child = fork();
+        if (child == 0) {
+            uint8_t own[32];
+            int good = psi_random(own, 32) == TALLY_OK && write(ends[1], own, 32) == 32;
+            _exit(!good);
+        }
+        CU_ASSERT_EQUAL(read(ends[0], drawn[i], 32), 32);
+        CU_ASSERT(waitpid(child, &status, 0) == child && status == 0);
+        close(ends[0]);
+        close(ends[1]);
+    }
+    CU_ASSERT_EQUAL_FATAL(psi_random(drawn[2], 32), TALLY_OK);
+    CU_ASSERT(memcmp(drawn[0], drawn[1], 32) && memcmp(drawn[0], drawn[2], 32) &&
+              memcmp(drawn[1], drawn[2], 32));
+}
+
 static void test_partial(void)
 {
     size_t n = ((size_t)1 << 25) + 4096;
@@ -164,9 +190,13 @@ static void test_below_bias(void)
 
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {
-        {"stream", test_stream},        {"random", test_random}, {"partial", test_partial},
-        {"failure", test_failure},      {"seed", test_seed},     {"below_reference", test_below_reference},
-        {"below_bias", test_below_bias}};
+    static const unit_test tests[] = {{"stream", test_stream},
+                                      {"random", test_random},
+                                      {"forked", test_forked},
+                                      {"partial", test_partial},
+                                      {"failure", test_failure},
+                                      {"seed", test_seed},
+                                      {"below_reference", test_below_reference},
+                                      {"below_bias", test_below_bias}};
     return unit_main(argc, argv, "psi_rng", tests, sizeof tests / sizeof *tests);
 }

@@ -48,7 +48,8 @@ static void test_text(void)
     size_t count = 0, len, used = 0;
     party_rotation_text(text, &r);
     len = strlen(text);
-    CU_ASSERT_EQUAL_FATAL(party_rotation_parse(back, &count, "f", text, len, &error), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(party_rotation_parse(back, PARTY_ROTATIONS_MAX, &count, "f", text, len, &error),
+                          TALLY_OK);
     CU_ASSERT_EQUAL(count, 1);
     party_rotation_text(again, &back[0]);
     CU_ASSERT_STRING_EQUAL(text, again);
@@ -57,16 +58,19 @@ static void test_text(void)
             crlf[used++] = '\r';
         crlf[used++] = text[i];
     }
-    CU_ASSERT_EQUAL(party_rotation_parse(back, &count, "f", crlf, used, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(party_rotation_parse(back, PARTY_ROTATIONS_MAX, &count, "f", crlf, used, &error),
+                    TALLY_OK);
     /* No byte can be changed, and none left out at the end. */
     for (size_t i = 0; i < len; i++) {
         char was = text[i];
         text[i] = (char)(was == '3' ? '4' : '3');
-        CU_ASSERT_NOT_EQUAL(party_rotation_parse(back, &count, "f", text, len, &error), TALLY_OK);
+        CU_ASSERT_NOT_EQUAL(party_rotation_parse(back, PARTY_ROTATIONS_MAX, &count, "f", text, len, &error),
+                            TALLY_OK);
         text[i] = was;
-        CU_ASSERT(i == 0 || party_rotation_parse(back, &count, "f", text, i, &error) != TALLY_OK);
+        CU_ASSERT(i == 0 ||
+                  party_rotation_parse(back, PARTY_ROTATIONS_MAX, &count, "f", text, i, &error) != TALLY_OK);
     }
-    CU_ASSERT_EQUAL(party_rotation_parse(back, &count, "f", text, 0, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(party_rotation_parse(back, PARTY_ROTATIONS_MAX, &count, "f", text, 0, &error), TALLY_OK);
     CU_ASSERT_EQUAL(count, 0);
     tally_identity_free(id);
 }
@@ -184,7 +188,7 @@ typedef struct given {
     int calls;
 } given;
 
-static long give(void *user, const char *what, char *out, size_t size)
+static int64_t give(void *user, const char *what, char *out, size_t size)
 {
     given *g = user;
     (void)what;

@@ -5,6 +5,7 @@
 #include "party/held.h"
 #include "party/identity.h"
 #include "party/server.h"
+#include "proto/ping.h"
 #include "psi/mem.h"
 #include "tests/support_held.h"
 #include "tests/unit.h"
@@ -37,8 +38,8 @@ static tally_server *server_at(const char *address)
     tally_server *s = NULL;
     tally_error e = {.message = ""};
     CU_ASSERT_EQUAL_FATAL(tally_server_new(&s, held_identity[AGENCY], &e), TALLY_OK);
-    CU_ASSERT_EQUAL_FATAL(tally_server_add(s, with_bank, NULL, &e), TALLY_OK);
-    CU_ASSERT_EQUAL_FATAL(tally_server_add(s, with_other, NULL, &e), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(tally_server_add(s, with_bank, NULL, NULL, &e), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(tally_server_add(s, with_other, NULL, NULL, &e), TALLY_OK);
     CU_ASSERT_EQUAL_FATAL(tally_server_add_address(s, address, &e), TALLY_OK);
     return s;
 }
@@ -48,6 +49,7 @@ struct caller {
     const tally_identity *identity;
     const tally_agreement *agreement; /* of its hello 1; NULL: none */
     int garbage;                      /* no hello 1 at all */
+    int ping;                         /* announces a ping, and sends 1: one, 2: hello 1 */
     char address[40];
     tally_status connected;
     uint8_t type; /* of the answer; 0: the connection was closed */
@@ -81,6 +83,15 @@ static void first_words(const struct caller *c, uint8_t **frame, size_t *len)
     tally_input_free(input);
 }
 
+static void ping_words(uint8_t **frame, size_t *len)
+{
+    const wire_ping ping = {.waits = WIRE_WAITS_PING, .version_min = 1, .version_max = 1, .software = "test"};
+    *frame = malloc(WIRE_HEADER + WIRE_PING_MAX);
+    *len = wire_ping_build(&ping, *frame + WIRE_HEADER);
+    wire_header_build(*frame, &(wire_header){.length = (uint32_t)*len, .type = WIRE_PING});
+    *len += WIRE_HEADER;
+}
+
 static size_t read_all(const tally_transport *io, uint8_t *out, size_t len)
 {
     size_t have = 0;
@@ -108,6 +119,7 @@ static void *call(void *arg)
     const party_connect_options options = {.connect = &address,
                                            .identity = c->identity,
                                            .rule = &rule,
+                                           .ping = c->ping,
                                            .deadline_ms = party_now_ms() + 5000,
                                            .cancel = &cancel};
     c->connected = party_channel_open(&channel, &options, NULL);
@@ -115,7 +127,10 @@ static void *call(void *arg)
         party_cancel_close(&cancel);
         return NULL;
     }
-    first_words(c, &frame, &len);
+    if (c->ping == 1)
+        ping_words(&frame, &len);
+    else
+        first_words(c, &frame, &len);
     usleep(150000); /* longer than the server waits each time */
     if (c->garbage)
         frame[8] = WIRE_PROBE;
@@ -217,6 +232,23 @@ static void test_strangers(void)
     CU_ASSERT(strstr(told.last, "does not want a run") != NULL);
 }
 
+/* A ping of a peer is answered and reaches no entry; who announces one gets nothing else. */
+static void test_ping(void)
+{
+    struct told told;
+    struct caller c = {.identity = held_identity[BANK], .agreement = with_bank, .ping = 1};
+    CU_ASSERT_EQUAL(reach(&c, &told), -1);
+    CU_ASSERT(c.connected == TALLY_OK && c.type == WIRE_PING);
+    CU_ASSERT(strstr(told.last, "answered a ping of the peer") != NULL);
+    c = (struct caller){.identity = held_identity[BANK], .agreement = with_bank, .ping = 2};
+    CU_ASSERT_EQUAL(reach(&c, &told), -1);
+    CU_ASSERT(c.connected == TALLY_OK && c.type == 0);
+    CU_ASSERT(strstr(told.last, "announced a ping and began with hello 1") != NULL);
+    c = (struct caller){.identity = held_identity[AGENCY], .agreement = with_bank, .ping = 1};
+    CU_ASSERT_EQUAL(reach(&c, &told), -1); /* a stranger's */
+    CU_ASSERT_EQUAL(c.connected, TALLY_ERR_AUTH);
+}
+
 /* ---- Sessions ---- */
 
 struct ending {
@@ -313,16 +345,66 @@ static void test_sockets_move(void)
     tally_server_free(a);
 }
 
+/* A wake whose flag was taken back between its two halves still ends the wait: it would spin otherwise. */
+static void test_half_a_wake(void)
+{
+    const party_connect_options options = {.identity = held_identity[AGENCY]};
+    const uint64_t one = 1;
+    party_listener *l = NULL;
+    party_cancel wake;
+    party_arrival arrival;
+    CU_ASSERT_EQUAL_FATAL(party_cancel_init(&wake, NULL), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(party_listener_new(&l, &options, NULL, NULL, NULL, NULL), TALLY_OK);
+    CU_ASSERT_EQUAL(write(wake.fd, &one, sizeof one), sizeof one);
+    CU_ASSERT_EQUAL(party_listener_next(l, NULL, 0, party_now_ms() + 100, &wake, &arrival),
+                    TALLY_ERR_INTERRUPTED);
+    party_listener_free(l);
+    party_cancel_close(&wake);
+}
+
+/* A program that only looks, and never waits, gets its peers too. */
+static void test_polled(void)
+{
+    size_t entry = 99;
+    tally_connection *connection = NULL;
+    tally_error e = {.message = ""};
+    struct caller c = {.identity = held_identity[BANK], .agreement = with_bank};
+    snprintf(c.address, sizeof c.address, "127.0.0.1:%d", free_port());
+    tally_server *s = server_at(c.address);
+    CU_ASSERT_EQUAL_FATAL(tally_server_listen(s, NULL, &e), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&c.thread, NULL, call, &c), 0);
+    tally_status st = TALLY_ERR_TIMEOUT;
+    for (int i = 0; st == TALLY_ERR_TIMEOUT && i < 1000; i++) {
+        usleep(5000);
+        st = tally_server_accept(s, 0, &entry, &connection, &e);
+    }
+    CU_ASSERT_EQUAL(st, TALLY_OK);
+    CU_ASSERT_EQUAL(entry, 0);
+    tally_connection_free(connection);
+    pthread_join(c.thread, NULL);
+    tally_server_free(s);
+}
+
 static void test_entries(void)
 {
+    char address[40];
     tally_server *s = server_at("127.0.0.1:1");
     tally_error e = {.message = ""};
-    CU_ASSERT_EQUAL(tally_server_add(s, with_bank, NULL, &e), TALLY_ERR_USAGE);
+    CU_ASSERT_EQUAL(tally_server_add(s, with_bank, NULL, NULL, &e), TALLY_ERR_USAGE);
     CU_ASSERT(strstr(e.message, "there twice") != NULL);
     tally_server_free(s);
     CU_ASSERT_EQUAL_FATAL(tally_server_new(&s, other, &e), TALLY_OK);
-    CU_ASSERT_EQUAL(tally_server_add(s, with_bank, NULL, &e), TALLY_ERR_POLICY); /* not its agreement */
+    CU_ASSERT_EQUAL(tally_server_add(s, with_bank, NULL, NULL, &e), TALLY_ERR_POLICY); /* not its agreement */
     CU_ASSERT_EQUAL(tally_server_listen(s, NULL, &e), TALLY_ERR_USAGE);
+    tally_server_free(s);
+    /* Its handshakes read the entries from then on. */
+    snprintf(address, sizeof address, "127.0.0.1:%d", free_port());
+    s = server_at(address);
+    CU_ASSERT_EQUAL_FATAL(tally_server_listen(s, NULL, &e), TALLY_OK);
+    CU_ASSERT_EQUAL(tally_server_add(s, not_here, NULL, &e), TALLY_ERR_USAGE);
+    CU_ASSERT_EQUAL(tally_server_add_address(s, "127.0.0.1:1", &e), TALLY_ERR_USAGE);
+    CU_ASSERT_EQUAL(tally_server_listen(s, NULL, &e), TALLY_ERR_USAGE);
+    CU_ASSERT(strstr(e.message, "listens already") != NULL);
     tally_server_free(s);
 }
 
@@ -350,8 +432,15 @@ static void test_check(void)
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {
-        {"who_reaches_what", test_who_reaches_what}, {"strangers", test_strangers}, {"session", test_session},
-        {"sockets_move", test_sockets_move},         {"entries", test_entries},     {"check", test_check},
+        {"who_reaches_what", test_who_reaches_what},
+        {"strangers", test_strangers},
+        {"session", test_session},
+        {"sockets_move", test_sockets_move},
+        {"entries", test_entries},
+        {"check", test_check},
+        {"ping", test_ping},
+        {"half_a_wake", test_half_a_wake},
+        {"polled", test_polled},
     };
     char dir[200];
     held_start();

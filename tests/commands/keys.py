@@ -11,7 +11,7 @@ import subprocess
 import time
 
 from auth import authority, identity_of, openssl
-from harness import Agreed, free_port, test
+from harness import Agreed, Party, free_port, test
 
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"
 
@@ -48,15 +48,37 @@ def passphrase(t):
         t.check("PBKDF2" in text and "hmacWithSHA256" in text and "aes-256-cbc" in text and ":0927C0" in text, f"{name}: {text}")
         done = subprocess.run(["openssl", "pkey", "-in", path, "-passin", f"file:{t.path(one)}", "-noout"], capture_output=True)
         t.equal(done.returncode, 0, f"openssl reads {name}")
-    t.failed(t.run("identity", "show", "bank2"), 7, "passphrase", hint=True)
     t.failed(t.run("identity", "show", "bank2", "--passphrase-file", two), 5, "passphrase", hint=True)
     t.failed(t.run("identity", "show", "bank2", "--passphrase-file", "missing"), 7, "missing", hint=True)
     t.failed(t.run("identity", "show", "bank2", "--passphrase-file", secret(t, "open", "correct horse", 0o640)), 7, "others may read", hint=True)
     t.failed(t.run("identity", "show", "bank2", "--passphrase-file", secret(t, "lines", "correct horse\nmore")), 7, "one line", hint=True)
     all_ = shown(t, "bank2", "--passphrase-file", one)
     t.check(all_["key_encrypted"] and all_["signing_key_encrypted"], f"show: {all_}")
+    # What is public needs no passphrase; what was changed by hand is noticed.
+    t.equal(shown(t, "bank2"), all_, "shown without the passphrase")
+    sign = os.path.join(t.home, "bank2", "sign.pem")
+    good, other = open(sign).read(), open(os.path.join(t.home, "bank2", "key.pem")).read()
+    head = "-----BEGIN PUBLIC KEY-----"
+    t.check(head in good, "no public key behind an encrypted one")
+    t.write("home/bank2/sign.pem", good[:good.index(head)] + other[other.index(head):])
+    t.failed(t.run("identity", "show", "bank2", "--passphrase-file", one), 5, "of another key", hint=True)
+    t.write("home/bank2/sign.pem", good[:good.index(head)])
+    t.failed(t.run("identity", "show", "bank2"), 7, "does not follow", hint=True)
+    t.write("home/bank2/sign.pem", good)
+    os.mkfifo(t.path("pipe"), 0o600)
+    writer = subprocess.Popen(["sh", "-c", f"exec 3>'{t.path('pipe')}'; sleep 0.3; cat '{t.path(one)}' >&3"])
+    p = t.run("identity", "show", "bank2", "--passphrase-file", "pipe")
+    t.equal((p.status, writer.wait()), (0, 0), f"a passphrase by a pipe: {p.last()}")
+    os.unlink(t.path("pipe"))
+    secret(t, "long", "x" * 1025)
+    t.failed(t.run("identity", "show", "bank2", "--passphrase-file", "long"), 7, "does not hold a passphrase", hint=True)
     t.run("identity", "passphrase", "bank2", "--passphrase-file", one, "--new-passphrase-file", two)
     t.failed(t.run("identity", "show", "bank2", "--passphrase-file", one), 5)
+    port = free_port()
+    a, b = (Party(t, "ping", "--" + where, f"127.0.0.1:{port}", "--identity", name, "--peer", pin, "--timeout", "9s", *more, name=name)
+            for where, name, pin, more in (("listen", "agency", all_["fingerprint"], ()), ("connect", "bank2", t.pins["agency"], ("--passphrase-file", two))))
+    a.wait(), b.wait()
+    t.good(a, b)
     s, r = t.pair(receiver=("--passphrase-file", two, "-o", "out.csv"), s={"peer": all_["fingerprint"]}, r={"identity": "bank2"})
     t.good(s, r)
     t.equal(t.run("identity", "passphrase", "bank2", "--passphrase-file", two, "--remove").status, 0, "remove")
@@ -88,11 +110,13 @@ def passphrase_terminal(t):
         return p.wait(5), said.decode()
     status, said = talk([b"open sesamx\x7fe\r", b"open sesame\r"], "identity", "new", "cave", "--organisation", "Example", "--passphrase")
     t.equal(status, 0, f"new: {said}")
-    status, said = talk([b"open sesame\r"], "identity", "show", "cave")
-    t.check(status == 0 and "encrypted" in said and "sesame" not in said, f"show: {status} {said}")
+    status, said = talk([], "identity", "show", "cave")
+    t.check(status == 0 and "key.pem, encrypted" in said, f"show asks nothing: {status} {said}")
+    status, said = talk([b"open sesame\r"], "identity", "rotate", "cave")
+    t.check(status == 0 and "waits in next/" in said and "sesame" not in said, f"rotate: {status} {said}")
     status, said = talk([b"one\r", b"other\r"], "identity", "passphrase", "bank")
     t.check(status == 1 and "not the same" in said, f"two different ones: {status} {said}")
-    status, said = talk([b"open\x03"], "identity", "show", "cave")
+    status, said = talk([b"open\x03"], "identity", "passphrase", "cave")
     t.check(status == 9 and "no passphrase" in said, f"interrupted: {status} {said}")
 
 
@@ -108,13 +132,22 @@ def credential(t):
             t.write(f"credentials/{name}", f.read())
         os.chmod(os.path.join(folder, name), 0o440)
     secret(t, "credentials/tally-passphrase", "another", 0o440)
-    t.failed(t.run("identity", "show", "svc", env={"CREDENTIALS_DIRECTORY": folder}), 5)
+    env = {"CREDENTIALS_DIRECTORY": folder}
+
+    def sign(identity, **more):
+        t.write("a.yaml.sig", "")
+        os.unlink(t.path("a.yaml.sig"))
+        return t.run("agreement", "sign", "a.yaml", "--identity", identity, **more)
+
+    a = Agreed(t, sign=False)
+    t.write("a.yaml", a.text.replace(a.keys_of("bank"), a.keys_of("svc")))
+    t.failed(sign("svc", env=env), 5, "passphrase")
     secret(t, "credentials/tally-passphrase.svc", "from systemd", 0o440)
-    shown(t, "svc", env={"CREDENTIALS_DIRECTORY": folder})
+    t.equal(sign("svc", env=env).status, 0, "the credential of the identity")
     secret(t, "tmp2", "from systemd")
     os.replace(t.path("tmp2"), os.path.join(folder, "tally-passphrase"))
     os.unlink(os.path.join(folder, "tally-passphrase.svc"))
-    shown(t, folder, env={"CREDENTIALS_DIRECTORY": folder})
+    t.equal(sign(folder, env=env).status, 0, "the identity as a credential")
     t.failed(t.run("identity", "show", folder, "--passphrase-file", one), 7, "others may read")
 
 
@@ -155,7 +188,7 @@ def imports(t):
                                    ("f-p12", ("--key", "both.p12"), True)):
         p = t.run("identity", "import", name, *words, "--passphrase-file", one) if encrypted else t.run("identity", "import", name, *words)
         if t.equal(p.status, 0, f"{name}: {p.last()}"):
-            all_ = shown(t, name, *(("--passphrase-file", one) if encrypted else ()))
+            all_ = shown(t, name)
             t.equal((all_["fingerprint"], all_["key_encrypted"]), (pin, encrypted), name)
     # An authority, an intermediate one, and a leaf; the chain given out of order.
     for ca, by in (("root", None), ("mid", "root")):
@@ -229,7 +262,8 @@ def token(t):
             t.good(s, r)
             t.equal(t.read(out).count(b"\n") if t.exists(out) else None, 4, f"result with {name}, {listen} listens")
     before = t.files()
-    t.failed(t.run("identity", "show", "t-ec", env=env), 7, "passphrase", hint=True)
+    all_ = shown(t, "t-ec")
+    t.equal((all_["key_in"], all_["token"], all_["key"]), ("token", "tally test", "EC P-256"), "show without the token")
     t.failed(t.run("identity", "show", "t-ec", "--passphrase-file", bad, env=env), 5, "does not take the PIN", hint=True)
     for words, status, text in (
             ((f"pkcs11:token=tally%20test;object=none?module-path={MODULE}", "ec.crt"), 7, "no such private key"),
@@ -263,7 +297,7 @@ def rotation(t):
 
     def runs(what, status=(0, 0), text=None):
         n = len(t.parties)
-        s, r = a.pair(receiver=("-o", f"out{n}.csv"))
+        s, r = a.pair(receiver=("-o", f"out{n}.csv"), timeout="3s" if any(status) else "10s")
         t.equal((s.status, r.status), status, f"{what}: {s.last()} {r.last()}")
         if text:
             t.check(re.search(text, s.err), f"{what}: no {text!r} in {s.err[-600:]}")

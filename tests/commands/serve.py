@@ -258,6 +258,30 @@ def turns(t):
 
 
 @test
+def keys_that_change(t):
+    """A peer with a new key, by its statement of rotation; one that is revoked while it waits for its turn, and one after it."""
+    s = Serving(t)
+    s.a.run("receiver", "identity", "rotate", "bank")
+    t.equal(s.a.run("sender", "peer", "add-rotation", os.path.join(s.a.home["receiver"], "bank/rotations")).status, 0, "add-rotation")
+    s.a.run("receiver", "identity", "rotate", "bank", "--finish")
+    key = json.loads(s.a.run("receiver", "identity", "show", "bank", "--json").out)["fingerprint"]
+    t.check(key != t.pins["bank"], "the key is the old one")
+    s.good(s.peer(s.a, "1.csv"), "1.csv", s.want)
+    p, relay = hold(s, s.a, "2.csv")
+    waits = s.peer(s.a, "3.csv", wait=False)
+    t.check(s.process.wait_for("event=waits"), f"one that waits: {s.process.last()}")
+    t.equal(s.a.run("sender", "peer", "revoke", key).status, 0, "revoke")
+    relay.release()
+    p.wait()
+    s.good(p, "2.csv", s.want)
+    waits.wait()
+    t.check(waits.status != 0 and not t.exists("3.csv"), f"revoked while it waited: {waits.status}")
+    t.failed(s.peer(s.a, "4.csv"), 5, "revoked")
+    t.check(len(re.findall("revoked here", s.process.err)) == 2, f"what serve says of the revoked: {s.process.err[-600:]}")
+    s.stop()
+
+
+@test
 def second_signal_and_kill(t):
     """A second TERM cancels a run that stands still; after kill -9 the port is free at once and the ledger knows of the run."""
     s = Serving(t)

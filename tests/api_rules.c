@@ -280,7 +280,7 @@ static void run_inside(int what, int stepped, int columns, tally_status want, in
     write_file(list, "id,city\n1,Oslo\n2,Oslo\n");
     write_file(own, "id\n1\n2\n3\n");
     api_pair_new(&p, 0, TALLY_MATCH, TALLY_ECDH, API_PIPE);
-    inside in = {.session = p.side[0].session, .what = what};
+    inside in = {.session = p.side[0].session, .what = (unsigned)what};
     CU_ASSERT_EQUAL(tally_input_set_file(p.side[0].input, own, NULL), TALLY_OK);
     CU_ASSERT_EQUAL(tally_input_set_file(p.side[1].input, list, NULL), TALLY_OK);
     CU_ASSERT_EQUAL(tally_session_set_output(in.session, out, 0, NULL), TALLY_OK);

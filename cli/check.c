@@ -59,28 +59,55 @@ static void lines_text(char out[128], const json_t *lines, long long all)
         snprintf(out + used, 128 - used, ", ...");
 }
 
-/* Words of a text, broken where a line would be longer than a terminal's, behind `indent` blanks. */
+/* What stays on one line: a word, or a wide character with the punctuation at it. Returns its bytes. */
+static size_t unbroken(const char *words, char out[256])
+{
+    static const char closing[] = "\u3001\u3002\uff0c\uff1b\uff1a\uff1f\uff09\u201d",
+                      opening[] = "\uff08\u201c";
+    size_t n = 0;
+    int was_wide = 0, was_opening = 0;
+    while (words[n] && words[n] != ' ') {
+        size_t len = 1;
+        while (((unsigned char)words[n + len] & 0xc0) == 0x80)
+            len++;
+        char one[8] = "";
+        if (len >= sizeof one || n + len >= 256)
+            break;
+        memcpy(one, words + n, len);
+        int wide = cli_record_width(one) > 1;
+        if (n && (wide || was_wide) && !was_opening && !(len > 1 && strstr(closing, one)))
+            break;
+        was_wide = wide;
+        was_opening = len > 1 && strstr(opening, one);
+        n += len;
+    }
+    memcpy(out, words, n);
+    out[n] = 0;
+    return n;
+}
+
+/* A text, broken where a line would be longer than a terminal's, behind `indent` blanks. */
 static void print_wrapped(unsigned indent, const char *words)
 {
-    size_t column = indent;
+    size_t column = indent, blank = 0;
     printf("%*s", (int)indent, "");
     while (*words) {
         char word[256];
-        size_t n = strcspn(words, " ");
-        n = n < sizeof word ? n : sizeof word - 1;
-        memcpy(word, words, n);
-        word[n] = 0;
-        size_t wide = cli_record_width(word);
-        if (column > indent && column + 1 + wide > WIDTH) {
+        size_t n = unbroken(words, word), wide = cli_record_width(word);
+        if (!n && *words != ' ')
+            break;
+        if (column > indent && column + blank + wide > WIDTH) {
             printf("\n%*s", (int)indent, "");
             column = indent;
-        } else if (column > indent) {
+        } else if (blank && column > indent) {
             putchar(' ');
             column++;
         }
         cli_record_print(stdout, word);
         column += wide;
-        words += n + (words[n] == ' ');
+        words += n;
+        blank = *words == ' ';
+        words += blank;
     }
     putchar('\n');
 }
@@ -148,16 +175,20 @@ static void print_lengths(const json_t *key)
     size_t i, shown = 0;
     const json_t *pair;
     long long rows = number(key, "rows"), rest = 0;
-    cli_print("    characters:");
+    cli_print("    characters: ");
     json_array_foreach(json_object_get(key, "lengths"), i, pair)
     {
         long long n = (long long)json_integer_value(json_array_get(pair, 0)),
                   count = (long long)json_integer_value(json_array_get(pair, 1));
-        if (shown < 6)
-            printf("%s %lld%s (%.1f %%)", shown ? "," : "", n, n >= 64 ? " and more" : "",
-                   percent(count, rows));
-        else
+        if (shown >= 6) {
             rest += count;
+        } else {
+            printf("%s", shown ? party_local(", ") : "");
+            if (n >= 64)
+                cli_print("%lld and more (%.1f %%)", n, percent(count, rows));
+            else
+                printf("%lld (%.1f %%)", n, percent(count, rows));
+        }
         shown++;
     }
     if (rest)

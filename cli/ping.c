@@ -62,6 +62,14 @@ static const char *const step_names[] = {[TALLY_PING_RESOLVE] = "resolve",
                                                  [TALLY_PING_SKIPPED] = "skipped",
                                                  [TALLY_PING_FAILED] = "failed"};
 
+static void print_step(const char *step, const char *state, const char *detail)
+{
+    cli_column(party_local(step), 13);
+    putchar(' ');
+    cli_column(party_local(state), 8);
+    printf(" %s\n", detail);
+}
+
 static void on_step(void *user, enum tally_ping_step step, enum tally_ping_state state,
                     const tally_error *detail)
 {
@@ -70,7 +78,7 @@ static void on_step(void *user, enum tally_ping_step step, enum tally_ping_state
         json_array_append_new(s->json, json_pack("{s:s, s:s, s:s}", "step", step_names[step], "state",
                                                  state_names[state], "detail", detail->message));
     else if (!s->quiet || state == TALLY_PING_FAILED || state == TALLY_PING_WARNED)
-        printf("%-13s %-8s %s\n", step_names[step], state_names[state], cli_shown(detail));
+        print_step(step_names[step], state_names[state], cli_shown(detail));
     fflush(stdout);
 }
 
@@ -93,6 +101,8 @@ static void print_json(const steps *s, const tally_ping *p, const tally_error *e
 static tally_status prepare(cli_run *r, tally_error *error)
 {
     cli_places places = {0};
+    char *dir = NULL;
+    cli_passphrase p = {.file = r->passphrase_file, .option = "--passphrase-file", .name = r->identity_name};
     tally_status st = TALLY_OK;
     if (r->peer_ca)
         st = tally_session_set_peer_ca(r->session, r->peer_ca, r->peer_name, error);
@@ -101,7 +111,11 @@ static tally_status prepare(cli_run *r, tally_error *error)
     if (!st)
         st = cli_places_find(&places, error);
     if (!st)
-        st = cli_identity_open(&places, r->identity_name, r->passphrase_file, &r->identity, error);
+        st = cli_identity_existing(&places, r->identity_name, &dir, error);
+    if (!st) /* of its last day the steps speak */
+        st = cli_identity_load(&places, dir, &p, &r->identity, error);
+    cli_passphrase_forget(&p);
+    free(dir);
     if (!st)
         st = cli_run_agreement(r, error);
     cli_places_free(&places);

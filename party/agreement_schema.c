@@ -212,7 +212,7 @@ void party_agreed_form(const party_agreed_field *f, char *out, size_t size)
     case AGREED_TEXT:
     case AGREED_PROSE:
         party_both(out, size, "text, %" PRIu64 " to %" PRIu64 " characters%s", f->min, f->max,
-                   f->type == AGREED_TEXT ? " in one line" : "");
+                   f->type == AGREED_TEXT ? PARTY_WORD(" in one line") : "");
         break;
     case AGREED_COLUMN:
         party_both(out, size, "the name of a column, %" PRIu64 " to %" PRIu64 " bytes of UTF-8", f->min,

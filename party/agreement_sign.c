@@ -238,10 +238,11 @@ static tally_status check_link(const tally_agreement *a, size_t p, const tally_i
     party_printable(shown, sizeof shown, other_key ? identity->fingerprint : identity->subject);
     party_agreed_fail(a, party_agreed_find(a, field, p, 0)->line, path, error,
                       "is not that of this identity, %s: it could sign, and no run would take it", shown);
-    party_hint(error,
-               "write the %s that tally identity show prints before anybody signs, or take the identity that "
-               "is named",
-               other_key ? "fingerprint" : "subject");
+    party_hint(error, other_key
+                          ? "write the fingerprint that tally identity show prints before anybody signs, or "
+                            "take the identity that is named"
+                          : "write the subject that tally identity show prints before anybody signs, or take "
+                            "the identity that is named");
     if (error)
         error->status = TALLY_ERR_AUTH;
     return TALLY_ERR_AUTH;

@@ -223,7 +223,7 @@ static tally_status take_values(void *user, size_t first, size_t n, const party_
     for (size_t t = 0; st == TALLY_ERR_MALFORMED && t < tasks; t++)
         if (c->refusals[t].why)
             return party_fail(error, st, "the peer's encrypted values are refused: %s (unit %zu)",
-                              c->refusals[t].why, c->refusals[t].unit);
+                              party_word(c->refusals[t].why), c->refusals[t].unit);
     return st ? party_fail(error, st, "adding up a batch of values failed") : TALLY_OK;
 }
 

@@ -334,6 +334,18 @@ static tally_status check_head(reading *r, const char *key)
                                            : TALLY_OK;
 }
 
+/* For people, in the language that is shown. */
+static void say(party_text *shown, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static void say(party_text *shown, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    party_render(text, sizeof text, party_translates(), format, args);
+    va_end(args);
+    party_text_add(shown, "%s", text);
+}
+
 static tally_status check_older(reading *r)
 {
     const char *value;
@@ -353,11 +365,10 @@ static tally_status check_older(reading *r)
         return not_proved(r, "the proof cannot be read");
     if (!psi_merkle_extends(size, r->size, root, r->note.root32, proof[0], count))
         return not_proved(r, "the checkpoint does not continue the older one");
-    party_text_add(&r->shown,
-                   "Nothing that the older checkpoint of %" PRIu64
-                   " records covers was changed since, if its root is "
-                   "%.*s.\n",
-                   size, (int)PARTY_BASE64(32), blank + 1);
+    say(&r->shown,
+        "Nothing that the older checkpoint of %" PRIu64 " records covers was changed since, if its root is "
+        "%.*s.\n",
+        size, (int)PARTY_BASE64(32), blank + 1);
     return TALLY_OK;
 }
 
@@ -376,11 +387,13 @@ static tally_status show_record(reading *r, const party_record *record, uint64_t
     party_printable(peer, sizeof peer, record->peer);
     party_printable(agreement, sizeof agreement, record->agreement);
     party_time_text(time, record->time);
-    party_text_add(&r->shown,
-                   "record %" PRIu64 ": %s, %s, %s as %s, %" PRIu64 " identifiers, with %s, %s%s\n", seq,
-                   party_record_name(record->kind), time, functions[record->function], roles[record->role],
-                   record->items, *peer ? peer : "an unknown side",
-                   *agreement ? "agreement " : "no agreement", agreement);
+    say(&r->shown, "record %" PRIu64 ": %s, %s, %s as %s, %" PRIu64 " identifiers, with %s, ", seq,
+        party_word(party_record_name(record->kind)), time, functions[record->function], roles[record->role],
+        record->items, *peer ? peer : PARTY_WORD("an unknown side"));
+    if (*agreement)
+        say(&r->shown, "agreement %s\n", agreement);
+    else
+        say(&r->shown, "no agreement\n");
     party_text_add(&r->shown, "  %s\n", safe);
     psi_free(body);
     return TALLY_OK;
@@ -436,10 +449,16 @@ static tally_status say_checkpoint(reading *r)
     if (st)
         return party_fail(r->error, st, "the fingerprint of a key failed");
     party_base64_write(root, r->note.root32, 32);
-    party_text_add(
-        &r->shown, "The ledger %s of %" PRIu64 " records with root %s%s%s holds of run %" PRIu64 ":\n",
-        r->note.origin, r->size, root, r->has_key ? ", signed by the key " : ", which nobody has signed,",
-        r->has_key ? signer : "", r->run);
+    if (r->has_key)
+        say(&r->shown,
+            "The ledger %s of %" PRIu64 " records with root %s, signed by the key %s holds of run %" PRIu64
+            ":\n",
+            r->note.origin, r->size, root, signer, r->run);
+    else
+        say(&r->shown,
+            "The ledger %s of %" PRIu64
+            " records with root %s, which nobody has signed, holds of run %" PRIu64 ":\n",
+            r->note.origin, r->size, root, r->run);
     return TALLY_OK;
 }
 

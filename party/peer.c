@@ -435,10 +435,10 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
     }
     if (alert == SSL_AD_PROTOCOL_VERSION || alert == SSL_AD_HANDSHAKE_FAILURE)
         party_fail(error, TALLY_ERR_MALFORMED, "%s does not accept our TLS 1.3: %s", who,
-                   SSL_alert_desc_string_long(alert));
+                   party_word(SSL_alert_desc_string_long(alert)));
     else
         party_fail(error, TALLY_ERR_MALFORMED, "%s ended the connection with the TLS alert \"%s\"", who,
-                   SSL_alert_desc_string_long(alert));
+                   party_word(SSL_alert_desc_string_long(alert)));
     party_hint(
         error,
         "check host and port: is that the other side's tally, and is nothing in between that opens TLS?");

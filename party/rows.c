@@ -191,7 +191,7 @@ static tally_status broken(const reader *r, enum party_csv_result result, tally_
     char name[PARTY_PATH_SHOWN];
     party_input_name(r->input, name, sizeof name);
     party_fail(error, TALLY_ERR_INPUT, "%s, line %" PRIu64 ": %s", name, r->line,
-               party_csv_result_text(result));
+               party_word(party_csv_result_text(result)));
     if (result == PARTY_CSV_NUL)
         party_hint(error, "if this is UTF-16 or a spreadsheet file, save it as \"CSV UTF-8\"");
     else if (result == PARTY_CSV_TOO_MANY)
@@ -619,7 +619,7 @@ static void advise_on(size_t reason, tally_error *error)
 static tally_status judge_rejects(const tally_input *input, tally_error *error)
 {
     const tally_input_stats *s = &input->stats;
-    char name[PARTY_PATH_SHOWN], list[240] = "";
+    char name[PARTY_PATH_SHOWN], list[1600] = "", one[320];
     size_t used = 0, most = 0;
     /* Below 2^32, so that times 10^6 fits; a share of 100 % or more allows everything. */
     uint64_t faulty = s->rejected - s->without_consent;
@@ -631,17 +631,19 @@ static tally_status judge_rejects(const tally_input *input, tally_error *error)
         return TALLY_OK;
     for (size_t i = 0; i < PARTY_REJECT_COUNT; i++) {
         most = s->by_reason[i] > s->by_reason[most] ? i : most;
-        if (s->by_reason[i] && !party_consent_reason((int)i) && used < sizeof list - 1) {
-            int n = snprintf(list + used, sizeof list - used, "%s%" PRIu64 " %s (first on line %" PRIu64 ")",
-                             used ? ", " : "", s->by_reason[i], party_reject_name((int)i), s->first_line[i]);
-            used += (size_t)n;
-        }
+        if (!s->by_reason[i] || party_consent_reason((int)i))
+            continue;
+        party_both(one, sizeof one, "%" PRIu64 " %s (first on line %" PRIu64 ")", s->by_reason[i],
+                   party_word(party_reject_name((int)i)), s->first_line[i]);
+        if (used + strlen(one) + sizeof PARTY_WORD(", ") < sizeof list)
+            used +=
+                (size_t)snprintf(list + used, sizeof list - used, "%s%s", used ? PARTY_WORD(", ") : "", one);
     }
     party_input_name(input, name, sizeof name);
     if (all) {
         party_fail(error, TALLY_ERR_INPUT,
                    "every row of %s is rejected (%" PRIu64 "), most for: %s, first on line %" PRIu64, name,
-                   s->rows, party_reject_name((int)most), s->first_line[most]);
+                   s->rows, party_word(party_reject_name((int)most)), s->first_line[most]);
         if (most == PARTY_REJECT_MASKED || most == PARTY_REJECT_SCIENTIFIC ||
             most == PARTY_REJECT_DIGITS_LOST || most == PARTY_REJECT_COUNTRY_CODE)
             advise_on(most, error);

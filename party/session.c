@@ -513,7 +513,7 @@ static tally_status check_connected(const tally_session *s, tally_error *error)
     const tally_connection *connection = s->connection;
     party_known *known = NULL;
     tally_error why = {0};
-    char who[320];
+    char who[700];
     int64_t until;
     if (!connection)
         return TALLY_OK;
@@ -524,7 +524,7 @@ static tally_status check_connected(const tally_session *s, tally_error *error)
     tally_status st = party_known_load(&known, s->identity->peers, s->identity->peers_count, error);
     if (st)
         return st;
-    snprintf(who, sizeof who, "the other side at %s", connection->arrival.from);
+    party_both(who, sizeof who, "the other side at %s", connection->arrival.from);
     if (party_peer_judge_key(&s->rule, known, c->peer_fingerprint, (int64_t)time(NULL), who, &until, &why)) {
         if (error)
             *error = why;

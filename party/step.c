@@ -226,7 +226,8 @@ tally_status tally_session_start(tally_session *s, tally_error *error)
         return party_kept(s, party_no_memory(&s->last, "a session's steps"), error);
     p->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (p->fd < 0) {
-        party_fail(&s->last, TALLY_ERR_INTERNAL, "cannot make an event descriptor: %s", strerror(errno));
+        party_fail(&s->last, TALLY_ERR_INTERNAL, "cannot make an event descriptor: %s",
+                   party_system_text(errno));
         party_hint(&s->last,
                    "raise the limit of open descriptors (ulimit -n), or run fewer sessions at once");
         psi_free(p);

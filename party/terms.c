@@ -9,25 +9,37 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Differences and their parts hold marks (error.h): they are texts in two languages. */
+enum { LIST = 2000, NAMES = 256, PART = 2 * NAMES };
+
+/* What does not fit is left out. */
+static void add(char *list, size_t size, const char *one)
+{
+    size_t used = strlen(list);
+    if (used + strlen(one) + sizeof PARTY_WORD("; ") < size)
+        snprintf(list + used, size - used, "%s%s", used ? PARTY_WORD("; ") : "", one);
+}
+
 /* Appends "field: here A, there B" to the list of differences. */
 static void differ(char *list, size_t size, const char *field, const char *here, const char *there)
 {
-    size_t used = strlen(list);
-    /* What does not fit is cut. */
-    if (snprintf(list + used, size - used, "%s%s: here %s, there %s", used ? "; " : "", field, here, there) <
-        0)
-        list[used] = 0;
+    char one[LIST];
+    party_both(one, sizeof one, "%s: here %s, there %s", field, here, there);
+    add(list, size, one);
 }
 
 /* "none" or "court, amount and 3 more". */
-static const char *column_names(char text[160], const wire_terms *t)
+static const char *column_names(char text[NAMES], const wire_terms *t)
 {
+    char more[96];
     size_t used = 0, i = 0;
-    snprintf(text, 160, "none");
+    snprintf(text, NAMES, PARTY_WORD("none"));
     for (; i < t->column_count && used + strlen(t->columns[i].name) + 20 < 160; i++)
-        used += (size_t)snprintf(text + used, 160 - used, "%s%s", i ? ", " : "", t->columns[i].name);
-    if (i < t->column_count)
-        snprintf(text + used, 160 - used, " and %zu more", t->column_count - i);
+        used += (size_t)snprintf(text + used, NAMES - used, "%s%s", i ? ", " : "", t->columns[i].name);
+    if (i < t->column_count) {
+        party_both(more, sizeof more, " and %zu more", t->column_count - i);
+        snprintf(text + used, NAMES - used, "%s", more);
+    }
     return text;
 }
 
@@ -37,29 +49,30 @@ static void compare_columns(const wire_terms *mine, const wire_terms *theirs, pa
 {
     int sender = strcmp(mine->role, "sender") == 0;
     const wire_terms *offer = sender ? mine : theirs, *want = sender ? theirs : mine;
-    char here[192], there[192], names[160];
+    char here[PART], there[PART], names[NAMES];
     if (strcmp(mine->role, theirs->role) == 0 || (!mine->column_count && !theirs->column_count))
         return;
     if (!mine->column_count || !theirs->column_count) {
-        snprintf(here, sizeof here, "%s %s", column_names(names, mine), sender ? "offered" : "wanted");
-        snprintf(there, sizeof there, "%s %s", column_names(names, theirs), sender ? "wanted" : "offered");
-        differ(list, size, "columns", here, there);
+        party_both(here, sizeof here, sender ? "%s offered" : "%s wanted", column_names(names, mine));
+        party_both(there, sizeof there, sender ? "%s wanted" : "%s offered", column_names(names, theirs));
+        differ(list, size, PARTY_WORD("columns"), here, there);
         return;
     }
     if (mine->rows_per_person != theirs->rows_per_person) {
         snprintf(here, sizeof here, "%u", mine->rows_per_person);
         snprintf(there, sizeof there, "%u", theirs->rows_per_person);
-        differ(list, size, "rows per person", here, there);
+        differ(list, size, PARTY_WORD("rows per person"), here, there);
     }
     size_t bad = 0;
     tally_status st = party_form_init(form, offer, want, &bad);
     if (st == TALLY_ERR_DIFFERS) {
-        snprintf(names, sizeof names, "column '%s'", want->columns[bad].name);
-        differ(list, size, names, sender ? "not offered" : "wanted", sender ? "wanted" : "not offered");
+        party_both(names, sizeof names, "column '%s'", want->columns[bad].name);
+        differ(list, size, names, sender ? PARTY_WORD("not offered") : PARTY_WORD("wanted"),
+               sender ? PARTY_WORD("wanted") : PARTY_WORD("not offered"));
     } else if (st) {
-        size_t used = strlen(list);
-        snprintf(list + used, size - used, "%sthe columns take %zu bytes for each identifier, more than %u",
-                 used ? "; " : "", form->sealed, WIRE_SEALED_MAX);
+        party_both(here, sizeof here, "the columns take %zu bytes for each identifier, more than %u",
+                   form->sealed, WIRE_SEALED_MAX);
+        add(list, size, here);
     }
 }
 
@@ -68,7 +81,7 @@ static const char *number(char text[24], uint64_t n)
     if (n)
         snprintf(text, 24, "%llu", (unsigned long long)n);
     else
-        snprintf(text, 24, "none");
+        snprintf(text, 24, PARTY_WORD("none"));
     return text;
 }
 
@@ -85,7 +98,7 @@ static const char *epsilon(char text[48], uint64_t micro)
         snprintf(text, 48, "epsilon=%llu.%06llu", (unsigned long long)(micro / 1000000),
                  (unsigned long long)(micro % 1000000));
     else
-        snprintf(text, 48, "none");
+        snprintf(text, 48, PARTY_WORD("none"));
     return text;
 }
 
@@ -93,7 +106,7 @@ static const char *epsilon(char text[48], uint64_t micro)
 static const char *band_text(char text[160], const wire_band *b)
 {
     size_t used = 0;
-    snprintf(text, 160, "none");
+    snprintf(text, 160, PARTY_WORD("none"));
     if (b)
         used = (size_t)snprintf(text, 160, "%s:", b->name);
     for (size_t i = 0; b && i < b->count; i++) {
@@ -124,8 +137,9 @@ static void compare_bands(const wire_terms *mine, const wire_terms *theirs, char
     const wire_band *accepted = values->peer_band_count ? &values->peer_bands[0] : NULL,
                     *asked = adds->band_count ? &adds->bands[0] : NULL;
     if (values->peer_band_count > 1 || adds->band_count > 1 || adds->peer_band_count) {
-        differ(list, size, "columns with bands of the side that adds up", owner ? "one" : "several",
-               owner ? "several" : "one");
+        differ(list, size, PARTY_WORD("columns with bands of the side that adds up"),
+               owner ? PARTY_WORD("one") : PARTY_WORD("several"),
+               owner ? PARTY_WORD("several") : PARTY_WORD("one"));
         return;
     }
     const wire_band *here = owner ? accepted : asked, *there = owner ? asked : accepted;
@@ -133,8 +147,9 @@ static void compare_bands(const wire_terms *mine, const wire_terms *theirs, char
     if (!same_band(here, there))
         differ(list, size, owner ? "peer-band" : "band", band_text(text[0], here), band_text(text[1], there));
     if (mine->min_overlap && values->band_count + adds->band_count > 1)
-        differ(list, size, "columns with bands, of which a minimum overlap allows one",
-               mine->band_count ? "some" : "none", theirs->band_count ? "some" : "none");
+        differ(list, size, PARTY_WORD("columns with bands, of which a minimum overlap allows one"),
+               mine->band_count ? PARTY_WORD("some") : PARTY_WORD("none"),
+               theirs->band_count ? PARTY_WORD("some") : PARTY_WORD("none"));
 }
 
 static void compare_sum(const wire_terms *mine, const wire_terms *theirs, char *list, size_t size)
@@ -145,9 +160,9 @@ static void compare_sum(const wire_terms *mine, const wire_terms *theirs, char *
         differ(list, size, "scheme", mine->scheme, theirs->scheme);
     else if (strcmp(theirs->scheme, "auto") != 0 && strcmp(theirs->scheme, "rlwe") != 0 &&
              strcmp(theirs->scheme, "paillier") != 0)
-        differ(list, size, "scheme", mine->scheme, *theirs->scheme ? theirs->scheme : "none");
+        differ(list, size, "scheme", mine->scheme, *theirs->scheme ? theirs->scheme : PARTY_WORD("none"));
     if (!mine->value_count == !theirs->value_count) {
-        differ(list, size, "values, which one side names with --value and the other does not",
+        differ(list, size, PARTY_WORD("values, which one side names with --value and the other does not"),
                number(here, mine->value_count), number(there, theirs->value_count));
         return;
     }
@@ -165,13 +180,13 @@ static void compare_aggregate(const wire_terms *mine, const wire_terms *theirs, 
         differ(list, size, "noise", epsilon(here, mine->epsilon_micro),
                epsilon(there, theirs->epsilon_micro));
     else
-        differ_number(list, size, "dummies", mine->dummies, theirs->dummies);
+        differ_number(list, size, PARTY_WORD("dummies"), mine->dummies, theirs->dummies);
     if (strcmp(mine->function, "match") != 0 && theirs->column_count)
-        differ(list, size, "columns", "none", "some");
+        differ(list, size, PARTY_WORD("columns"), PARTY_WORD("none"), PARTY_WORD("some"));
     if (strcmp(mine->function, "sum") == 0)
         compare_sum(mine, theirs, list, size);
     else if (theirs->value_count || theirs->band_count || theirs->peer_band_count || *theirs->scheme)
-        differ(list, size, "values", "none", "some");
+        differ(list, size, PARTY_WORD("values"), PARTY_WORD("none"), PARTY_WORD("some"));
 }
 
 /*
@@ -192,7 +207,7 @@ static int protocols_agree(const wire_terms *mine, const wire_terms *theirs)
 tally_status party_terms_compare(const wire_terms *mine, const wire_terms *theirs, party_form *form,
                                  tally_error *error)
 {
-    char list[400] = "";
+    char list[LIST] = "";
     if (strcmp(mine->role, theirs->role) == 0)
         differ(list, sizeof list, "role", mine->role, theirs->role);
     if (strcmp(mine->function, theirs->function) != 0)
@@ -205,10 +220,10 @@ tally_status party_terms_compare(const wire_terms *mine, const wire_terms *their
         differ(list, sizeof list, "reveal-to", mine->reveal, theirs->reveal);
     size_t keys = mine->key_count > theirs->key_count ? mine->key_count : theirs->key_count;
     for (size_t k = 0; k < keys; k++) {
-        const char *here = k < mine->key_count ? mine->keys[k] : "none";
-        const char *there = k < theirs->key_count ? theirs->keys[k] : "none";
-        char field[32];
-        snprintf(field, sizeof field, "key %zu", k + 1);
+        const char *here = k < mine->key_count ? mine->keys[k] : PARTY_WORD("none");
+        const char *there = k < theirs->key_count ? theirs->keys[k] : PARTY_WORD("none");
+        char field[96];
+        party_both(field, sizeof field, "key %zu", k + 1);
         if (strcmp(here, there) != 0)
             differ(list, sizeof list, field, here, there);
     }

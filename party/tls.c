@@ -46,7 +46,7 @@ struct party_tls_context {
 struct party_tls {
     const party_tls_context *context; /* until the handshake is over */
     tally_transport io;
-    char who[320]; /* begins messages: "the other side at 127.0.0.1:7440" */
+    char who[700]; /* begins messages: "the other side at 127.0.0.1:7440" */
     pthread_mutex_t write_lock;
     uint8_t *staged;
     size_t staged_at, staged_len;
@@ -488,7 +488,10 @@ tally_status party_tls_open(party_tls **out, const party_tls_context *context, c
     t->context = context;
     t->io = *io;
     t->alert = -1;
-    snprintf(t->who, sizeof t->who, "the other side%s%s", where ? " at " : "", where ? where : "");
+    if (where)
+        party_both(t->who, sizeof t->who, "the other side at %s", where);
+    else
+        party_both(t->who, sizeof t->who, "the other side");
     tally_status st = prepare(t, context, error);
     if (!st)
         st = shake_hands(t, deadline_ms, cancel, error);

@@ -37,12 +37,19 @@ TABLES = [("party/profile.c", r"reject_names\[\] = "), ("party/csv.c", r"\*party
           ("party/held.c", r"static const char hint\[\] ="), ("party/link.c", r"see_log\[\] ="), ("party/link.c", r"const char \*hint ="),
           ("party/peer.c", r"tally_status party_peer_alert\("), ("party/session.c", r"phase_names\["),
           ("party/plan.c", r"bounds\[\] ="), ("party/greeting.c", r"party_choose\("), ("proto/abort.c", r"texts\[\] ="),
-          ("party/ledger_append.c", r"\*nearly\("), ("cli/estimate.c", r"hints\[\] = ")]
+          ("party/ledger_append.c", r"\*nearly\("), ("cli/estimate.c", r"hints\[\] = "),
+          ("cli/ping.c", r"step_names\[\] = "), ("party/ledger_read.c", r"const char \*const names\[\] = \{\"\", \"intent")]
 REASON = re.compile(r'\b(?:return|\*?why =|wrong =|(?:hint|what|message) =)\s+((?:"(?:[^"\\]|\\.)*"\s*)+)[;,]')
 # What the system says of a file or a socket.
 SYSTEM = ["ENOENT", "EACCES", "EPERM", "EISDIR", "ENOTDIR", "EEXIST", "ENOSPC", "EDQUOT", "EROFS", "EIO", "EMFILE", "ENFILE", "ENOMEM",
           "EINVAL", "EPIPE", "EBADF", "EFBIG", "ENAMETOOLONG", "ELOOP", "EBUSY", "ENODEV", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT",
           "EHOSTUNREACH", "ENETUNREACH", "EADDRINUSE", "EADDRNOTAVAIL", "EAGAIN", "ENOTEMPTY", "EXDEV"]
+RESOLVER = ["Name or service not known", "Temporary failure in name resolution", "Non-recoverable failure in name resolution",
+            "No address associated with hostname", "Address family for hostname not supported"]
+# What OpenSSL calls the alerts that a peer may end TLS 1.3 with and that have no words of ours.
+ALERTS = ["unexpected_message", "bad record mac", "record overflow", "handshake failure", "illegal parameter", "decode error",
+          "decrypt error", "protocol version", "insufficient security", "internal error", "user canceled", "unsupported extension",
+          "unrecognized name"]
 
 Call = collections.namedtuple("Call", "file line name args")
 Text = collections.namedtuple("Text", "file line text")
@@ -231,6 +238,7 @@ class Sources:
             for part in re.findall(r'(?:"(?:[^"\\]|\\.)*"\s*)+', rest[:end]):
                 out += [Text(path, line, s) for s in self.strings(part) if not re.search(r"[^ -~]|^[a-z]+[A-Z]\w*$", s)]
         out += [Text("errno", 0, os.strerror(getattr(errno, name))) for name in SYSTEM]
+        out += [Text("openssl", 0, name) for name in ALERTS] + [Text("getaddrinfo", 0, name) for name in RESOLVER]
         return out
 
     def messages(self):
@@ -240,7 +248,7 @@ class Sources:
             words = re.sub(r"%[-0-9.*#+ ]*[hlzjt]*[a-zA-Z]", "", t.text)
             if t.text.startswith("serve: "):
                 continue  # log lines that programs read (docs/serve.md)
-            if re.search(r"[A-Za-z]", words) or t.text in (", ", ".", ": "):
+            if re.search(r"[A-Za-z]", words) or t.text in (", ", "; ", ".", ": ", "%s: %s", "  %s:\n"):
                 out.setdefault(t.text, []).append(t)
         return out
 
@@ -304,7 +312,7 @@ CONVERSION = re.compile(r"%(?:(%)|(?:(\d+)\$)?[-+#0]*(\*|\d+)?(?:\.(\*|\d*))?(hh
 
 def conversions(text):
     """What a format takes, argument by argument; None: "5% or more" is no format."""
-    out, position, at = {}, 1, 0
+    out, position, at, numbered = {}, 1, 0, False
     while (at := text.find("%", at)) >= 0:
         m = CONVERSION.match(text, at)
         if not m:
@@ -319,6 +327,9 @@ def conversions(text):
         key = int(m[2]) if m[2] else position
         position += 0 if m[2] else 1
         out[key] = (m[5] or "") + m[6]
+        if len(out) > 1 and numbered != bool(m[2]):
+            return {0: "numbered and not numbered"}
+        numbered = bool(m[2])
     return out
 
 

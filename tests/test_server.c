@@ -239,7 +239,7 @@ static void test_ping(void)
     struct caller c = {.identity = held_identity[BANK], .agreement = with_bank, .ping = 1};
     CU_ASSERT_EQUAL(reach(&c, &told), -1);
     CU_ASSERT(c.connected == TALLY_OK && c.type == WIRE_PING);
-    CU_ASSERT(strstr(told.last, "answered a ping of the peer") != NULL);
+    CU_ASSERT(strstr(told.last, "answered a ping of the other side") != NULL);
     c = (struct caller){.identity = held_identity[BANK], .agreement = with_bank, .ping = 2};
     CU_ASSERT_EQUAL(reach(&c, &told), -1);
     CU_ASSERT(c.connected == TALLY_OK && c.type == 0);

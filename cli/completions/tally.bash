@@ -63,6 +63,17 @@ _tally_profiles="exact cn-resident-id cn-uscc phone-e164 phone-e164+86"
 _tally() {
     local tally=${COMP_WORDS[0]} at=$COMP_CWORD cur=${COMP_WORDS[COMP_CWORD]} option='' command='' action='' words='' help i
     COMPREPLY=()
+    # tally --lang LANGUAGE COMMAND: what follows is as without it.
+    if [ "$at" -ge 2 ] && [ "${COMP_WORDS[1]}" = --lang ]; then
+        i=2
+        [ "${COMP_WORDS[2]}" != = ] || i=3
+        if [ "$at" -le "$i" ]; then
+            mapfile -t COMPREPLY < <(compgen -W 'en zh_CN' -- "${cur#=}")
+            return
+        fi
+        local COMP_WORDS=("$tally" "${COMP_WORDS[@]:i+1}")
+        at=$((at - i))
+    fi
     # bash parts words at = and :.
     if [ "$cur" = = ]; then
         option=${COMP_WORDS[at - 1]} cur=
@@ -78,7 +89,7 @@ _tally() {
     [ "$at" -lt 2 ] || command=${COMP_WORDS[1]}
     if [ "$at" -lt 2 ]; then
         words=$(_tally_help "$tally" | _tally_commands)
-        [[ $cur != -* ]] || words='--help --version'
+        [[ $cur != -* ]] || words='--help --lang --version'
     elif [ "$command" = help ]; then
         words="exit-status $(_tally_help "$tally" | _tally_commands)"
     elif [ "$option" = profile ]; then

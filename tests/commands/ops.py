@@ -269,6 +269,11 @@ def completes(t, shell):
     for words in (("match", "--input", "a"), ("match", "-i", "a"), ("match", "--log-file", "a"), ("ledger", "backup", "a"), ("agreement", "check", "a"), ("ledger", "report", "1", "-o", "a")):
         t.equal(offered(*words), ["a list.csv"] if shell == "bash" else ["FILES"], f"{shell}: files behind {words}")
     t.check("exit-status" in offered("help", ""), f"{shell}: help topics")
+    t.check("--lang" in offered("-"), f"{shell}: options before the command")
+    t.equal(offered("--lang", ""), ["en", "zh_CN"], f"{shell}: languages")
+    t.check({"en", "zh_CN"} <= set(offered("--lang", "=", "") if shell == "bash" else offered("--lang=")), f"{shell}: languages behind =")
+    t.equal(sorted(offered("--lang", "zh_CN", "")), sorted(offered("")), f"{shell}: commands behind --lang")
+    t.equal(offered("--lang", "zh_CN", "match", "--role", "r" if shell == "bash" else ""), ["receiver"] if shell == "bash" else ["receiver", "sender"], f"{shell}: a value behind --lang")
     if shell == "bash":
         t.equal(offered("match", "--role", "=", "se"), ["sender"], "behind =")
         t.equal(offered("match", "--key", "id", ":", "cn-u"), ["cn-uscc"], "profiles")

@@ -206,8 +206,6 @@ static tally_status run_sign(const options *o, tally_error *error)
         st = sign_with(a, o->identity, o->passphrase_file, error);
     if (!st)
         st = tally_agreement_write_signatures(a, beside, error);
-    if (!st)
-        warn_days(a);
     for (int p = 0; !st && p < 2; p++) {
         int is_signed = tally_agreement_signed(a, (size_t)p) == TALLY_SIGNED;
         cli_print(is_signed ? "%s: signed\n" : "%s: not signed\n",

@@ -30,7 +30,8 @@ const char cli_help_check[] =
     "      --json                    print the report as JSON\n"
     "  -h, --help                    show this text\n"
     "\n"
-    "Exit status: 0 if a run could use the list, 3 if it would be refused.\n"
+    "Exit status: 0 if a run could use the list, 3 if it would be refused, 4 if it\n"
+    "is longer than the agreement allows.\n"
     "\n"
     "example:\n"
     "  tally check --input bank.csv --key id_card:cn-resident-id\n";

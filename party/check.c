@@ -312,6 +312,8 @@ tally_status tally_input_check_json(tally_input *input, char **out, tally_error 
     }
     if (input->key_count)
         st = tally_input_load(input, &outcome);
+    if (!st && input->most)
+        st = party_hold_size(input->stats.items, input->most, &outcome);
     if (tally_exit_status(st) != -TALLY_ERR_NO_MEMORY) {
         tally_status made = report(input, survey, &outcome, out, &ignored);
         if (made) {
@@ -385,6 +387,8 @@ tally_status tally_input_set_agreement(tally_input *input, const tally_agreement
     if (!st) {
         tally_input_set_clip(input, agreed->clip);
         input->padding = (uint64_t)party_agreed_number(agreement, AGREED_PADDING, 0);
+        size_t own = (party_agreed_number(agreement, AGREED_ROLE, 1) != 0) == (role == TALLY_SENDER);
+        input->most = (uint64_t)party_agreed_number(agreement, AGREED_MAX_LIST, own);
     }
     tally_session_free(session);
     tally_input_free(agreed);

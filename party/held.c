@@ -33,16 +33,31 @@ static tally_status breach(tally_session *s, enum party_agreed_id field, tally_e
     return party_breach(s, field, error);
 }
 
-tally_status party_breach(tally_session *s, enum party_agreed_id field, tally_error *error)
+static tally_status refuse(enum party_agreed_id field, tally_error *error)
 {
     const tally_error why = *error;
     char path[96];
     party_agreed_field_path(path, sizeof path, field);
-    s->breached = (uint8_t)(field + 1);
     party_fail(error, TALLY_ERR_POLICY, "the agreement does not allow this run: %s: %s", path,
                party_message_of(&why));
     party_hint(error, PARTY_WHOLE, party_hint_of(&why));
     return TALLY_ERR_POLICY;
+}
+
+tally_status party_breach(tally_session *s, enum party_agreed_id field, tally_error *error)
+{
+    s->breached = (uint8_t)(field + 1);
+    return refuse(field, error);
+}
+
+tally_status party_hold_size(uint64_t items, uint64_t most, tally_error *error)
+{
+    if (items <= most)
+        return TALLY_OK;
+    party_fail(error, TALLY_ERR_POLICY,
+               "the list has %" PRIu64 " identifiers, and at most %" PRIu64 " are allowed", items, most);
+    party_hint(error, "take a shorter list, or have a new agreement signed");
+    return refuse(AGREED_MAX_LIST, error);
 }
 
 static const char narrow[] =
@@ -565,9 +580,10 @@ static tally_status judge_list(tally_session *s, tally_error *error)
     party_input_items(s->input, &count);
     party_hold_limits(s, &limits);
     uint64_t most = (uint64_t)party_agreed_number(s->agreement, AGREED_MAX_LIST, s->own_party);
-    if (count > most)
-        return breach(s, AGREED_MAX_LIST, error, "take a shorter list, or have a new agreement signed",
-                      "the list has %zu identifiers, and at most %" PRIu64 " are allowed", count, most);
+    if (party_hold_size(count, most, error)) {
+        s->breached = AGREED_MAX_LIST + 1;
+        return TALLY_ERR_POLICY;
+    }
     return s->ledger && limits.least_difference ? make_sketch(s, error) : TALLY_OK;
 }
 

@@ -27,6 +27,8 @@ tally_status party_hold_list(tally_session *s, tally_error *error) TALLY_MUST_CH
 tally_status party_hold_say(const tally_session *s, wire_hello1 *hello, tally_error *error) TALLY_MUST_CHECK;
 /* What the peer's hello 1 says of it, s->peer_hello. Both sides come to the same. */
 tally_status party_hold_hear(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
+/* Of this side's own list, before it is padded. TALLY_ERR_POLICY. */
+tally_status party_hold_size(uint64_t items, uint64_t most, tally_error *error) TALLY_MUST_CHECK;
 /* The list size that the peer says in hello 2. */
 tally_status party_hold_peer_list(tally_session *s, tally_error *error) TALLY_MUST_CHECK;
 /* Makes the refusal in *error one of the field. TALLY_ERR_POLICY. */

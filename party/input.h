@@ -61,7 +61,8 @@ struct tally_input {
     int duplicates_given; /* it was set, also to what it is anyway */
     int clip;
     party_consent consent;
-    uint64_t padding; /* of an agreement, for a check; a run asks the agreement */
+    /* Of an agreement, for a check; a run asks the agreement. most: max-list, 0 without an agreement. */
+    uint64_t padding, most;
 
     /* the file */
     int fd;      /* -1: none */

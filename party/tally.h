@@ -415,7 +415,7 @@ TALLY_API tally_status tally_input_load(tally_input *input, tally_error *error) 
  * rejects, duplicates, what the key columns are like, what often goes wrong with exports, what a run would
  * send; without a key, which columns could be one. No value is in it, and nothing is sent. *out: free(); set
  * also when the list cannot be used, NULL after TALLY_ERR_NO_MEMORY and TALLY_ERR_USAGE. Returns what loading
- * does.
+ * does, and TALLY_ERR_POLICY if the list is longer than the agreement of tally_input_set_agreement allows.
  */
 TALLY_API tally_status tally_input_check_json(tally_input *input, char **out,
                                               tally_error *error) TALLY_MUST_CHECK;

@@ -126,6 +126,10 @@ def of_an_agreement(t):
     t.equal((p.status, report["identifiers"], report["sent"]["padded_to"], report["keys"][0]["profile"]), (0, 30, 50, "cn-resident-id"), "by the agreement")
     p = a.run("receiver", "check", "-i", "receiver.csv", "--agreement", a.file("receiver"))
     t.failed(p, 1, "--role is missing", hint=True)
+    a.write("receiver", a.text.replace("    contact: Compliance desk", "    contact: Compliance desk\n    max-list: 29"))
+    p = a.run("receiver", "check", "-i", "receiver.csv", "--agreement", a.file("receiver"), "--role", "receiver", "--json")
+    t.failed(p, 4, "the list has 30 identifiers, and at most 29 are allowed", hint=True)
+    t.equal((json.loads(p.out)["usable"], json.loads(p.out)["exit_status"]), (False, 4), "longer than agreed")
 
 
 @test

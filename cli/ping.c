@@ -101,6 +101,8 @@ static void print_json(const steps *s, const tally_ping *p, const tally_error *e
 static tally_status prepare(cli_run *r, tally_error *error)
 {
     cli_places places = {0};
+    char *dir = NULL;
+    cli_passphrase p = {.file = r->passphrase_file, .option = "--passphrase-file", .name = r->identity_name};
     tally_status st = TALLY_OK;
     if (r->peer_ca)
         st = tally_session_set_peer_ca(r->session, r->peer_ca, r->peer_name, error);
@@ -109,7 +111,11 @@ static tally_status prepare(cli_run *r, tally_error *error)
     if (!st)
         st = cli_places_find(&places, error);
     if (!st)
-        st = cli_identity_open(&places, r->identity_name, r->passphrase_file, &r->identity, error);
+        st = cli_identity_existing(&places, r->identity_name, &dir, error);
+    if (!st) /* of its last day the steps speak */
+        st = cli_identity_load(&places, dir, &p, &r->identity, error);
+    cli_passphrase_forget(&p);
+    free(dir);
     if (!st)
         st = cli_run_agreement(r, error);
     cli_places_free(&places);

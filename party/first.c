@@ -58,7 +58,7 @@ tally_status party_first_read(party_channel *channel, uint8_t type, party_first 
         if (st)
             return st;
         if (wire_header_parse(&header, at, n, &why))
-            return party_fail(error, TALLY_ERR_MALFORMED, "the other side's greeting is not valid: %s",
+            return party_fail(error, TALLY_ERR_MALFORMED, "the peer's greeting is not valid: %s",
                               party_word(why));
     }
     if (header.type != type)

@@ -78,22 +78,28 @@ tally_status party_identity_read(BIO **out, const char *path, int secret, unsign
                    path);
         goto done;
     }
-    bytes = psi_secret_calloc(FILE_MAX, 1);
+    /* Of the file's size, so that a key fits into locked memory; one that grows meanwhile is refused. */
+    size_t room = info.st_size < FILE_MAX ? (size_t)info.st_size + 1 : 0;
+    if (!room) {
+        file_error(error, path, "too large for a key or certificate");
+        goto done;
+    }
+    bytes = psi_secret_calloc(room, 1);
     bio = BIO_new(BIO_s_secmem());
     if (!bytes || !bio) {
         st = party_no_memory(error, "an identity");
         goto done;
     }
     for (ssize_t n = 1; n != 0;) {
-        n = len < FILE_MAX ? read(fd, bytes + len, FILE_MAX - len) : 0;
+        n = len < room ? read(fd, bytes + len, room - len) : 0;
         if (n < 0 && errno != EINTR) {
             file_error(error, path, party_system_text(errno));
             goto done;
         }
         len += n > 0 ? (size_t)n : 0;
     }
-    if (len == FILE_MAX) {
-        file_error(error, path, "too large for a key or certificate");
+    if (len == room) {
+        file_error(error, path, "changed while it was read");
         goto done;
     }
     if (len && BIO_write(bio, bytes, (int)len) != (int)len) {

@@ -395,6 +395,10 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
         "our CA and subject";
     static const char renew[] =
         "check `tally identity show` and both clocks; if the certificate has expired, renew it";
+    static const char ask[] =
+        "ask the other side why: it, or the authority of our certificate, has revoked our "
+        "key. A new one is made by "
+        "tally identity rotate NAME";
     static const struct {
         int alert;
         const char *words, *hint;
@@ -403,7 +407,7 @@ tally_status party_peer_alert(int alert, const char *who, tally_error *error)
         {TLS13_AD_CERTIFICATE_REQUIRED, "it saw none", show},
         {SSL_AD_BAD_CERTIFICATE, "not valid yet by its clock, or not usable", renew},
         {SSL_AD_UNSUPPORTED_CERTIFICATE, "its kind is not supported", show},
-        {SSL_AD_CERTIFICATE_REVOKED, "it is revoked", renew},
+        {SSL_AD_CERTIFICATE_REVOKED, "it is revoked", ask},
         {SSL_AD_CERTIFICATE_EXPIRED, "it has expired by the other side's clock", renew},
         {SSL_AD_CERTIFICATE_UNKNOWN, "it is not acceptable", show},
         {SSL_AD_UNKNOWN_CA, "it is not the one that is expected there", show},

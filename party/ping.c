@@ -105,7 +105,8 @@ tally_status party_ping_answer(party_channel *channel, int64_t deadline_ms, cons
     tally_status st = party_first_read(channel, WIRE_PING, &first, until < deadline_ms ? until : deadline_ms,
                                        cancel, error);
     if (!st && wire_ping_parse(&theirs, first.bytes + first.payload, first.len - first.payload, &why))
-        st = party_fail(error, TALLY_ERR_MALFORMED, "the peer's ping is not valid: %s", party_word(why));
+        st =
+            party_fail(error, TALLY_ERR_MALFORMED, "the other side's ping is not valid: %s", party_word(why));
     psi_free(first.bytes);
     if (st)
         return st;

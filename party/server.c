@@ -160,7 +160,7 @@ static tally_status greet(void *user, party_arrival *a, int64_t deadline_ms, con
     st = wire_hello1_parse(hello, a->first.bytes + a->first.payload, a->first.len - a->first.payload, &why);
     if (st) {
         say_abort(&a->channel, WIRE_ABORT_MALFORMED);
-        party_fail(error, st, "the other side's greeting is not valid: %s", party_word(why));
+        party_fail(error, st, "the peer's greeting is not valid: %s", party_word(why));
     } else {
         a->entry = find_entry(s, a->accepted, hello);
         if (a->entry == TALLY_SERVER_ENTRIES)

@@ -27,7 +27,7 @@ TALLY_API void tally_server_free(tally_server *server);
 TALLY_API tally_status tally_server_add(tally_server *server, const tally_agreement *agreement,
                                         const char *peer_ca, const char *peer_crl,
                                         tally_error *error) TALLY_MUST_CHECK;
-/* Where to listen, "HOST:PORT"; up to 16. */
+/* Where to listen, "HOST:PORT"; up to 16, before the server listens. */
 TALLY_API tally_status tally_server_add_address(tally_server *server, const char *address,
                                                 tally_error *error) TALLY_MUST_CHECK;
 /* Who was dropped, and why: a bounded number of lines. From the thread that calls tally_server_accept. */
@@ -38,9 +38,9 @@ TALLY_API tally_status tally_server_listen(tally_server *server, tally_server *o
                                            tally_error *error) TALLY_MUST_CHECK;
 /*
  * Waits for the next peer that has authenticated and named the agreement of an entry of its own; everybody
- * else is dropped meanwhile, and delays nobody. *out goes to tally_session_set_connection of a session with
- * the same identity and agreement, in any thread. TALLY_ERR_TIMEOUT; TALLY_ERR_INTERRUPTED:
- * tally_server_wake.
+ * else is dropped meanwhile, and delays nobody; pings of peers are answered. timeout_ms 0 only looks. *out
+ * goes to tally_session_set_connection of a session with the same identity and agreement, in any thread.
+ * TALLY_ERR_TIMEOUT; TALLY_ERR_INTERRUPTED: tally_server_wake.
  */
 TALLY_API tally_status tally_server_accept(tally_server *server, uint32_t timeout_ms, size_t *entry,
                                            tally_connection **out, tally_error *error) TALLY_MUST_CHECK;

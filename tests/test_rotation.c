@@ -224,10 +224,107 @@ static void test_passphrase(void)
     tally_identity_free(id);
 }
 
+/* Without the passphrase: all that is public, and no use of a key. */
+static void test_public(void)
+{
+    char dir[256];
+    tally_error error;
+    tally_identity *id = NULL, *whole = NULL;
+    given right = {.text = "right"};
+    uint8_t signature[64];
+    snprintf(dir, sizeof dir, "%s/shown", unit_tmp());
+    CU_ASSERT_EQUAL_FATAL(tally_identity_create_with(dir, "A", 10, give, &right, &error), TALLY_OK);
+    right.calls = 0;
+    CU_ASSERT_EQUAL_FATAL(tally_identity_load_with(dir, TALLY_IDENTITY_PUBLIC, give, &right, &id, &error),
+                          TALLY_OK);
+    CU_ASSERT_EQUAL(right.calls, 0);
+    CU_ASSERT_EQUAL_FATAL(tally_identity_load_with(dir, 0, give, &right, &whole, &error), TALLY_OK);
+    char *a = tally_identity_json(id), *b = tally_identity_json(whole);
+    CU_ASSERT_STRING_EQUAL(a, b);
+    free(a);
+    free(b);
+    CU_ASSERT(id->key == NULL && id->sign == NULL);
+    CU_ASSERT_EQUAL(party_identity_usable(id, &error), TALLY_ERR_USAGE);
+    CU_ASSERT_NOT_EQUAL(party_sign(id, "x", 1, signature), TALLY_OK);
+    tally_identity_free(id);
+    tally_identity_free(whole);
+}
+
+static void put(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "we");
+    if (!f || fputs(text, f) < 0 || fclose(f))
+        abort();
+}
+
+/* An interrupted rotation: a key in next/ that no statement names is not put in place. */
+static void test_finish(void)
+{
+    char dir[256], path[300];
+    tally_error error;
+    struct stat info;
+    snprintf(dir, sizeof dir, "%s/halfway", unit_tmp());
+    CU_ASSERT_EQUAL_FATAL(tally_identity_create(dir, "A", &error), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(tally_identity_rotate(dir, 5, 10, NULL, NULL, NULL, &error), TALLY_OK);
+    snprintf(path, sizeof path, "%s/rotations", dir);
+    put(path, "");
+    CU_ASSERT_EQUAL(tally_identity_rotate_finish(dir, &error), TALLY_ERR_FILE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "no statement"));
+    snprintf(path, sizeof path, "%s/next/key.pem", dir);
+    CU_ASSERT_EQUAL(stat(path, &info), 0);
+}
+
+/* A home knows more statements than one identity makes; its files follow who may read the folder. */
+static void test_home(void)
+{
+    char dir[256], path[300], text[PARTY_ROTATION_TEXT];
+    char *const folders[] = {dir};
+    tally_error error;
+    struct stat info;
+    party_known *known = NULL;
+    tally_identity *id = make("home");
+    snprintf(path, sizeof path, "%s/many", unit_tmp());
+    FILE *f = fopen(path, "we");
+    for (unsigned i = 0; f && i < PARTY_ROTATIONS_MAX + 8; i++) {
+        party_rotation r = statement(id, (uint8_t)i, (uint8_t)(i + 1), NOW, NOW + DAY);
+        party_rotation_text(text, &r);
+        fputs(text, f);
+    }
+    if (!f || fclose(f))
+        abort();
+    snprintf(dir, sizeof dir, "%s/peers", unit_tmp());
+    CU_ASSERT_EQUAL(tally_peers_add_rotation(dir, path, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(tally_peers_add_rotation(dir, path, &error), TALLY_OK);
+    CU_ASSERT_EQUAL_FATAL(party_known_load(&known, folders, 1, &error), TALLY_OK);
+    CU_ASSERT_EQUAL(known->rotation_count, PARTY_ROTATIONS_MAX + 8);
+    int64_t until;
+    CU_ASSERT_EQUAL(
+        judge(known->rotations, known->rotation_count, id, 0, PARTY_ROTATIONS_MAX + 8, NOW, &until),
+        PARTY_PIN_CURRENT);
+    party_known_free(known);
+    snprintf(path, sizeof path, "%s/rotations", dir);
+    CU_ASSERT(stat(path, &info) == 0 && (info.st_mode & 0777) == 0600);
+    CU_ASSERT_EQUAL(chmod(dir, 0755), 0);
+    CU_ASSERT_EQUAL(tally_peers_revoke(dir, tally_identity_fingerprint(id), NULL, &error), TALLY_OK);
+    snprintf(path, sizeof path, "%s/revoked", dir);
+    CU_ASSERT(stat(path, &info) == 0 && (info.st_mode & 0777) == 0644);
+    /* As many revoked keys as the list holds, and one more. */
+    f = fopen(path, "we");
+    for (unsigned i = 0; f && i < PARTY_REVOKED_MAX; i++)
+        fprintf(f, "sha256:%064x 2026-09-21T14:13:20Z \n", i);
+    if (!f || fclose(f))
+        abort();
+    CU_ASSERT_EQUAL(tally_peers_revoke(dir, tally_identity_fingerprint(id), NULL, &error), TALLY_ERR_INPUT);
+    CU_ASSERT_EQUAL(party_known_load(&known, folders, 1, &error), TALLY_OK);
+    party_known_free(known);
+    tally_identity_free(id);
+}
+
 int main(int argc, char **argv)
 {
-    static const unit_test tests[] = {{"text", test_text},   {"judge", test_judge},
-                                      {"times", test_times}, {"revoked", test_revoked},
-                                      {"uri", test_uri},     {"passphrase", test_passphrase}};
+    static const unit_test tests[] = {
+        {"text", test_text},       {"judge", test_judge},   {"times", test_times},
+        {"revoked", test_revoked}, {"uri", test_uri},       {"passphrase", test_passphrase},
+        {"public", test_public},   {"finish", test_finish}, {"home", test_home}};
     return unit_main(argc, argv, "rotation", tests, sizeof tests / sizeof *tests);
 }

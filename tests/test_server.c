@@ -239,7 +239,7 @@ static void test_ping(void)
     struct caller c = {.identity = held_identity[BANK], .agreement = with_bank, .ping = 1};
     CU_ASSERT_EQUAL(reach(&c, &told), -1);
     CU_ASSERT(c.connected == TALLY_OK && c.type == WIRE_PING);
-    CU_ASSERT(strstr(told.last, "answered a ping of the peer") != NULL);
+    CU_ASSERT(strstr(told.last, "answered a ping of the other side") != NULL);
     c = (struct caller){.identity = held_identity[BANK], .agreement = with_bank, .ping = 2};
     CU_ASSERT_EQUAL(reach(&c, &told), -1);
     CU_ASSERT(c.connected == TALLY_OK && c.type == 0);
@@ -401,7 +401,7 @@ static void test_entries(void)
     snprintf(address, sizeof address, "127.0.0.1:%d", free_port());
     s = server_at(address);
     CU_ASSERT_EQUAL_FATAL(tally_server_listen(s, NULL, &e), TALLY_OK);
-    CU_ASSERT_EQUAL(tally_server_add(s, not_here, NULL, &e), TALLY_ERR_USAGE);
+    CU_ASSERT_EQUAL(tally_server_add(s, not_here, NULL, NULL, &e), TALLY_ERR_USAGE);
     CU_ASSERT_EQUAL(tally_server_add_address(s, "127.0.0.1:1", &e), TALLY_ERR_USAGE);
     CU_ASSERT_EQUAL(tally_server_listen(s, NULL, &e), TALLY_ERR_USAGE);
     CU_ASSERT(strstr(e.message, "listens already") != NULL);

@@ -299,6 +299,13 @@ static void test_judge(void)
                     X509_V_OK);
     CU_ASSERT_EQUAL(party_peer_judge(&by_ca, NULL, store, leaf.cert, NULL, now - 3800, 1, "x", &v),
                     X509_V_OK);
+    /* The authority's key is revoked here. */
+    party_revoked gone = {.reason = "broken into"};
+    party_known known = {.revoked = &gone, .revoked_count = 1};
+    CU_ASSERT_EQUAL(party_spki_fingerprint(ca.cert, gone.pin32), TALLY_OK);
+    CU_ASSERT_EQUAL(party_peer_judge(&by_ca, &known, store, leaf.cert, NULL, now - 3800, 0, "x", &v),
+                    X509_V_ERR_CERT_REVOKED);
+    CU_ASSERT_PTR_NOT_NULL(strstr(v.why.message, "broken into"));
     X509_STORE_free(store);
     cert_free(&leaf);
     cert_free(&ca);

@@ -138,6 +138,7 @@ def warnings_of_a_run(t):
     s, r = t.pair(both=["-q"], receiver=["-o", "out.csv"], key=KEY)
     if t.good(s, r):
         t.check("scientific notation, as 1.1E+17" in s.err and 'column "id", line 8 (1 in all)' in s.err, f"rejects: {s.last()}")
+        t.check("rejected 1 rows" not in s.err, f"the same reject said twice: {s.err}")
         t.check("no identifier is on both lists" in r.err and "test data" in r.err, f"nothing in common: {r.last()}")
         t.check("no identifier is on both" not in s.err, "a side that does not learn it says so")
     t.write("sender.csv", HEAD + "".join(f"north,n{i}\n" for i in range(40)))

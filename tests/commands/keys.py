@@ -6,6 +6,7 @@ import pty
 import re
 import select
 import shutil
+import signal
 import stat
 import subprocess
 import time
@@ -205,6 +206,11 @@ def imports(t):
         all_ = shown(t, "leaf")
         t.equal([c["subject"] for c in all_["chain"]] + [all_["issuer"]], ["CN=mid", "CN=root", "CN=mid"], "chain")
     t.failed(t.run("identity", "import", "x", "--key", "p256.key", "--cert", "leaf.crt", "--chain", "root.crt"), 5, "chain is not complete", hint=True)
+    t.write("many.pem", t.read("root.crt") * 9)
+    t.failed(t.run("identity", "import", "x", "--key", "p256.key", "--cert", "leaf.crt", "--chain", "many.pem"), 7, "too many certificates")
+    t.failed(t.run("identity", "rotate", "leaf", "--renew", "--cert", "leaf.crt", "--chain", "many.pem"), 7, "too many certificates")
+    openssl(t, "x509", "-in", "leaf.crt", "-outform", "DER", "-out", "leaf.der")
+    t.equal(t.run("identity", "rotate", "leaf", "--renew", "--cert", "leaf.der", "--chain", "chain.pem").status, 0, "renew from DER")
     # What is wrong.
     key_and_cert(t, "nouse", "-algorithm", "ED25519", ext=("extendedKeyUsage=emailProtection",))
     key_and_cert(t, "nosign", "-algorithm", "ED25519", ext=("keyUsage=keyEncipherment",))
@@ -305,6 +311,13 @@ def rotation(t):
 
     p = a.run("receiver", "identity", "rotate", "bank", "--overlap", "20")
     t.equal(p.status, 0, f"rotate: {p.last()}")
+    named = a.run("receiver", "identity", "show", "bank").out.decode()
+    t.check("agreement:" not in named, f"an agreement outside the home: {named}")
+    shutil.copy(t.path(a.file("receiver")), os.path.join(a.home["receiver"], "a.yaml"))
+    named = a.run("receiver", "identity", "show", "bank").out.decode()
+    t.check(re.search("^agreement: .*, with .* until 2099-12-31: .*/a.yaml$", named, re.M), f"the agreement of the home: {named}")
+    t.equal([x["valid_until"] for x in json.loads(a.run("receiver", "identity", "show", "bank", "--json").out)["agreements"]], ["2099-12-31"], "as JSON")
+    t.equal(json.loads(a.run("receiver", "identity", "show", "stranger", "--json").out)["agreements"], [], "of a stranger")
     t.check(b"waits in next/" in p.out and "add-rotation" in p.err and "--finish" in p.err, f"rotate says: {p.out} {p.err}")
     t.equal(stat.S_IMODE(os.stat(os.path.join(a.home["receiver"], "bank/next/key.pem")).st_mode), 0o600, "mode of the next key")
     t.failed(a.run("receiver", "identity", "rotate", "bank"), 7, "waits", hint=True)
@@ -440,6 +453,30 @@ def authority_revokes(t):
     t.good(*run("empty.crl"))
     t.failed(run("full.crl")[1], 5, "revoked", hint=True)
     t.failed(run("past.crl")[1], 5, "CRL has expired", hint=True)
+    # In a configuration of tally serve.
+    root = subprocess.run("openssl x509 -in ca.pem -pubkey -noout | openssl pkey -pubin -outform DER | sha256sum", shell=True, cwd=t.dir, capture_output=True,
+                          text=True, check=True).stdout[:64]
+    base = Agreed(t, sign=False)
+    signing = base.keys_of("agency").splitlines()[1].split(": ")[1]
+    t.run("identity", "rotate", "byca", "--renew", "--cert", "home/byca/cert.pem")
+    shutil.copy(os.path.join(t.home, "agency/sign.pem"), os.path.join(t.home, "byca/sign.pem"))
+    shutil.rmtree(os.path.join(t.home, "agency"))
+    shutil.copytree(os.path.join(t.home, "byca"), os.path.join(t.home, "agency"))
+    a = Agreed(t, name="ca-", keys={"agency": f'ca: sha256:{root}\n    subject: "{subject}"\n    signing-key: {signing}', "bank": base.keys_of("bank")})
+    for name, status in (("empty.crl", 0), ("full.crl", 5)):
+        port = free_port()
+        t.write("serve.yaml", f"listen: 127.0.0.1:{port}\nidentity: bank\nruns:\n  - name: one\n    agreement: {a.file('receiver')}\n    input: receiver.csv\n"
+                              f"    output: .\n    peer-ca: ca.pem\n    peer-crl: {name}\n")
+        serving = Party(t, "serve", "--config", "serve.yaml", name="serve", home=a.home["receiver"])
+        t.check(serving.wait_for("event=listening"), f"serve: {serving.last()}")
+        p = a.spawn("sender", where="connect", port=port)
+        p.wait()
+        t.equal(p.status, status, f"serve with {name}: {p.last()}")
+        serving.signal(signal.SIGTERM)
+        serving.wait(10)
+        t.check(("revoked" in serving.err) == bool(status), f"serve with {name} says: {serving.err[-300:]}")
+    t.write("serve.yaml", t.read("serve.yaml").replace(b"    peer-ca: ca.pem\n", b""))
+    t.failed(t.run("serve", "--config", "serve.yaml", "--check", home=a.home["receiver"]), 1, "peer-crl without peer-ca", hint=True)
     t.write("none.crl", "no list")
     t.failed(run("none.crl")[1], 7, "none.crl", hint=True)
     p = t.spawn("receiver", "connect", free_port(), "--peer-crl", "empty.crl", "-o", "o.csv")

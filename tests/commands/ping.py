@@ -148,6 +148,9 @@ def ping_wrong_keys(t):
     last_failed(t, a, "authenticate", 5, "refused")
     a, b = both(t, s={"peer": t.pins["stranger"]}, waits="1s")
     last_failed(t, b, "authenticate", 5, "refused our certificate")
+    t.equal(t.run("peer", "revoke", t.pins["agency"]).status, 0, "peer revoke")
+    a, b = both(t, waits="1s")
+    last_failed(t, b, "authenticate", 5, "revoked here")
 
 
 @test

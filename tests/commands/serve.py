@@ -103,6 +103,37 @@ def two_agreements(t):
 
 
 @test
+def pings_and_a_new_key(t):
+    """A peer's ping is answered and disturbs nothing; a peer whose key was replaced is served by the statement alone."""
+    s = Serving(t)
+    home = s.a.home["receiver"]
+    for more in ((), ("--agreement", s.a.file("receiver"))):
+        p = t.run("ping", "--connect", f"127.0.0.1:{s.port}", "--identity", "bank", "--peer", t.pins["agency"], "--timeout", "5s", *more, home=home)
+        t.equal(p.status, 0, f"ping: {p.last()}")
+        t.check(re.search(rb"^authenticate +ok .*^terms +skipped +not compared: a run waits there", p.out, re.M | re.S), f"ping says {p.out!r}")
+    t.failed(t.run("ping", "--connect", f"127.0.0.1:{s.port}", "--identity", "agency", "--peer", t.pins["agency"], "--timeout", "2s", home=s.home), 5)
+    s.a.run("receiver", "identity", "rotate", "bank", "--overlap", "20")
+    t.equal(s.a.run("sender", "peer", "add-rotation", os.path.join(home, "bank/rotations")).status, 0, "add-rotation")
+    t.equal(s.a.run("receiver", "identity", "rotate", "bank", "--finish").status, 0, "rotate --finish")
+    s.good(s.peer(s.a, "1.csv"), "1.csv", s.want)
+    s.stop()
+
+
+@test
+def overlong(t):
+    """A run that takes longer than max-duration is cancelled, and its place is free."""
+    s = Serving(t, "max-duration: 2s\nmax-sessions: 1\n")
+    p, relay = hold(s, s.a, "1.csv")
+    s.good(s.peer(s.b, "2.csv"), "2.csv", people.join(t.read("receiver.csv"), t.read("two.csv")))
+    t.check(re.search(r"entry=debtors connection=1 event=cancelling: it has run for max-duration, 2 s", s.process.err), f"nothing of the limit: {s.process.last()}")
+    t.check(re.search(r"entry=debtors connection=1 run=\d+ event=failed status=9", s.process.err), f"end of the run: {s.process.last()}")
+    relay.release()
+    p.wait()
+    t.check(p.status != 0 and not t.exists("1.csv"), "the held run was a success")
+    s.stop()
+
+
+@test
 def serves_a_receiver(t):
     """The entries of a receiver: an output for each run, never overwritten."""
     t.ids("sender.csv", range(20))
@@ -182,8 +213,36 @@ def check_and_config(t):
                              (("identity: agency", "identity: &x agency"), "serve.yaml:2: anchors", "quotes"),
                              (("input: two.csv", "input: two.csv\n    columns: x"), "serve.yaml:7: columns without output", "folder"),
                              (("runs:", "runs: 1\nmore:"), "serve.yaml:3: runs is no list", "- name"),
+                             (("identity: agency", "identity: agency\nmax-duration: ever"), "serve.yaml:3: max-duration", "90s, 10m, 2h"),
+                             (("identity: agency", "identity: agency\ngrace: 0s"), "serve.yaml:3: grace", "90s, 10m, 2h"),
+                             (("identity: agency", "identity: agency\nidentity: agency"), "serve.yaml:3: identity is given twice, first on line 2", "leave one"),
+                             (("identity: agency", "identity: [agency]"), "serve.yaml:2: identity has to be one value", "name: value"),
+                             (("identity: agency", "identity: ''"), "serve.yaml:2: identity has to be one value", "name: value"),
+                             (("identity: agency", "identity: \"a\\0b\""), "serve.yaml:2: identity has to be one value", "name: value"),
+                             (("identity: agency", "identity: !x agency"), "serve.yaml:2: anchors", "quotes"),
+                             (("identity: agency", "? [identity]\n: agency"), 'serve.yaml:2: unknown field ""', "example"),
+                             (("identity: agency\n", ""), "serve.yaml:1: identity is missing", "example"),
+                             (("identity: agency", "identity: agency\nthreads: 257"), "serve.yaml:3: threads", "between 1 and 256"),
+                             (("listen:", "listen: [" + "a:1, " * 17 + "]\nmore:"), "serve.yaml:1: listen has more than 16 values", ""),
+                             (("listen:", "listen: [[a:1]]\nmore:"), "serve.yaml:1: listen has to be one value", "name: value"),
+                             (("name: second", "name: ../second"), "serve.yaml:7: name is not 1 to 64 letters", "names of files"),
+                             (("name: second", "name: -second"), "serve.yaml:7: name is not 1 to 64 letters", "names of files"),
+                             (("name: second", "name: " + 65 * "s"), "serve.yaml:7: name is not 1 to 64 letters", "names of files"),
+                             (("input: two.csv", "input: two.csv\n    no-header: 'true'"), "serve.yaml:10: no-header is neither true nor false", "without quotes"),
+                             (("input: two.csv", "input: two.csv\n    delimiter: ab"), "serve.yaml:10: delimiter", ""),
+                             (("input: two.csv", "input: two.csv\n    max-rejects: -1"), "serve.yaml:10: max-rejects", ""),
+                             (("input: two.csv", "input: two.csv\n" + "".join(f"  - {{name: n{i}, agreement: a, input: b}}\n" for i in range(63))), "serve.yaml:72: more than 64 entries", "another port"),
+                             (("  - name: second", "  - second\n  - name: x"), "serve.yaml:7: an entry of runs has to be fields", "begin with"),
+                             (("runs:", "runs: }"), "not YAML", "example"),
+                             (("identity: agency", "identity: 'agency"), "not YAML", "example"),
+                             ((base, ""), "serve.yaml:1: there is nothing in it", "example"),
+                             ((base, "- a\n"), "serve.yaml:1: it does not consist of fields", "example"),
+                             ((base, 5000 * "["), "serve.yaml:1: it does not consist of fields", "example"),
+                             ((base, "a: " + 5000 * "{a: "), 'serve.yaml:1: unknown field "a"', "example"),
+                             (("identity: agency", "identity: \udcff"), "not YAML", "example"),
                              (("runs:", "---\nruns:"), "serve.yaml", "second document")):
-        t.write("serve.yaml", base.replace(*what, 1))
+        with open(t.path("serve.yaml"), "wb") as f:
+            f.write(base.replace(*what, 1).encode(errors="surrogateescape"))
         p = t.run("serve", "--config", "serve.yaml", home=s.home)
         t.failed(p, 1, re.escape(text))
         t.check(said in p.err, f"no {said!r} in {p.last()}")

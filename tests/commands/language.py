@@ -100,6 +100,31 @@ def figures(t):
 
 
 @test
+def words_inside(t):
+    """What a message takes in from elsewhere: terms that differ, steps of a ping, reasons of rejects."""
+    t.ids("sender.csv", range(0, 20))
+    t.write("receiver.csv", "id_number\n" + "1.1E+17\n" * 3)
+    s, r = t.pair(receiver=["--reveal-to", "both", "--want", "x", "--output", "o.csv", "--key", "id_number"], r={"env": ZH, "input": "sender.csv"})
+    t.failed(s, 2, "the terms of the run differ: reveal-to: here receiver, there both; key 2: here none, there exact; columns: here none offered, there x wanted")
+    t.check(r.status == 2 and "双方的运行条件不同：reveal-to：本方 both，对方 receiver；第 2 个标识列：本方 exact，对方 无；列：本方 索要 x，对方 提供 无\n" in r.err,
+            f"terms that differ: {r.err}")
+    p = t.run("check", "--input", "receiver.csv", "--key", "id_number:cn-resident-id", env=ZH)
+    t.check("主要原因：科学计数法" in p.err, f"a reason: {p.err}")
+    for line in p.out.decode().splitlines():
+        t.check(width(line) <= 80 or not line.startswith("    "), f"a finding is too wide: {line}")
+    for more in ((), ("--json",)):
+        p = t.run("ping", "--connect", "127.0.0.1:1", "--timeout", "1s", "--identity", "bank", "--peer", t.pins["agency"], *more, env=ZH)
+        t.equal(p.status, 6, "nobody is there")
+        if more:
+            steps = json.loads(p.out)["steps"]
+            t.equal([(x["step"], x["state"]) for x in steps], [("resolve", "ok"), ("connect", "failed")], "steps as JSON")
+            t.check(not re.search(HAN, p.out.decode()), f"JSON has Chinese: {p.out.decode()}")
+        else:
+            lines = p.out.decode().splitlines()
+            t.check(lines[0].startswith("域名          正常     ") and lines[1].startswith("连接          失败     无法连接到"), f"steps: {lines}")
+
+
+@test
 def damaged_catalogues(t):
     """Whatever the file holds, texts are English then and nothing ends early."""
     root = t.path("moved")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Installs the packages that are missing (Debian and relatives); prints the line it runs; sudo only where needed.
 packages="gcc libc6-dev make pkg-config libssl-dev libsodium-dev libprotobuf-c-dev protobuf-c-compiler protobuf-compiler
-libutf8proc-dev libjansson-dev libyaml-dev libsqlite3-dev libgmp-dev libp11-kit-dev softhsm2 opensc libcunit1-dev libcsv-dev valgrind clang clang-format cppcheck libclang-rt-14-dev openssl python3 iproute2 tzdata gettext"
+libutf8proc-dev libjansson-dev libyaml-dev libsqlite3-dev libgmp-dev libp11-kit-dev softhsm2 opensc libcunit1-dev libcsv-dev valgrind clang clang-format cppcheck libclang-rt-14-dev openssl python3 iproute2 tzdata gettext man-db"
 # `deps.sh debian`: what `make deb` and tests/debian.sh need too.
 [ "${1:-}" != debian ] || packages="$packages debhelper dpkg-dev fakeroot lintian debootstrap"
 command -v dpkg-query >/dev/null || {

@@ -4,6 +4,8 @@ import datetime
 import json
 import os
 import re
+import shutil
+import subprocess
 
 from auth import identity_of
 from harness import Skip, free_port, test
@@ -100,6 +102,20 @@ def reader_gone(t):
     t.equal(sender.status, 0, "sender")
     t.equal(t.read("status").strip(), b"7", f"status of the receiver: {receiver.last()}")
     t.check("standard output" in receiver.err, f"message: {receiver.last()}")
+
+
+@test
+def pages_can_be_shown(t):
+    """troff once ran for ever over a Chinese page without a place to break a line at."""
+    if not shutil.which("man"):
+        raise Skip("there is no man")
+    for folder in (MANUAL, os.path.join(MANUAL, "zh_CN")):
+        for name in sorted(n for n in os.listdir(folder) if n.endswith(".1")):
+            try:
+                page = subprocess.run(["man", "-l", "-E", "UTF-8", os.path.join(folder, name)], capture_output=True, timeout=20)
+                t.equal((page.returncode, len(page.stdout) > 500), (0, True), f"man of {folder}/{name}")
+            except subprocess.TimeoutExpired:
+                t.check(False, f"{folder}/{name} does not come to an end")
 
 
 @test

@@ -4,12 +4,13 @@
 #include "cli/file.h"
 #include "cli/message.h"
 #include "cli/options.h"
+#include "cli/yaml.h"
+#include "party/error.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #define CONFIG_MAX 262144 /* bytes of a file */
 #define NAME_MAX_BYTES 64
@@ -98,13 +99,9 @@ static const struct field ones[] = {
 enum { TOPS = sizeof tops / sizeof *tops, ONES = sizeof ones / sizeof *ones, FIELDS_MAX = 16 };
 
 typedef struct reader {
-    const char *path;
+    cli_yaml y;
     size_t folder; /* bytes of the path that are its folder, with the slash */
-    yaml_parser_t yaml;
-    yaml_event_t event;
-    int held; /* event is to be deleted */
     cli_serve_config *config;
-    tally_error *error;
 } reader;
 
 static tally_status no_memory(tally_error *error)
@@ -112,51 +109,13 @@ static tally_status no_memory(tally_error *error)
     return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
 }
 
-static size_t line_of(const reader *r)
-{
-    return r->event.start_mark.line + 1;
-}
-
-/* What is wrong on a line; the hint is set. */
-static tally_status refuse(const reader *r, size_t line, const char *what, const char *hint)
-{
-    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s", r->path, line, party_word(what));
-    cli_hint(r->error, PARTY_WHOLE, hint);
-    return TALLY_ERR_USAGE;
-}
-
 /* Puts file and line before what a notation's own check said. */
 static tally_status refuse_value(const reader *r, tally_status st)
 {
     char where[300];
-    snprintf(where, sizeof where, "%s:%zu", r->path, line_of(r));
-    cli_prefix(r->error, where);
+    snprintf(where, sizeof where, "%s:%zu", r->y.path, cli_yaml_line(&r->y));
+    cli_prefix(r->y.error, where);
     return st;
-}
-
-static tally_status next(reader *r)
-{
-    if (r->held)
-        yaml_event_delete(&r->event);
-    r->held = 0;
-    if (!yaml_parser_parse(&r->yaml, &r->event)) {
-        if (r->yaml.error == YAML_MEMORY_ERROR)
-            return no_memory(r->error);
-        cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: not YAML: %s", r->path, r->yaml.problem_mark.line + 1,
-                 r->yaml.problem ? r->yaml.problem : "unreadable");
-        cli_hint(r->error, "tally serve --example shows how such a file looks");
-        return TALLY_ERR_USAGE;
-    }
-    r->held = 1;
-    const yaml_event_t *e = &r->event;
-    int scalar = e->type == YAML_SCALAR_EVENT, map = e->type == YAML_MAPPING_START_EVENT,
-        list = e->type == YAML_SEQUENCE_START_EVENT;
-    if (e->type == YAML_ALIAS_EVENT || (scalar && (e->data.scalar.anchor || e->data.scalar.tag)) ||
-        (map && (e->data.mapping_start.anchor || e->data.mapping_start.tag)) ||
-        (list && (e->data.sequence_start.anchor || e->data.sequence_start.tag)))
-        return refuse(r, line_of(r), "anchors (&), aliases (*) and tags (!) are not allowed",
-                      "leave it out; text that begins with one of these goes in quotes");
-    return TALLY_OK;
 }
 
 /* ---- Values ---- */
@@ -164,44 +123,45 @@ static tally_status next(reader *r)
 /* The text of the scalar; NULL and an error if it is none, or empty. */
 static const char *scalar(const reader *r, const char *name)
 {
-    const yaml_event_t *e = &r->event;
+    const yaml_event_t *e = &r->y.event;
     if (e->type == YAML_SCALAR_EVENT && e->data.scalar.length &&
         strlen((const char *)e->data.scalar.value) == e->data.scalar.length)
         return (const char *)e->data.scalar.value;
-    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s has to be one value", r->path, line_of(r), name);
-    cli_hint(r->error, "write it on one line: name: value");
+    cli_fail(r->y.error, TALLY_ERR_USAGE, "%s:%zu: %s has to be one value", r->y.path, cli_yaml_line(&r->y),
+             name);
+    cli_hint(r->y.error, "write it on one line: name: value");
     return NULL;
 }
 
 static tally_status take_text(const reader *r, char **out, const char *text)
 {
     *out = strdup(text);
-    return *out ? TALLY_OK : no_memory(r->error);
+    return *out ? TALLY_OK : no_memory(r->y.error);
 }
 
 static tally_status take_path(const reader *r, char **out, const char *text)
 {
     if (*text == '/')
         return take_text(r, out, text);
-    return asprintf(out, "%.*s%s", (int)r->folder, r->path, text) < 0 ? no_memory(r->error) : TALLY_OK;
+    return asprintf(out, "%.*s%s", (int)r->folder, r->y.path, text) < 0 ? no_memory(r->y.error) : TALLY_OK;
 }
 
 static tally_status take_name(const reader *r, char **out, const char *text)
 {
     static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
     if (strlen(text) > NAME_MAX_BYTES || text[strspn(text, good)] || *text == '-')
-        return refuse(r, line_of(r), "name is not 1 to 64 letters, digits, - and _",
-                      "it stands in log lines and in the names of files");
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), "name is not 1 to 64 letters, digits, - and _",
+                               "it stands in log lines and in the names of files");
     return take_text(r, out, text);
 }
 
 static tally_status take_switch(const reader *r, int *out, const char *name, const char *text)
 {
     int yes = strcmp(text, "true") == 0;
-    if (r->event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE || (!yes && strcmp(text, "false") != 0)) {
-        cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s is neither true nor false", r->path, line_of(r),
-                 name);
-        cli_hint(r->error, "write true or false, without quotes");
+    if (r->y.event.data.scalar.style != YAML_PLAIN_SCALAR_STYLE || (!yes && strcmp(text, "false") != 0)) {
+        cli_fail(r->y.error, TALLY_ERR_USAGE, "%s:%zu: %s is neither true nor false", r->y.path,
+                 cli_yaml_line(&r->y), name);
+        cli_hint(r->y.error, "write true or false, without quotes");
         return TALLY_ERR_USAGE;
     }
     *out = yes;
@@ -212,7 +172,7 @@ static tally_status add_text(const reader *r, cli_serve_texts *out, const char *
 {
     char **more = realloc(out->at, (out->count + 1) * sizeof *more);
     if (!more)
-        return no_memory(r->error);
+        return no_memory(r->y.error);
     out->at = more;
     tally_status st = take_text(r, &more[out->count], text);
     out->count += st == TALLY_OK;
@@ -222,22 +182,22 @@ static tally_status add_text(const reader *r, cli_serve_texts *out, const char *
 /* One value, or a list of them. */
 static tally_status take_texts(reader *r, cli_serve_texts *out, const struct field *f)
 {
-    int list = r->event.type == YAML_SEQUENCE_START_EVENT;
-    tally_status st = list ? next(r) : TALLY_OK;
-    while (!st && !(list && r->event.type == YAML_SEQUENCE_END_EVENT)) {
+    int list = r->y.event.type == YAML_SEQUENCE_START_EVENT;
+    tally_status st = list ? cli_yaml_next(&r->y) : TALLY_OK;
+    while (!st && !(list && r->y.event.type == YAML_SEQUENCE_END_EVENT)) {
         const char *text = scalar(r, f->name);
         if (!text)
             return TALLY_ERR_USAGE;
         if (out->count == f->max) {
-            cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s has more than %llu values", r->path, line_of(r),
-                     f->name, (unsigned long long)f->max);
+            cli_fail(r->y.error, TALLY_ERR_USAGE, "%s:%zu: %s has more than %llu values", r->y.path,
+                     cli_yaml_line(&r->y), f->name, (unsigned long long)f->max);
             return TALLY_ERR_USAGE;
         }
         st = add_text(r, out, text);
         if (!list)
             return st;
         if (!st)
-            st = next(r);
+            st = cli_yaml_next(&r->y);
     }
     return st;
 }
@@ -260,7 +220,7 @@ static tally_status take_value(reader *r, const struct field *f, void *base)
     case SWITCH:
         return take_switch(r, at, f->name, text);
     case COUNT:
-        st = cli_parse_count(f->name, text, f->min, f->max, at, r->error);
+        st = cli_parse_count(f->name, text, f->min, f->max, at, r->y.error);
         break;
     case TIME_OR_NONE:
         if (strcmp(text, "none") == 0) {
@@ -269,13 +229,13 @@ static tally_status take_value(reader *r, const struct field *f, void *base)
         }
         /* fall through */
     case TIME:
-        st = cli_parse_duration(f->name, text, at, r->error);
+        st = cli_parse_duration(f->name, text, at, r->y.error);
         break;
     case CHARACTER:
-        st = cli_parse_delimiter(f->name, text, at, r->error);
+        st = cli_parse_delimiter(f->name, text, at, r->y.error);
         break;
     case LIMIT:
-        st = cli_parse_limit(f->name, text, &e->max_rejects, &e->max_rejects_ppm, r->error);
+        st = cli_parse_limit(f->name, text, &e->max_rejects, &e->max_rejects_ppm, r->y.error);
         e->has_max_rejects = 1;
         break;
     default:
@@ -289,7 +249,7 @@ static tally_status take_value(reader *r, const struct field *f, void *base)
 /* The field that is the event, not given before; -1 and an error otherwise. `runs` is number count. */
 static int field_of(const reader *r, const struct field *fields, int count, int top, size_t lines[FIELDS_MAX])
 {
-    const char *name = r->event.type == YAML_SCALAR_EVENT ? (const char *)r->event.data.scalar.value : "";
+    const char *name = r->y.event.type == YAML_SCALAR_EVENT ? (const char *)r->y.event.data.scalar.value : "";
     const char *names[FIELDS_MAX + 2] = {NULL};
     int at = 0;
     for (int i = 0; i < count; i++)
@@ -300,20 +260,21 @@ static int field_of(const reader *r, const struct field *fields, int count, int 
         at++;
     if (!names[at]) {
         const char *near = cli_nearest(name, names);
-        cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: unknown field \"%.60s\"", r->path, line_of(r), name);
+        cli_fail(r->y.error, TALLY_ERR_USAGE, "%s:%zu: unknown field \"%.60s\"", r->y.path,
+                 cli_yaml_line(&r->y), name);
         if (near)
-            cli_hint(r->error, "did you mean %s?", near);
+            cli_hint(r->y.error, "did you mean %s?", near);
         else
-            cli_hint(r->error, "tally serve --example shows all fields");
+            cli_hint(r->y.error, "tally serve --example shows all fields");
         return -1;
     }
     if (lines[at]) {
-        cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s is given twice, first on line %zu", r->path,
-                 line_of(r), names[at], lines[at]);
-        cli_hint(r->error, "leave one of them out");
+        cli_fail(r->y.error, TALLY_ERR_USAGE, "%s:%zu: %s is given twice, first on line %zu", r->y.path,
+                 cli_yaml_line(&r->y), names[at], lines[at]);
+        cli_hint(r->y.error, "leave one of them out");
         return -1;
     }
-    lines[at] = line_of(r);
+    lines[at] = cli_yaml_line(&r->y);
     return at;
 }
 
@@ -321,8 +282,8 @@ static tally_status need(const reader *r, size_t line, const char *name, int giv
 {
     if (given)
         return TALLY_OK;
-    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s is missing", r->path, line, name);
-    cli_hint(r->error, "tally serve --example shows how such a file looks");
+    cli_fail(r->y.error, TALLY_ERR_USAGE, "%s:%zu: %s is missing", r->y.path, line, name);
+    cli_hint(r->y.error, "tally serve --example shows how such a file looks");
     return TALLY_ERR_USAGE;
 }
 
@@ -335,18 +296,19 @@ static tally_status check_entry(const reader *r, const cli_serve_entry *e)
         st = need(r, e->line, "input", e->input != NULL);
     for (size_t i = 0; !st && i + 1 < r->config->count; i++)
         if (strcmp(r->config->entry[i].name, e->name) == 0) {
-            cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: the name %s is there twice, first on line %zu",
-                     r->path, e->line, e->name, r->config->entry[i].line);
-            cli_hint(r->error, "each entry has a name of its own");
+            cli_fail(r->y.error, TALLY_ERR_USAGE, "%s:%zu: the name %s is there twice, first on line %zu",
+                     r->y.path, e->line, e->name, r->config->entry[i].line);
+            cli_hint(r->y.error, "each entry has a name of its own");
             return TALLY_ERR_USAGE;
         }
     if (!st && e->columns.count && !e->output)
-        st = refuse(r, e->line, "columns without output",
-                    "columns are those of the matching rows; output is the folder for these");
+        st = cli_yaml_refuse(&r->y, e->line, "columns without output",
+                             "columns are those of the matching rows; output is the folder for these");
     if (!st && e->peer_crl && !e->peer_ca)
-        st = refuse(r, e->line, "peer-crl without peer-ca",
-                    "a list of revoked certificates is that of an authority; a key is revoked by tally peer "
-                    "revoke");
+        st = cli_yaml_refuse(
+            &r->y, e->line, "peer-crl without peer-ca",
+            "a list of revoked certificates is that of an authority; a key is revoked by tally peer "
+            "revoke");
     return st;
 }
 
@@ -354,39 +316,40 @@ static tally_status take_entry(reader *r)
 {
     cli_serve_config *c = r->config;
     size_t lines[FIELDS_MAX] = {0};
-    if (r->event.type != YAML_MAPPING_START_EVENT)
-        return refuse(r, line_of(r), "an entry of runs has to be fields",
-                      "begin with: - name: debtors, and write its other fields below");
+    if (r->y.event.type != YAML_MAPPING_START_EVENT)
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), "an entry of runs has to be fields",
+                               "begin with: - name: debtors, and write its other fields below");
     if (c->count == TALLY_SERVER_ENTRIES)
-        return refuse(r, line_of(r), "more than 64 entries",
-                      "another tally serve, at another port, has room");
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), "more than 64 entries",
+                               "another tally serve, at another port, has room");
     cli_serve_entry *more = realloc(c->entry, (c->count + 1) * sizeof *more);
     if (!more)
-        return no_memory(r->error);
+        return no_memory(r->y.error);
     c->entry = more;
     cli_serve_entry *e = &more[c->count++];
-    *e = (cli_serve_entry){.line = line_of(r)};
-    tally_status st = next(r);
-    while (!st && r->event.type != YAML_MAPPING_END_EVENT) {
+    *e = (cli_serve_entry){.line = cli_yaml_line(&r->y)};
+    tally_status st = cli_yaml_next(&r->y);
+    while (!st && r->y.event.type != YAML_MAPPING_END_EVENT) {
         int at = field_of(r, ones, ONES, 0, lines);
-        st = at < 0 ? TALLY_ERR_USAGE : next(r);
+        st = at < 0 ? TALLY_ERR_USAGE : cli_yaml_next(&r->y);
         if (!st)
             st = take_value(r, &ones[at], e);
         if (!st)
-            st = next(r);
+            st = cli_yaml_next(&r->y);
     }
     return st ? st : check_entry(r, e);
 }
 
 static tally_status take_runs(reader *r)
 {
-    if (r->event.type != YAML_SEQUENCE_START_EVENT)
-        return refuse(r, line_of(r), "runs is no list", "each entry begins with - name: ...");
-    tally_status st = next(r);
-    while (!st && r->event.type != YAML_SEQUENCE_END_EVENT) {
+    if (r->y.event.type != YAML_SEQUENCE_START_EVENT)
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), "runs is no list",
+                               "each entry begins with - name: ...");
+    tally_status st = cli_yaml_next(&r->y);
+    while (!st && r->y.event.type != YAML_SEQUENCE_END_EVENT) {
         st = take_entry(r);
         if (!st)
-            st = next(r);
+            st = cli_yaml_next(&r->y);
     }
     return st;
 }
@@ -394,32 +357,33 @@ static tally_status take_runs(reader *r)
 static tally_status take_document(reader *r)
 {
     size_t lines[FIELDS_MAX] = {0};
-    tally_status st = next(r); /* the stream's start */
+    tally_status st = cli_yaml_next(&r->y); /* the stream's start */
     if (!st)
-        st = next(r);
-    if (!st && r->event.type == YAML_STREAM_END_EVENT)
-        return refuse(r, 1, "there is nothing in it", "tally serve --example shows how such a file looks");
+        st = cli_yaml_next(&r->y);
+    if (!st && r->y.event.type == YAML_STREAM_END_EVENT)
+        return cli_yaml_refuse(&r->y, 1, "there is nothing in it",
+                               "tally serve --example shows how such a file looks");
     if (!st)
-        st = next(r);
-    if (!st && r->event.type != YAML_MAPPING_START_EVENT)
-        return refuse(r, line_of(r), "it does not consist of fields",
-                      "tally serve --example shows how such a file looks");
+        st = cli_yaml_next(&r->y);
+    if (!st && r->y.event.type != YAML_MAPPING_START_EVENT)
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), "it does not consist of fields",
+                               "tally serve --example shows how such a file looks");
     if (!st)
-        st = next(r);
-    while (!st && r->event.type != YAML_MAPPING_END_EVENT) {
+        st = cli_yaml_next(&r->y);
+    while (!st && r->y.event.type != YAML_MAPPING_END_EVENT) {
         int at = field_of(r, tops, TOPS, 1, lines);
-        st = at < 0 ? TALLY_ERR_USAGE : next(r);
+        st = at < 0 ? TALLY_ERR_USAGE : cli_yaml_next(&r->y);
         if (!st)
             st = at == TOPS ? take_runs(r) : take_value(r, &tops[at], r->config);
         if (!st)
-            st = next(r);
+            st = cli_yaml_next(&r->y);
     }
     if (!st)
-        st = next(r); /* the document's end */
+        st = cli_yaml_next(&r->y); /* the document's end */
     if (!st)
-        st = next(r);
-    if (!st && r->event.type != YAML_STREAM_END_EVENT)
-        return refuse(r, line_of(r), "a second document begins", "take out ---");
+        st = cli_yaml_next(&r->y);
+    if (!st && r->y.event.type != YAML_STREAM_END_EVENT)
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), "a second document begins", "take out ---");
     if (!st)
         st = need(r, 1, "listen", r->config->listen.count > 0);
     if (!st)
@@ -446,8 +410,11 @@ tally_status cli_serve_config_load(cli_serve_config *out, const char *path, tall
     cli_serve_config config = {.max_sessions = 4, .grace_s = 60, .max_duration_s = 86400};
     char *text = NULL;
     const char *slash = strrchr(path, '/');
-    reader r = {
-        .path = path, .folder = slash ? (size_t)(slash - path) + 1 : 0, .config = &config, .error = error};
+    reader r = {.y = {.path = path,
+                      .form = PARTY_TEXT("tally serve --example shows how such a file looks"),
+                      .error = error},
+                .folder = slash ? (size_t)(slash - path) + 1 : 0,
+                .config = &config};
     *out = (cli_serve_config){.path = NULL};
     tally_status st = cli_file_read(path, CONFIG_MAX, &text, error);
     if (st) {
@@ -455,17 +422,12 @@ tally_status cli_serve_config_load(cli_serve_config *out, const char *path, tall
         return st;
     }
     config.path = strdup(path);
-    if (config.path && yaml_parser_initialize(&r.yaml)) {
-        yaml_parser_set_encoding(&r.yaml, YAML_UTF8_ENCODING);
-        yaml_parser_set_input_string(&r.yaml, (const unsigned char *)text, strlen(text));
+    st = config.path ? cli_yaml_open(&r.y, (const unsigned char *)text, strlen(text)) : no_memory(error);
+    if (!st) {
         st = take_document(&r);
         if (!st)
             st = place_identity(&r);
-        if (r.held)
-            yaml_event_delete(&r.event);
-        yaml_parser_delete(&r.yaml);
-    } else {
-        st = no_memory(error);
+        cli_yaml_close(&r.y);
     }
     free(text);
     if (st)

@@ -2,6 +2,8 @@
 #include "cli/settings.h"
 
 #include "cli/message.h"
+#include "cli/yaml.h"
+#include "party/error.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,7 +11,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <yaml.h>
 
 #define SETTINGS_MAX 65536 /* bytes of a file */
 
@@ -18,14 +19,10 @@ static const char *const names[SETTINGS] = {"require-agreement", "ledger", "log-
 
 /* One file, and what it says. */
 typedef struct reader {
-    const char *path;
-    yaml_parser_t yaml;
-    yaml_event_t event;
-    int held;              /* event is to be deleted */
+    cli_yaml y;
     size_t line[SETTINGS]; /* where each was given, 0: not */
     int require_agreement;
     char *ledger, *log_file;
-    tally_error *error;
 } reader;
 
 static tally_status no_memory(tally_error *error)
@@ -33,49 +30,12 @@ static tally_status no_memory(tally_error *error)
     return cli_fail(error, TALLY_ERR_NO_MEMORY, "out of memory");
 }
 
-static size_t line_of(const reader *r)
-{
-    return r->event.start_mark.line + 1;
-}
-
-static tally_status refuse(reader *r, size_t line, const char *what, const char *hint)
-{
-    cli_fail(r->error, TALLY_ERR_USAGE, "%s:%zu: %s", r->path, line, party_word(what));
-    cli_hint(r->error, PARTY_WHOLE, hint);
-    return TALLY_ERR_USAGE;
-}
-
-/* ---- Events ---- */
-
-/* The next event; anchors, aliases and tags are none that may come. */
-static tally_status next(reader *r)
-{
-    if (r->held)
-        yaml_event_delete(&r->event);
-    r->held = 0;
-    if (!yaml_parser_parse(&r->yaml, &r->event)) {
-        char what[600];
-        if (r->yaml.error == YAML_MEMORY_ERROR)
-            return no_memory(r->error);
-        party_both(what, sizeof what, "not YAML: %s", r->yaml.problem ? r->yaml.problem : "unreadable");
-        return refuse(r, r->yaml.problem_mark.line + 1, what, "one \"name: value\" on each line");
-    }
-    r->held = 1;
-    const yaml_event_t *e = &r->event;
-    int scalar = e->type == YAML_SCALAR_EVENT, map = e->type == YAML_MAPPING_START_EVENT;
-    if (e->type == YAML_ALIAS_EVENT || (scalar && (e->data.scalar.anchor || e->data.scalar.tag)) ||
-        (map && (e->data.mapping_start.anchor || e->data.mapping_start.tag)))
-        return refuse(r, line_of(r), "anchors (&), aliases (*) and tags (!) are not allowed",
-                      "leave it out; text that begins with one of these goes in quotes");
-    return TALLY_OK;
-}
-
 static tally_status take_bool(reader *r, const char *text)
 {
-    int plain = r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE, yes = strcmp(text, "true") == 0;
+    int plain = r->y.event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE, yes = strcmp(text, "true") == 0;
     if (!plain || (!yes && strcmp(text, "false") != 0))
-        return refuse(r, line_of(r), "require-agreement is neither true nor false",
-                      "write true or false, without quotes");
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), "require-agreement is neither true nor false",
+                               "write true or false, without quotes");
     r->require_agreement = yes;
     return TALLY_OK;
 }
@@ -83,69 +43,71 @@ static tally_status take_bool(reader *r, const char *text)
 static tally_status take_path(reader *r, int at, const char *text)
 {
     char **path = at == LEDGER ? &r->ledger : &r->log_file;
-    if (text[0] == '/' && strlen(text) == r->event.data.scalar.length) {
+    if (text[0] == '/' && strlen(text) == r->y.event.data.scalar.length) {
         *path = strdup(text);
-        return *path ? TALLY_OK : no_memory(r->error);
+        return *path ? TALLY_OK : no_memory(r->y.error);
     }
     if (at == LEDGER)
-        return refuse(r, line_of(r), "ledger is not a path that begins with /",
-                      "write the whole path of the file, such as /var/lib/tally/ledger.db");
-    return refuse(r, line_of(r), "log-file is not a path that begins with /",
-                  "write the whole path of the file, such as /var/log/tally/tally.log");
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), "ledger is not a path that begins with /",
+                               "write the whole path of the file, such as /var/lib/tally/ledger.db");
+    return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), "log-file is not a path that begins with /",
+                           "write the whole path of the file, such as /var/log/tally/tally.log");
 }
 
 /* A name was the event: it and its value. */
 static tally_status take_setting(reader *r)
 {
     char what[600];
-    const char *name = r->event.type == YAML_SCALAR_EVENT ? (const char *)r->event.data.scalar.value : "";
+    const char *name = r->y.event.type == YAML_SCALAR_EVENT ? (const char *)r->y.event.data.scalar.value : "";
     int at = 0;
     while (at < SETTINGS && strcmp(names[at], name) != 0)
         at++;
     if (at == SETTINGS) {
         party_both(what, sizeof what, "unknown setting \"%.60s\"", name);
-        return refuse(r, line_of(r), what, "settings: require-agreement, ledger, log-file");
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), what,
+                               "settings: require-agreement, ledger, log-file");
     }
     if (r->line[at]) {
         party_both(what, sizeof what, "%s is given twice, first on line %zu", names[at], r->line[at]);
-        return refuse(r, line_of(r), what, "leave one of them out");
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), what, "leave one of them out");
     }
-    r->line[at] = line_of(r);
-    tally_status st = next(r);
+    r->line[at] = cli_yaml_line(&r->y);
+    tally_status st = cli_yaml_next(&r->y);
     if (st)
         return st;
-    if (r->event.type != YAML_SCALAR_EVENT) {
+    if (r->y.event.type != YAML_SCALAR_EVENT) {
         party_both(what, sizeof what, "%s has to be one value", names[at]);
-        return refuse(r, line_of(r), what, "write it on one line: name: value");
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), what, "write it on one line: name: value");
     }
-    const char *text = (const char *)r->event.data.scalar.value;
+    const char *text = (const char *)r->y.event.data.scalar.value;
     return at == REQUIRE_AGREEMENT ? take_bool(r, text) : take_path(r, at, text);
 }
 
 static tally_status take_document(reader *r)
 {
-    tally_status st = next(r); /* the stream's start */
+    tally_status st = cli_yaml_next(&r->y); /* the stream's start */
     if (!st)
-        st = next(r);
-    if (st || r->event.type == YAML_STREAM_END_EVENT) /* comments only, or nothing */
+        st = cli_yaml_next(&r->y);
+    if (st || r->y.event.type == YAML_STREAM_END_EVENT) /* comments only, or nothing */
         return st;
-    st = next(r);
-    if (!st && r->event.type != YAML_MAPPING_START_EVENT)
-        return refuse(r, line_of(r), "settings are lines of a name, a colon and a value",
-                      "settings: require-agreement, ledger, log-file");
+    st = cli_yaml_next(&r->y);
+    if (!st && r->y.event.type != YAML_MAPPING_START_EVENT)
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y),
+                               "settings are lines of a name, a colon and a value",
+                               "settings: require-agreement, ledger, log-file");
     if (!st)
-        st = next(r);
-    while (!st && r->event.type != YAML_MAPPING_END_EVENT) {
+        st = cli_yaml_next(&r->y);
+    while (!st && r->y.event.type != YAML_MAPPING_END_EVENT) {
         st = take_setting(r);
         if (!st)
-            st = next(r);
+            st = cli_yaml_next(&r->y);
     }
     if (!st)
-        st = next(r); /* the document's end */
+        st = cli_yaml_next(&r->y); /* the document's end */
     if (!st)
-        st = next(r);
-    if (!st && r->event.type != YAML_STREAM_END_EVENT)
-        return refuse(r, line_of(r), "a second document begins", "take out ---");
+        st = cli_yaml_next(&r->y);
+    if (!st && r->y.event.type != YAML_STREAM_END_EVENT)
+        return cli_yaml_refuse(&r->y, cli_yaml_line(&r->y), "a second document begins", "take out ---");
     return st;
 }
 
@@ -187,15 +149,12 @@ static tally_status read_file(const char *path, unsigned char *buf, size_t *len,
 static tally_status parse(reader *r, const unsigned char *bytes, size_t len)
 {
     if (len > SETTINGS_MAX)
-        return refuse(r, 1, "longer than 65536 bytes", "settings are a few lines");
-    if (!yaml_parser_initialize(&r->yaml))
-        return no_memory(r->error);
-    yaml_parser_set_encoding(&r->yaml, YAML_UTF8_ENCODING);
-    yaml_parser_set_input_string(&r->yaml, bytes, len);
-    tally_status st = take_document(r);
-    if (r->held)
-        yaml_event_delete(&r->event);
-    yaml_parser_delete(&r->yaml);
+        return cli_yaml_refuse(&r->y, 1, "longer than 65536 bytes", "settings are a few lines");
+    tally_status st = cli_yaml_open(&r->y, bytes, len);
+    if (st)
+        return st;
+    st = take_document(r);
+    cli_yaml_close(&r->y);
     return st;
 }
 
@@ -204,16 +163,16 @@ static tally_status add(cli_settings *all, reader *r)
 {
     if (r->require_agreement && !all->require_agreement) {
         all->require_agreement = 1;
-        all->required_by = strdup(r->path);
+        all->required_by = strdup(r->y.path);
         if (!all->required_by)
-            return no_memory(r->error);
+            return no_memory(r->y.error);
     }
     if (r->ledger && !all->ledger) {
         all->ledger = r->ledger;
         r->ledger = NULL;
-        all->ledger_by = strdup(r->path);
+        all->ledger_by = strdup(r->y.path);
         if (!all->ledger_by)
-            return no_memory(r->error);
+            return no_memory(r->y.error);
     }
     if (r->log_file && !all->log_file) {
         all->log_file = r->log_file;
@@ -229,7 +188,7 @@ static tally_status load(cli_settings *all, const char *folder, tally_error *err
     size_t len = 0;
     int there = 0;
     tally_status st = buf && asprintf(&path, "%s/settings.yaml", folder) >= 0 ? TALLY_OK : no_memory(error);
-    reader r = {.path = path, .error = error};
+    reader r = {.y = {.path = path, .form = PARTY_TEXT("one \"name: value\" on each line"), .error = error}};
     if (!st)
         st = read_file(path, buf, &len, &there, error);
     if (!st && there)

@@ -23,7 +23,7 @@ BEGIN, END = "<!-- table: make messages-table -->\n", "<!-- end of the table -->
 TEXTS = {"party_fail": [2], "party_hint": [1], "party_log": [2], "party_warn": [2], "party_no_memory": [1], "party_channel_log": [2],
          "party_show": [2], "party_both": [2], "party_say": [1], "party_local": [0], "party_word": [0], "PARTY_TEXT": [0],
          "PARTY_WORD": [0], "party_io_failed": [1], "party_ledger_failed": [2], "party_ledger_damaged": [1],
-         "party_agreed_fail": [4], "cli_fail": [2], "cli_hint": [1], "cli_note": [0], "cli_advise": [0], "cli_print": [0], "stage": [1]}
+         "party_agreed_fail": [4], "cli_fail": [2], "cli_hint": [1], "cli_note": [0], "cli_advise": [0], "cli_print": [0], "cli_yaml_refuse": [2, 3], "stage": [1]}
 FAIL = {"party_fail": (1, 2), "cli_fail": (1, 2)}  # status, message
 HINT = {"party_hint": 1, "cli_hint": 1}
 NOT_TEXTS = {"party_text_add", "party_text", "party_csv_next", "party_csv_field_write", "cli_catalogue_find",

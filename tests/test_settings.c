@@ -4,6 +4,7 @@
 
 #include "cli/message.c"
 #include "cli/settings.c"
+#include "cli/yaml.c"
 #include "tests/support_input.h"
 
 static tally_error error;

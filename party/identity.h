@@ -35,6 +35,9 @@ struct tally_identity {
     int64_t not_before, not_after;
 };
 
+/* A pem_password_cb: what is public needs no passphrase, and OpenSSL's own callback would ask the terminal.
+ */
+int party_pem_public(char *buf, int size, int writing, void *user);
 /* SHA-256 of the certificate's DER SubjectPublicKeyInfo. */
 tally_status party_spki_fingerprint(X509 *cert, uint8_t out32[32]) TALLY_MUST_CHECK;
 /* Subject in RFC 2253 form, UTF-8 (XN_FLAG_RFC2253 without ASN1_STRFLGS_ESC_MSB), control characters escaped.

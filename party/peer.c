@@ -313,7 +313,7 @@ static tally_status add_crls(X509_STORE *store, const party_peer_rule *rule, tal
         return party_fail(error, TALLY_ERR_FILE, "%s: %s", rule->crl_file,
                           errno ? party_system_text(errno) : PARTY_WORD("cannot be read"));
     for (; !st; count++) {
-        X509_CRL *crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+        X509_CRL *crl = PEM_read_bio_X509_CRL(bio, NULL, party_pem_public, NULL);
         if (!crl)
             break;
         if (!X509_STORE_add_crl(store, crl))
@@ -349,7 +349,7 @@ tally_status party_peer_store(X509_STORE **out, const party_peer_rule *rule, tal
     }
     for (;; count++) {
         X509 *x = X509_new_ex(psi_openssl(), NULL);
-        if (!x || !PEM_read_bio_X509(bio, &x, NULL, NULL)) {
+        if (!x || !PEM_read_bio_X509(bio, &x, party_pem_public, NULL)) {
             X509_free(x);
             break;
         }

@@ -154,6 +154,19 @@ static void test_own_checks(void)
     CU_ASSERT_EQUAL(party_tls_context_new(&c, 0, bank, &nameless, &error), TALLY_ERR_USAGE);
     CU_ASSERT_EQUAL(party_tls_context_new(&c, 0, bank, &missing, &error), TALLY_ERR_FILE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.message, "/nonexistent/ca.pem"));
+
+    /* Nobody is asked for a passphrase of what is public. */
+    static const char sealed[] = "-----BEGIN CERTIFICATE-----\nProc-Type: 4,ENCRYPTED\n"
+                                 "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n"
+                                 "AAAAAAAAAAAAAAAAAAAAAA==\n-----END CERTIFICATE-----\n";
+    char path[256];
+    const char *folder = unit_tmp();
+    snprintf(path, sizeof path, "%s/sealed.pem", folder);
+    FILE *f = fopen(path, "w");
+    CU_ASSERT_PTR_NOT_NULL_FATAL(f);
+    CU_ASSERT(fputs(sealed, f) >= 0 && fclose(f) == 0);
+    party_peer_rule asks = {.ca_file = path, .name = "CN=x"};
+    CU_ASSERT_EQUAL(party_tls_context_new(&c, 1, bank, &asks, &error), TALLY_ERR_FILE);
     CU_ASSERT_PTR_NULL(c);
     tally_identity_free(old);
 }

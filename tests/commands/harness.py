@@ -608,7 +608,7 @@ def run_one(name, function, tally, root, identities):
     return name, t.failures, t.notes, skipped, time.monotonic() - began
 
 
-def run_all(tally, only=None, with_long=False, at_once=4, verbose=False):
+def run_all(tally, only=None, with_long=False, at_once=5, verbose=False):
     """Returns (tests run, tests failed)."""
     wanted = [(n, f) for n, f, long in TESTS if (with_long or not long) and (not only or only in n)]
     # The long ones measure, so they have the machine to themselves, at the end.

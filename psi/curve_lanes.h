@@ -11,11 +11,15 @@
  * - lanes_equal: all ones where equal, else 0
  * - lanes_select: b where the mask is all ones, a where it is 0
  * - lanes_digit: LANES signed bytes as 64-bit numbers
+ * - choice, a mask of lanes; choice_equal, where two are equal; choice_first(c, x): x where c, choice_next(y,
+ *   c, x): x where c, else y. What is chosen by several choices, of which one holds in each lane, starts with
+ *   choice_first; where its c does not hold it may be anything that choice_next replaces.
  * - lanes_load, lanes_store: LANES words at any address
  * - with psi/field_fma.h: lanes_multiply32 (of the low halves), reals_set, reals_add, reals_sub,
  *   lanes_as_reals and reals_as_lanes (the bits), and lanes_product, which splits a * b as that file says and
  *   adds both parts' bits to *low and *high; lanes_product_high sets *high instead, lanes_product_set both
- * - with psi/field_ifma.h: lanes_low, lanes_high
+ * - with psi/field_ifma.h: lanes_low, lanes_high, and lanes_factor: x, of which the bits from 52 on will not
+ *   be looked at
  * - lanes_everywhere, reals_everywhere: lanes_set and reals_set of what a pointer shows
  *
  * and LANES_CALL and LANES_INLINE, attributes of functions that must not and that must be inlined.
@@ -25,6 +29,14 @@
 #include <stddef.h>
 
 /* ---- Field, continued ---- */
+
+/* *a, limb by limb: what compilers copy in smaller pieces cannot be read as a vector before it has reached
+ * memory. */
+static LANES_INLINE field field_copy(const field *a)
+{
+    return field_of_limbs(field_limb(a, 0), field_limb(a, 1), field_limb(a, 2), field_limb(a, 3),
+                          field_limb(a, 4));
+}
 
 /* b where mask is all ones, else a. */
 static LANES_INLINE field field_select(lanes mask, const field *a, const field *b)
@@ -38,43 +50,61 @@ static LANES_INLINE field field_select(lanes mask, const field *a, const field *
 
 LANES_CALL static void field_multiply(field *r, const field *a, const field *b)
 {
-    field_wide w = field_multiply_wide(a, b);
+    field_wide w = field_multiply_wide(a, b, 0);
     *r = field_reduce(&w, 1);
+}
+
+/* r a factor */
+LANES_CALL static void field_multiply_factor(field *r, const field *a, const field *b)
+{
+    field_wide w = field_multiply_wide(a, b, 0);
+    *r = field_reduce_factor(&w, 1);
 }
 
 /* r = a^(2^n), n > 0 */
 LANES_CALL static void field_square(field *r, const field *a, unsigned n)
 {
-    field x = *a;
+    field x = field_copy(a);
     do {
-        field_wide w = field_square_wide(&x);
-        x = field_reduce(&w, 1);
+        field_wide w = field_square_wide(&x, 0);
+        x = field_reduce_factor(&w, 1);
     } while (--n);
-    *r = x;
+    *r = field_settle(&x);
 }
 
 /* The same of two elements side by side: a single chain of squarings waits for its own results. */
 LANES_CALL static void field_square_pair(field r[2], const field a[2], unsigned n)
 {
-    field x = a[0], y = a[1];
+    field x = field_copy(&a[0]), y = field_copy(&a[1]);
     do {
-        field_wide w = field_square_wide(&x);
-        x = field_reduce(&w, 1);
-        w = field_square_wide(&y);
-        y = field_reduce(&w, 1);
+        field_wide w = field_square_wide(&x, 0);
+        x = field_reduce_factor(&w, 1);
+        w = field_square_wide(&y, 0);
+        y = field_reduce_factor(&w, 1);
     } while (--n);
-    r[0] = x;
-    r[1] = y;
+    r[0] = field_settle(&x);
+    r[1] = field_settle(&y);
 }
 
 LANES_CALL static void field_multiply_to(field_wide *r, const field *a, const field *b)
 {
-    *r = field_multiply_wide(a, b);
+    *r = field_multiply_wide(a, b, 0);
+}
+
+/* Raised. */
+LANES_CALL static void field_multiply_raised_to(field_wide *r, const field *a, const field *b)
+{
+    *r = field_multiply_wide(a, b, 1);
 }
 
 LANES_CALL static void field_square_to(field_wide *r, const field *a)
 {
-    *r = field_square_wide(a);
+    *r = field_square_wide(a, 0);
+}
+
+LANES_CALL static void field_square_raised_to(field_wide *r, const field *a)
+{
+    *r = field_square_wide(a, 1);
 }
 
 static inline lanes lanes_not(lanes x)
@@ -227,76 +257,135 @@ static void field_sqrt_ratio(lanes *square, field *r, const field *u, const fiel
 
 /* ---- Points ---- */
 
-/* Extended coordinates: x = X / Z, y = Y / Z, X Y = Z T. All tight. */
+/* Extended coordinates: x = X / Z, y = Y / Z, X Y = Z T. All factors. */
 typedef struct point {
     field x, y, z, t;
 } point;
 
-/* What an addition takes of its second operand: Y + X, Y - X, 2 d T, 2 Z. All tight. */
+/* The first operand of an addition: Y + X, Y - X, Z, T. All factors. */
+typedef struct point_ready {
+    field plus, minus, z, t;
+} point_ready;
+
+/* The second one: Y + X, Y - X, 2 d T, 2 Z. Factors; T2D and Z2 tight. */
 enum { PLUS, MINUS, T2D, Z2, CACHED_PARTS };
 typedef struct point_cached {
     field part[CACHED_PARTS];
 } point_cached;
 
-static point point_identity(void)
+static point_ready point_identity(void)
 {
     const field *numbers = curve_numbers;
-    return (point){numbers[CURVE_ZERO], numbers[CURVE_ONE], numbers[CURVE_ONE], numbers[CURVE_ZERO]};
+    return (point_ready){numbers[CURVE_ONE], numbers[CURVE_ONE], numbers[CURVE_ONE], numbers[CURVE_ZERO]};
 }
 
-static void point_cache(point_cached *r, const point *p)
+static void point_get_ready(point_ready *r, const point *p)
 {
-    field plus = field_add(&p->y, &p->x), minus = field_subtract(&p->y, &p->x), z2 = field_add(&p->z, &p->z);
-    r->part[PLUS] = field_tighten(&plus);
-    r->part[MINUS] = field_tighten(&minus);
+    field x = field_settle(&p->x), y = field_settle(&p->y), plus = field_add(&y, &x),
+          minus = field_subtract(&y, &x);
+    *r = (point_ready){field_tighten(&plus), field_tighten(&minus), p->z, p->t};
+}
+
+static void point_cache(point_cached *r, const point_ready *p)
+{
+    field z = field_settle(&p->z), z2 = field_add(&z, &z);
+    r->part[PLUS] = p->plus;
+    r->part[MINUS] = p->minus;
     r->part[Z2] = field_tighten(&z2);
     field_multiply(&r->part[T2D], &p->t, &curve_numbers[CURVE_2D]);
 }
 
-/*
- * r = 2 p (Hisil, Wong, Carter, Dawson 2008, section 3.3, with both signs turned). T only if wanted: the next
- * doubling does not use it.
- */
-LANES_CALL static void point_double(point *r, const point *p, int with_t)
+/* What doublings and additions end with: the point (e f : g h : f g : e h), all factors. */
+typedef struct point_parts {
+    field e, f, g, h;
+} point_parts;
+
+static LANES_INLINE void point_of_parts(point *r, const point_parts *p, int with_t)
+{
+    field_multiply_factor(&r->x, &p->e, &p->f);
+    field_multiply_factor(&r->y, &p->g, &p->h);
+    field_multiply_factor(&r->z, &p->f, &p->g);
+    if (with_t)
+        field_multiply_factor(&r->t, &p->e, &p->h);
+}
+
+/* The sums are taken before the carries. */
+static LANES_INLINE void ready_of_parts(point_ready *r, const point_parts *p)
+{
+    field_wide x, y;
+    field_multiply_to(&x, &p->e, &p->f);
+    field_multiply_raised_to(&y, &p->g, &p->h);
+    field_wide plus = field_wide_add(&y, &x), minus = field_wide_subtract(&y, &x);
+    r->plus = field_reduce_factor(&plus, 2);
+    r->minus = field_reduce_factor(&minus, 0);
+    field_multiply_factor(&r->z, &p->f, &p->g);
+    field_multiply_factor(&r->t, &p->e, &p->h);
+}
+
+/* Of 2 p (Hisil, Wong, Carter, Dawson 2008, section 3.3, with both signs turned). T is not used. */
+static LANES_INLINE void double_parts(point_parts *r, const point *p)
 {
     field_wide a, b, c, d;
     field_square_to(&a, &p->x);
-    field_square_to(&b, &p->y);
-    field_square_to(&c, &p->z);
+    field_square_raised_to(&b, &p->y);
+    field_square_raised_to(&c, &p->z);
     field_multiply_to(&d, &p->x, &p->y);
-    field_wide e_wide = field_wide_add(&d, &d);      /* 2 X Y */
-    field_wide h_wide = field_wide_add(&a, &b);      /* X^2 + Y^2 */
-    field_wide g_wide = field_wide_subtract(&b, &a); /* Y^2 - X^2 */
-    field_wide c2 = field_wide_add(&c, &c);
-    c2 = field_wide_add(&c2, &a);
-    field_wide f_wide = field_wide_subtract(&c2, &b); /* 2 Z^2 + X^2 - Y^2 */
-    field e = field_reduce(&e_wide, 2), f = field_reduce(&f_wide, 2), g = field_reduce(&g_wide, 0),
-          h = field_reduce(&h_wide, 2);
-    field_multiply(&r->x, &e, &f);
-    field_multiply(&r->y, &g, &h);
-    field_multiply(&r->z, &f, &g);
-    if (with_t)
-        field_multiply(&r->t, &e, &h);
+    field_wide g = field_wide_subtract(&b, &a); /* Y^2 - X^2 */
+    r->g = field_reduce_factor(&g, 0);
+    field_wide c2 = field_wide_add(&c, &c), f = field_wide_subtract(&c2, &g); /* 2 Z^2 + X^2 - Y^2 */
+    r->f = field_reduce_factor(&f, 2);
+    field_wide e = field_wide_add(&d, &d); /* 2 X Y */
+    r->e = field_reduce_factor(&e, 2);
+    field_wide h = field_wide_add(&b, &a); /* Y^2 + X^2 */
+    r->h = field_reduce_factor(&h, 2);
 }
 
-/* r = p + q, any p and q (same paper, section 3.1, a = -1). */
-LANES_CALL static void point_add(point *r, const point *p, const point_cached *q, int with_t)
+/* Of p + q, any p and q (same paper, section 3.1, a = -1). */
+static LANES_INLINE void add_parts(point_parts *r, const point_ready *p, const point_cached *q)
 {
     field_wide a, b, c, d;
-    field minus = field_subtract(&p->y, &p->x), plus = field_add(&p->y, &p->x);
-    field_multiply_to(&a, &minus, &q->part[MINUS]);
-    field_multiply_to(&b, &plus, &q->part[PLUS]);
+    field_multiply_to(&a, &p->minus, &q->part[MINUS]);
+    field_multiply_raised_to(&b, &p->plus, &q->part[PLUS]);
     field_multiply_to(&c, &p->t, &q->part[T2D]);
-    field_multiply_to(&d, &p->z, &q->part[Z2]);
-    field_wide e_wide = field_wide_subtract(&b, &a), f_wide = field_wide_subtract(&d, &c),
-               g_wide = field_wide_add(&d, &c), h_wide = field_wide_add(&b, &a);
-    field e = field_reduce(&e_wide, 0), f = field_reduce(&f_wide, 0), g = field_reduce(&g_wide, 2),
-          h = field_reduce(&h_wide, 2);
-    field_multiply(&r->x, &e, &f);
-    field_multiply(&r->y, &g, &h);
-    field_multiply(&r->z, &f, &g);
-    if (with_t)
-        field_multiply(&r->t, &e, &h);
+    field_multiply_raised_to(&d, &p->z, &q->part[Z2]);
+    field_wide e = field_wide_subtract(&b, &a);
+    r->e = field_reduce_factor(&e, 0);
+    field_wide f = field_wide_subtract(&d, &c);
+    r->f = field_reduce_factor(&f, 0);
+    field_wide g = field_wide_add(&d, &c);
+    r->g = field_reduce_factor(&g, 2);
+    field_wide h = field_wide_add(&b, &a);
+    r->h = field_reduce_factor(&h, 2);
+}
+
+/* r = 2 p, without T, which the next doubling does not use. */
+LANES_CALL static void point_double(point *r, const point *p)
+{
+    point_parts parts;
+    double_parts(&parts, p);
+    point_of_parts(r, &parts, 0);
+}
+
+LANES_CALL static void point_double_ready(point_ready *r, const point *p)
+{
+    point_parts parts;
+    double_parts(&parts, p);
+    ready_of_parts(r, &parts);
+}
+
+/* r = p + q, any p and q; T only if wanted. */
+LANES_CALL static void point_add(point *r, const point_ready *p, const point_cached *q, int with_t)
+{
+    point_parts parts;
+    add_parts(&parts, p, q);
+    point_of_parts(r, &parts, with_t);
+}
+
+LANES_CALL static void point_add_ready(point_ready *r, const point_ready *p, const point_cached *q)
+{
+    point_parts parts;
+    add_parts(&parts, p, q);
+    ready_of_parts(r, &parts);
 }
 
 /* The same with q = -q where the mask is all ones. */
@@ -359,12 +448,14 @@ static void point_decode(point *r, lanes *good, const lanes (*w)[4], int count)
 static void point_encode(lanes (*w)[4], const point *p, int count)
 {
     const field *numbers = curve_numbers, *one = &numbers[CURVE_ONE], ones[2] = {*one, *one};
-    field u1[2], u2[2], u1u2s[2], root[2], a, b;
+    field u1[2], u2[2], u1u2s[2], root[2], y[2], z[2], a, b;
     lanes square[2];
     for (int i = 0; i < count; i++) {
-        a = field_add(&p[i].z, &p[i].y);
+        y[i] = field_settle(&p[i].y);
+        z[i] = field_settle(&p[i].z);
+        a = field_add(&z[i], &y[i]);
         a = field_tighten(&a);
-        b = field_subtract(&p[i].z, &p[i].y);
+        b = field_subtract(&z[i], &y[i]);
         field_multiply(&u1[i], &a, &b);
         field_multiply(&u2[i], &p[i].x, &p[i].y);
         field_square(&a, &u2[i], 1);
@@ -382,11 +473,11 @@ static void point_encode(lanes (*w)[4], const point *p, int count)
         field_multiply(&enchanted, &den1, &numbers[CURVE_INVSQRT_A_MINUS_D]);
         field_multiply(&a, &p[i].t, &z_inverse);
         lanes rotate = field_negative(&a);
-        field x = field_select(rotate, &p[i].x, &iy), y = field_select(rotate, &p[i].y, &ix);
+        field x = field_select(rotate, &p[i].x, &iy), own_y = field_select(rotate, &y[i], &ix);
         field den = field_select(rotate, &den2, &enchanted);
         field_multiply(&a, &x, &z_inverse);
-        y = field_negate_if(field_negative(&a), &y);
-        a = field_subtract(&p[i].z, &y);
+        own_y = field_negate_if(field_negative(&a), &own_y);
+        a = field_subtract(&z[i], &own_y);
         field_multiply(&a, &den, &a);
         a = field_absolute(&a);
         field_to_words(w[i], &a);
@@ -453,17 +544,17 @@ static void point_encode_doubles(lanes (*w)[4], point *p, field *product, size_t
     if (n == 0)
         return;
     for (size_t i = 0; i < n; i++) {
-        field_wide xx, yy, zz, tt;
+        field_wide xx, yy, zz, tt, xy;
         field e, f, g, h;
         field_square(&a, &p[i].t, 1);
         field_multiply_to(&tt, &a, &numbers[CURVE_D]);
         field_square_to(&xx, &p[i].x);
         field_square_to(&yy, &p[i].y);
-        field_square_to(&zz, &p[i].z);
-        a = field_add(&p[i].x, &p[i].x);
-        field_multiply(&e, &a, &p[i].y);
-        field_wide f_wide = field_wide_add(&zz, &tt), g_wide = field_wide_add(&yy, &xx),
-                   h_wide = field_wide_subtract(&zz, &tt);
+        field_square_raised_to(&zz, &p[i].z);
+        field_multiply_to(&xy, &p[i].x, &p[i].y);
+        field_wide e_wide = field_wide_add(&xy, &xy), f_wide = field_wide_add(&zz, &tt),
+                   g_wide = field_wide_add(&yy, &xx), h_wide = field_wide_subtract(&zz, &tt);
+        e = field_reduce(&e_wide, 2);
         f = field_reduce(&f_wide, 2);
         g = field_reduce(&g_wide, 2);
         h = field_reduce(&h_wide, 0);
@@ -477,7 +568,8 @@ static void point_encode_doubles(lanes (*w)[4], point *p, field *product, size_t
     }
     field_invert(&inverse, &inverse);
     for (size_t i = n; i-- > 0;) {
-        field e = p[i].x, f = p[i].y, g = p[i].z, h = p[i].t, eg, fh, own, z_inverse, t_inverse;
+        field e = field_copy(&p[i].x), f = field_copy(&p[i].y), g = field_copy(&p[i].z),
+              h = field_copy(&p[i].t), eg, fh, own, z_inverse, t_inverse;
         field_multiply(&eg, &e, &g);
         field_multiply(&fh, &f, &h);
         field_multiply(&all, &eg, &fh);

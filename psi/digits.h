@@ -10,7 +10,7 @@ extern const uint8_t psi_group_order[32];
 
 #define PSI_DIGITS 64
 
-/* k = sum of digits[i] * 16^i, each in [-8, 7]. k < 2^254. */
+/* k or k + l, whichever is odd, = sum of digits[i] * 16^i: digits are odd, in [-15, 15]. k canonical. */
 void psi_digits(int8_t digits[PSI_DIGITS], const psi_scalar *k);
 
 /* out = k / 2 modulo the order of the group. k canonical. */

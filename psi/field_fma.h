@@ -11,6 +11,7 @@
  *   loose, the other must be tight; a loose element is not squared and not added to again.
  * - wide: five integers of 64 bits (two's complement), a product or a small sum of products before its
  *   carries; |xi| < 2^61.
+ * What psi/field_ifma.h calls a factor is tight here, and products, which have a sign, need not be raised.
  *
  * A product of limbs |a b| < 2^102 is split without error: h = round(a b + C) for C = 3 * 2^102 keeps the
  * multiple of 2^51 next to a b, in any rounding mode, since the sum lies between 2^103 and 2^104, where
@@ -69,8 +70,9 @@ static inline lanes field_fold(lanes r, lanes x)
  * 2^20 in magnitude, and below 125 * 2^51 < 2^58 once folded. Column 4 comes first, then 5 and 0, 6 and 1, ..
  * so that a column is whole soon after its first term.
  */
-static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *b)
+static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *b, int raised)
 {
+    (void)raised;
     field_wide w;
     const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
     lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9;
@@ -108,8 +110,9 @@ static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *
 }
 
 /* a tight. Products of different limbs are added up apart and doubled. */
-static LANES_INLINE field_wide field_square_wide(const field *a)
+static LANES_INLINE field_wide field_square_wide(const field *a, int raised)
 {
+    (void)raised;
     field_wide w;
     const reals split = reals_everywhere(&field_split), both = reals_everywhere(&field_both);
     lanes r0, r1, r2, r3, r4, r5, r6, r7, r8, r9, o1, o2, o3, o4, o5, o6, o7, o8;
@@ -186,6 +189,16 @@ static LANES_INLINE field field_reduce(const field_wide *w, int products)
     r.l[4] =
         reals_sub(lanes_as_reals(lanes_add(lanes_or(lanes_and(x4, mask), unit), lanes_right(x3, 51))), other);
     return r;
+}
+
+static LANES_INLINE field field_reduce_factor(const field_wide *w, int products)
+{
+    return field_reduce(w, products);
+}
+
+static LANES_INLINE field field_settle(const field *a)
+{
+    return *a;
 }
 
 /* Loose. */

@@ -6,12 +6,15 @@
  * included after it.
  *
  * An element is x = x0 + 2^52 x1 + .. + 2^208 x4.
- * - tight: xi < 2^52 for i < 4, x4 < 2^48: below 2^256. What every function returns; loose elements of
- *   psi/field_fma.h are tight here.
+ * - tight: xi < 2^52 for i < 4, x4 < 2^47 + 2^12: below 2^256. What every function returns, unless it says
+ *   otherwise; loose elements of psi/field_fma.h are tight here.
+ * - factor: tight in the low 52 bits of x0..x3, whatever stands above them. It may be multiplied, squared,
+ *   selected and moved; field_settle makes it tight. A tight element is a factor.
  * - wide: five integers, a product or a small sum of products before its carries; xi < 2^63.
+ * - raised: a product with 2^9 p added, so that another product can be taken off.
  *
  * lanes_low(r, a, b) adds the low 52 bits of a b to r and lanes_high(r, a, b) the bits above, both of the
- * low 52 bits of a and b: nothing is cut off a tight limb.
+ * low 52 bits of a and b: of a factor they take what counts.
  */
 #include <stdint.h>
 
@@ -28,33 +31,44 @@ typedef struct field_wide {
 
 /*
  * Ten columns, 2^260 = 608 modulo p. Columns 0..8 have at most nine halves, so r < 9 * 2^52; column 9 has one
- * high half of x4 y4 < 2^96, so r9 < 2^44. Column k + 5 goes to column k: its low 52 bits times 608 to
- * columns k and k + 1, the bits above, below 2^4, times 608 to column k + 1. From r9 nothing but the high
- * half of 608 r9 < 2^54, a carry below 2^2 into column 5, is folded once more. Result: limbs below 10 * 2^52
- * + 2^13 < 2^56.
+ * high half of x4 y4 < 2^94 + 2^61, so r9 < 2^42 + 2^9. Columns 5..8 pass on what is above 52 bits, below 10.
+ * Then column k + 5 goes to column k: its low 52 bits times 608, of which the high half goes to column k + 1;
+ * 608 r9 < 2^52 has none. Result: limbs below 10 * 2^52 + 2^10 < 2^56.
  */
 static LANES_INLINE field_wide field_fold(const lanes r[10])
 {
-    const lanes f = lanes_set(608), zero = lanes_set(0);
-    field_wide w;
-    lanes over = lanes_high(zero, r[9], f);
-    w.l[0] = lanes_low(lanes_low(r[0], r[5], f), over, f);
-    w.l[1] = lanes_low(lanes_high(r[1], r[5], f), r[6], f);
-    w.l[2] = lanes_low(lanes_high(r[2], r[6], f), r[7], f);
-    w.l[3] = lanes_low(lanes_high(r[3], r[7], f), r[8], f);
-    w.l[4] = lanes_low(lanes_high(r[4], r[8], f), r[9], f);
-    w.l[1] = lanes_low(w.l[1], lanes_right(r[5], 52), f);
-    w.l[2] = lanes_low(w.l[2], lanes_right(r[6], 52), f);
-    w.l[3] = lanes_low(w.l[3], lanes_right(r[7], 52), f);
-    w.l[4] = lanes_low(w.l[4], lanes_right(r[8], 52), f);
-    return w;
+    const lanes f = lanes_set(608);
+    const lanes r5 = r[5], r6 = lanes_add(r[6], lanes_right(r5, 52)),
+                r7 = lanes_add(r[7], lanes_right(r6, 52)), r8 = lanes_add(r[8], lanes_right(r7, 52)),
+                r9 = lanes_add(r[9], lanes_right(r8, 52));
+    return (field_wide){{lanes_low(r[0], r5, f), lanes_low(lanes_high(r[1], r5, f), r6, f),
+                         lanes_low(lanes_high(r[2], r6, f), r7, f), lanes_low(lanes_high(r[3], r7, f), r8, f),
+                         lanes_low(lanes_high(r[4], r8, f), r9, f)}};
 }
 
-static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *b)
+/* The limbs of 2^m p. */
+#define FIELD_MULTIPLE(i, m) (((i) == 0 ? FIELD_MASK - 18 : (i) == 4 ? FIELD_TOP : FIELD_MASK) << (m))
+
+/*
+ * What the columns of a raised product start with: 2^9 p, of which each limb is above that of a product, as
+ * 10 * 2^52 + 2^10 < 2^56 - 2^9; and of a raised square, whose columns 1..4 are doubled on the way.
+ */
+static const uint64_t field_raise[5] = {FIELD_MULTIPLE(0, 9), FIELD_MULTIPLE(1, 9), FIELD_MULTIPLE(2, 9),
+                                        FIELD_MULTIPLE(3, 9), FIELD_MULTIPLE(4, 9)};
+static const uint64_t field_raise_square[5] = {FIELD_MULTIPLE(0, 9), FIELD_MULTIPLE(1, 8),
+                                               FIELD_MULTIPLE(2, 8), FIELD_MULTIPLE(3, 8),
+                                               FIELD_MULTIPLE(4, 8)};
+
+static LANES_INLINE void field_columns(lanes r[10], int raised, const uint64_t start[5])
+{
+    for (int k = 0; k < 10; k++)
+        r[k] = raised && k < 5 ? lanes_everywhere(&start[k]) : lanes_set(0);
+}
+
+static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *b, int raised)
 {
     lanes r[10];
-    for (int k = 0; k < 10; k++)
-        r[k] = lanes_set(0);
+    field_columns(r, raised, field_raise);
     for (int i = 0; i < 5; i++)
         for (int j = 0; j < 5; j++) {
             r[i + j] = lanes_low(r[i + j], a->l[i], b->l[j]);
@@ -64,11 +78,10 @@ static LANES_INLINE field_wide field_multiply_wide(const field *a, const field *
 }
 
 /* Products of different limbs are added up first and doubled. */
-static LANES_INLINE field_wide field_square_wide(const field *a)
+static LANES_INLINE field_wide field_square_wide(const field *a, int raised)
 {
     lanes r[10];
-    for (int k = 0; k < 10; k++)
-        r[k] = lanes_set(0);
+    field_columns(r, raised, field_raise_square);
     for (int i = 0; i < 5; i++)
         for (int j = i + 1; j < 5; j++) {
             r[i + j] = lanes_low(r[i + j], a->l[i], a->l[j]);
@@ -83,9 +96,6 @@ static LANES_INLINE field_wide field_square_wide(const field *a)
     return field_fold(r);
 }
 
-/* The limbs of 2^m p. */
-#define FIELD_MULTIPLE(i, m) (((i) == 0 ? FIELD_MASK - 18 : (i) == 4 ? FIELD_TOP : FIELD_MASK) << (m))
-
 static LANES_INLINE field_wide field_wide_add(const field_wide *a, const field_wide *b)
 {
     field_wide w;
@@ -94,29 +104,43 @@ static LANES_INLINE field_wide field_wide_add(const field_wide *a, const field_w
     return w;
 }
 
-/* b is one product, below 2^56 - 2^9 a limb. 2^9 p is added: limbs grow by at most 2^61. */
+/* a has 2^9 p more often than b, and b at most one product besides. */
 static LANES_INLINE field_wide field_wide_subtract(const field_wide *a, const field_wide *b)
 {
     field_wide w;
     for (int i = 0; i < 5; i++)
-        w.l[i] = lanes_sub(lanes_add(a->l[i], lanes_set(FIELD_MULTIPLE(i, 9))), b->l[i]);
+        w.l[i] = lanes_sub(a->l[i], b->l[i]);
     return w;
 }
 
 /*
- * The bits above 2^255 go first, then carries upwards: limbs 0..3 end below 2^52, limb 4 below 2^47 and a
- * carry of at most 2^11. Limbs are below 2^63 on entry: 19 times the highest carry, 2^16, is below 2^21.
+ * A factor. The bits above 2^255 go first, then carries upwards: limb 4 ends below 2^47 and a carry of at
+ * most 2^11. Limbs are below 2^63 on entry: 19 times the highest carry, 2^16, is below 2^21. What went up
+ * from limbs 0..3 still stands above their 52 bits.
  */
-static LANES_INLINE field field_reduce(const field_wide *w, int products)
+static LANES_INLINE field field_reduce_factor(const field_wide *w, int products)
 {
-    const lanes mask = lanes_set(FIELD_MASK);
     (void)products; /* psi/field_fma.h needs it */
     lanes x0 = lanes_low(w->l[0], lanes_right(w->l[4], 47), lanes_set(19));
     lanes x1 = lanes_add(w->l[1], lanes_right(x0, 52));
     lanes x2 = lanes_add(w->l[2], lanes_right(x1, 52));
     lanes x3 = lanes_add(w->l[3], lanes_right(x2, 52));
     lanes x4 = lanes_add(lanes_and(w->l[4], lanes_set(FIELD_TOP)), lanes_right(x3, 52));
-    return (field){{lanes_and(x0, mask), lanes_and(x1, mask), lanes_and(x2, mask), lanes_and(x3, mask), x4}};
+    return (field){{lanes_factor(x0), lanes_factor(x1), lanes_factor(x2), lanes_factor(x3), x4}};
+}
+
+/* A factor made tight. */
+static LANES_INLINE field field_settle(const field *a)
+{
+    const lanes mask = lanes_set(FIELD_MASK);
+    return (field){{lanes_and(a->l[0], mask), lanes_and(a->l[1], mask), lanes_and(a->l[2], mask),
+                    lanes_and(a->l[3], mask), a->l[4]}};
+}
+
+static LANES_INLINE field field_reduce(const field_wide *w, int products)
+{
+    field x = field_reduce_factor(w, products);
+    return field_settle(&x);
 }
 
 static LANES_INLINE field field_add(const field *a, const field *b)

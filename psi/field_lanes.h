@@ -25,8 +25,8 @@ static void number_mix(uint8_t (*out)[32], const uint8_t (*in_a)[32], const uint
         number_load(&c, in_c + at, group_left(n, at));
         sum = field_add(&a, &b);
         difference = field_subtract(&b, &c);
-        field_wide x = field_multiply_wide(&sum, &c), y = field_multiply_wide(&difference, &a),
-                   z = field_square_wide(&b);
+        field_wide x = field_multiply_wide(&sum, &c, 1), y = field_multiply_wide(&difference, &a, 0),
+                   z = field_square_wide(&b, 0);
         x = field_wide_subtract(&x, &y);
         x = field_wide_add(&x, &z);
         r = field_reduce(&x, 1);

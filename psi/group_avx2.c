@@ -85,6 +85,24 @@ static inline lanes lanes_select(lanes mask, lanes a, lanes b)
     return _mm256_blendv_epi8(a, b, mask);
 }
 
+/* One of several of which the others are 0. */
+typedef lanes choice;
+
+static inline choice choice_equal(lanes a, lanes b)
+{
+    return lanes_equal(a, b);
+}
+
+static inline lanes choice_first(choice c, lanes x)
+{
+    return lanes_and(c, x);
+}
+
+static inline lanes choice_next(lanes y, choice c, lanes x)
+{
+    return lanes_or(y, lanes_and(c, x));
+}
+
 static inline lanes lanes_digit(const int8_t *p)
 {
     return _mm256_cvtepi8_epi64(_mm_loadu_si32(p));

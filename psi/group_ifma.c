@@ -76,6 +76,24 @@ static inline lanes lanes_select(lanes mask, lanes a, lanes b)
     return _mm512_ternarylogic_epi64(mask, b, a, 0xca);
 }
 
+typedef __mmask8 choice;
+
+static inline choice choice_equal(lanes a, lanes b)
+{
+    return _mm512_cmpeq_epi64_mask(a, b);
+}
+
+static inline lanes choice_first(choice c, lanes x)
+{
+    (void)c; /* where it does not hold another does */
+    return x;
+}
+
+static inline lanes choice_next(lanes y, choice c, lanes x)
+{
+    return _mm512_mask_mov_epi64(y, c, x);
+}
+
 static inline lanes lanes_digit(const int8_t *p)
 {
     return _mm512_cvtepi8_epi64(_mm_loadl_epi64((const void *)p));
@@ -91,9 +109,12 @@ static inline void lanes_store(uint64_t *p, lanes x)
     _mm512_storeu_si512(p, x);
 }
 
+/* Read where it is needed: compilers would make it of general registers, by a port that additions want. */
 static inline lanes lanes_everywhere(const uint64_t *x)
 {
-    return _mm512_set1_epi64((long long)*x);
+    lanes r;
+    __asm__("vpbroadcastq %1, %0" : "=v"(r) : "m"(*x));
+    return r;
 }
 
 static inline lanes lanes_low(lanes r, lanes a, lanes b)
@@ -104,6 +125,11 @@ static inline lanes lanes_low(lanes r, lanes a, lanes b)
 static inline lanes lanes_high(lanes r, lanes a, lanes b)
 {
     return _mm512_madd52hi_epu64(r, a, b);
+}
+
+static inline lanes lanes_factor(lanes x)
+{
+    return x;
 }
 
 #include "psi/field_ifma.h"

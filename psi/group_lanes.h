@@ -14,8 +14,8 @@
 
 #define GROUP_BATCH 128
 #define GROUP_VECTORS (GROUP_BATCH / LANES)
-#define GROUP_TABLE 8 /* multiples 1..8 of a point */
-#define GROUP_ROWS 32 /* of the generator's table: row i holds multiples of 256^i */
+#define GROUP_TABLE 8 /* multiples 1, 3, .., 15 of a point */
+#define GROUP_ROWS 32 /* of the generator's table: row i holds those of 256^i times the generator */
 
 /* ---- Bytes ---- */
 
@@ -69,11 +69,12 @@ static tally_status group_refuse(psi_point *out, size_t n, size_t at, size_t *ba
 
 /*
  * The frames of what an entry point called hold coordinates before they are normalised, of H(x) or of a
- * product with a secret scalar, which tell more than the encoding does. The deepest chain takes about 10 KiB.
+ * product with a secret scalar, which tell more than the encoding does. The deepest chain takes about 10 KiB
+ * of vectors with four lanes, 20 KiB with eight.
  */
 LANES_CALL static void stack_wipe(void)
 {
-    uint8_t below[16384];
+    uint8_t below[LANES * 4096];
     psi_wipe(below, sizeof below);
 }
 
@@ -107,10 +108,10 @@ static void digits_common(group_digits *out, const psi_scalar *k)
 /* Of k[i], halved or not, for the lanes i < n, and of 0 for the others. */
 static void digits_each(group_digits *out, const psi_scalar *k, size_t n, int halved)
 {
+    static const psi_scalar none;
     int8_t one[PSI_DIGITS];
-    memset(out, 0, sizeof *out);
-    for (size_t l = 0; l < n; l++) {
-        digits_of(one, &k[l], halved);
+    for (size_t l = 0; l < LANES; l++) {
+        digits_of(one, l < n ? &k[l] : &none, halved);
         for (size_t i = 0; i < PSI_DIGITS; i++)
             out->d[i][l] = one[i];
     }
@@ -119,95 +120,103 @@ static void digits_each(group_digits *out, const psi_scalar *k, size_t n, int ha
 
 static void table_make(point_cached table[GROUP_TABLE], const point *p)
 {
-    point q[GROUP_TABLE];
-    q[0] = *p;
-    point_cache(&table[0], p);
+    point_ready multiple, twice;
+    point_cached step;
+    point_double_ready(&twice, p);
+    point_cache(&step, &twice);
+    point_get_ready(&multiple, p);
+    point_cache(&table[0], &multiple);
     for (int i = 1; i < GROUP_TABLE; i++) {
-        if (i % 2)
-            point_double(&q[i], &q[i / 2], 1);
-        else
-            point_add(&q[i], &q[i - 1], &table[0], 1);
-        point_cache(&table[i], &q[i]);
+        point_add_ready(&multiple, &multiple, &step);
+        point_cache(&table[i], &multiple);
     }
-    psi_wipe(q, sizeof q);
+    psi_wipe(&multiple, sizeof multiple);
+    psi_wipe(&twice, sizeof twice);
+    psi_wipe(&step, sizeof step);
 }
 
-/* A digit as masks: its sign, and which of 0, 1, .., 8 its magnitude is. */
-typedef struct digit_masks {
-    lanes sign, h0, h1, h2, h3, h4, h5, h6, h7, h8;
-} digit_masks;
+/* A digit: its sign as a mask, and which of 1, 3, .., 15 its magnitude is. */
+typedef struct digit_choice {
+    lanes sign;
+    choice is[GROUP_TABLE];
+} digit_choice;
 
-static LANES_INLINE digit_masks masks_of(const int8_t *digit)
+static LANES_INLINE digit_choice choice_of(const int8_t *digit)
 {
     lanes d = lanes_digit(digit), sign = lanes_sub(lanes_set(0), lanes_right(d, 63));
     lanes size = lanes_sub(lanes_xor(d, sign), sign);
-    return (digit_masks){sign,
-                         lanes_equal(size, lanes_set(0)),
-                         lanes_equal(size, lanes_set(1)),
-                         lanes_equal(size, lanes_set(2)),
-                         lanes_equal(size, lanes_set(3)),
-                         lanes_equal(size, lanes_set(4)),
-                         lanes_equal(size, lanes_set(5)),
-                         lanes_equal(size, lanes_set(6)),
-                         lanes_equal(size, lanes_set(7)),
-                         lanes_equal(size, lanes_set(8))};
+    return (digit_choice){sign,
+                          {choice_equal(size, lanes_set(1)), choice_equal(size, lanes_set(3)),
+                           choice_equal(size, lanes_set(5)), choice_equal(size, lanes_set(7)),
+                           choice_equal(size, lanes_set(9)), choice_equal(size, lanes_set(11)),
+                           choice_equal(size, lanes_set(13)), choice_equal(size, lanes_set(15))}};
 }
 
-static LANES_INLINE lanes masks_mix(const digit_masks *m, lanes x0, lanes x1, lanes x2, lanes x3, lanes x4,
-                                    lanes x5, lanes x6, lanes x7, lanes x8)
+static LANES_INLINE lanes choice_mix(const digit_choice *c, lanes x0, lanes x1, lanes x2, lanes x3, lanes x4,
+                                     lanes x5, lanes x6, lanes x7)
 {
-    lanes low = lanes_or(lanes_or(lanes_and(m->h0, x0), lanes_and(m->h1, x1)),
-                         lanes_or(lanes_and(m->h2, x2), lanes_and(m->h3, x3)));
-    lanes high = lanes_or(lanes_or(lanes_and(m->h4, x4), lanes_and(m->h5, x5)),
-                          lanes_or(lanes_and(m->h6, x6), lanes_and(m->h7, x7)));
-    return lanes_or(lanes_or(low, high), lanes_and(m->h8, x8));
+    lanes x = choice_first(c->is[0], x0);
+    x = choice_next(x, c->is[1], x1);
+    x = choice_next(x, c->is[2], x2);
+    x = choice_next(x, c->is[3], x3);
+    x = choice_next(x, c->is[4], x4);
+    x = choice_next(x, c->is[5], x5);
+    x = choice_next(x, c->is[6], x6);
+    return choice_next(x, c->is[7], x7);
 }
 
-static LANES_INLINE lanes table_limb(const digit_masks *m, const field *zero, const point_cached *t, int part,
-                                     int i)
+static LANES_INLINE lanes table_limb(const digit_choice *c, const point_cached *t, int part, int i)
 {
-    return masks_mix(m, field_limb(zero, i), field_limb(&t[0].part[part], i), field_limb(&t[1].part[part], i),
-                     field_limb(&t[2].part[part], i), field_limb(&t[3].part[part], i),
-                     field_limb(&t[4].part[part], i), field_limb(&t[5].part[part], i),
-                     field_limb(&t[6].part[part], i), field_limb(&t[7].part[part], i));
+    return choice_mix(c, field_limb(&t[0].part[part], i), field_limb(&t[1].part[part], i),
+                      field_limb(&t[2].part[part], i), field_limb(&t[3].part[part], i),
+                      field_limb(&t[4].part[part], i), field_limb(&t[5].part[part], i),
+                      field_limb(&t[6].part[part], i), field_limb(&t[7].part[part], i));
 }
 
-static LANES_INLINE field table_part(const digit_masks *m, int zero, const point_cached *t, int part)
+static LANES_INLINE field table_part(const digit_choice *c, const point_cached *t, int part)
 {
-    const field *none = &curve_numbers[zero];
-    return field_of_limbs(table_limb(m, none, t, part, 0), table_limb(m, none, t, part, 1),
-                          table_limb(m, none, t, part, 2), table_limb(m, none, t, part, 3),
-                          table_limb(m, none, t, part, 4));
+    return field_of_limbs(table_limb(c, t, part, 0), table_limb(c, t, part, 1), table_limb(c, t, part, 2),
+                          table_limb(c, t, part, 3), table_limb(c, t, part, 4));
 }
 
 /* r = digit times the point of the table: every entry is read, whatever the digit. */
 LANES_CALL static void table_pick(point_cached *r, const point_cached table[GROUP_TABLE], const int8_t *digit)
 {
-    const digit_masks m = masks_of(digit);
-    const field plus = table_part(&m, CURVE_ONE, table, PLUS),
-                minus = table_part(&m, CURVE_ONE, table, MINUS), t2d = table_part(&m, CURVE_ZERO, table, T2D);
-    r->part[PLUS] = field_select(m.sign, &plus, &minus);
-    r->part[MINUS] = field_select(m.sign, &minus, &plus);
-    r->part[T2D] = field_negate_if(m.sign, &t2d);
-    r->part[Z2] = table_part(&m, CURVE_TWO, table, Z2);
+    const digit_choice c = choice_of(digit);
+    const field plus = table_part(&c, table, PLUS), minus = table_part(&c, table, MINUS),
+                t2d = table_part(&c, table, T2D);
+    r->part[PLUS] = field_select(c.sign, &plus, &minus);
+    r->part[MINUS] = field_select(c.sign, &minus, &plus);
+    r->part[T2D] = field_negate_if(c.sign, &t2d);
+    r->part[Z2] = table_part(&c, table, Z2);
 }
 
-/* acc = 16 acc + the sum over tables of digit * point, from the highest digit down. T of the result is set.
- */
+/* r = 2^count p, count > 0 */
+static void point_doubles(point_ready *r, point *p, int count)
+{
+    while (--count)
+        point_double(p, p);
+    point_double_ready(r, p);
+}
+
+/* acc = the sum over tables of scalar * point, from the highest digit down. count > 0. T of the result is
+ * set. */
 static void multiply(point *acc, point_cached (*tables)[GROUP_TABLE], const group_digits *digits,
                      size_t count)
 {
+    point_ready sum = point_identity();
     point_cached q;
-    *acc = point_identity();
     for (size_t i = PSI_DIGITS; i-- > 0;) {
         if (i != PSI_DIGITS - 1)
-            for (int twice = 0; twice < 4; twice++)
-                point_double(acc, acc, twice == 3);
-        for (size_t j = 0; j < count; j++) {
+            point_doubles(&sum, acc, 4);
+        for (size_t j = 0; j + 1 < count; j++) {
             table_pick(&q, tables[j], digits[j].d[i]);
-            point_add(acc, acc, &q, i == 0 || j + 1 < count);
+            point_add_ready(&sum, &sum, &q);
         }
+        table_pick(&q, tables[count - 1], digits[count - 1].d[i]);
+        point_add(acc, &sum, &q, i == 0);
     }
+    psi_wipe(&sum, sizeof sum);
     psi_wipe(&q, sizeof q);
 }
 
@@ -254,14 +263,18 @@ static void points_map(point *r, const uint8_t (*uniform)[64], size_t n)
 {
     lanes words[2][4];
     point p[2];
+    point_ready ready[2];
     point_cached cached;
     words_load(words[0], uniform[0], 64, n);
     words_load(words[1], uniform[0] + 32, 64, n);
     point_map(p, (const lanes(*)[4])words);
-    point_cache(&cached, &p[1]);
-    point_add(r, &p[0], &cached, 1);
+    point_get_ready(&ready[0], &p[0]);
+    point_get_ready(&ready[1], &p[1]);
+    point_cache(&cached, &ready[1]);
+    point_add(r, &ready[0], &cached, 1);
     psi_wipe(words, sizeof words);
     psi_wipe(p, sizeof p);
+    psi_wipe(ready, sizeof ready);
     psi_wipe(&cached, sizeof cached);
 }
 
@@ -367,7 +380,7 @@ static tally_status from_uniform(psi_point *out, const uint8_t (*uniform64)[64],
 
 /* ---- Multiples of the generator ---- */
 
-/* Entry j of row i: (j + 1) * 256^i times the generator with Z = 1, as plus, minus and t2d of point_cached,
+/* Entry j of row i: (2 j + 1) * 256^i times the generator with Z = 1, as plus, minus and t2d of point_cached,
  * each of five limbs as they stand in a lane. */
 static uint64_t base_table[GROUP_ROWS][GROUP_TABLE][3][5];
 
@@ -382,82 +395,91 @@ static void lane_of(uint64_t out[5], const field *a)
 static void base_prepare(void)
 {
     lanes words[1][4], good[1];
-    point p, multiples[GROUP_TABLE];
-    point_cached cached;
-    field before[GROUP_TABLE], inverse, z;
+    point p;
+    point_ready first, twice, multiples[GROUP_TABLE];
+    point_cached step;
+    field before[GROUP_TABLE], inverse, z, a;
     for (int i = 0; i < 4; i++)
         words[0][i] = lanes_set(psi_curve_generator[i]);
     point_decode(&p, good, (const lanes(*)[4])words, 1);
+    point_get_ready(&first, &p);
     for (int row = 0; row < GROUP_ROWS; row++) {
-        point_cache(&cached, &p);
-        multiples[0] = p;
+        point_double_ready(&twice, &p);
+        point_cache(&step, &twice);
+        multiples[0] = first;
         before[0] = curve_numbers[CURVE_ONE];
         for (int j = 1; j < GROUP_TABLE; j++) {
             field_multiply(&before[j], &before[j - 1], &multiples[j - 1].z);
-            point_add(&multiples[j], &multiples[j - 1], &cached, 1);
+            point_add_ready(&multiples[j], &multiples[j - 1], &step);
         }
         field_multiply(&inverse, &before[GROUP_TABLE - 1], &multiples[GROUP_TABLE - 1].z);
         field_invert(&inverse, &inverse);
         for (int j = GROUP_TABLE; j-- > 0;) {
-            point *q = &multiples[j];
             field_multiply(&z, &inverse, &before[j]); /* 1 / Z */
-            field_multiply(&inverse, &inverse, &q->z);
-            field_multiply(&q->x, &q->x, &z);
-            field_multiply(&q->y, &q->y, &z);
-            field_multiply(&q->t, &q->x, &q->y);
-            point_cache(&cached, q);
-            for (int part = 0; part < Z2; part++)
-                lane_of(base_table[row][j][part], &cached.part[part]);
+            field_multiply(&inverse, &inverse, &multiples[j].z);
+            field_multiply(&a, &multiples[j].plus, &z);
+            lane_of(base_table[row][j][PLUS], &a);
+            field_multiply(&a, &multiples[j].minus, &z);
+            lane_of(base_table[row][j][MINUS], &a);
+            field_multiply(&a, &multiples[j].t, &z);
+            field_multiply(&a, &a, &curve_numbers[CURVE_2D]);
+            lane_of(base_table[row][j][T2D], &a);
         }
-        for (int i = 0; i < 8; i++)
-            point_double(&p, &p, 1);
+        for (int i = 0; i < 7; i++)
+            point_double(&p, &p);
+        point_double_ready(&first, &p);
+        point_double(&p, &p);
     }
 }
 
-static LANES_INLINE lanes row_limb(const digit_masks *m, const field *zero, uint64_t (*row)[3][5], int part,
-                                   int i)
+static LANES_INLINE lanes row_limb(const digit_choice *c, uint64_t (*row)[3][5], int part, int i)
 {
-    return masks_mix(m, field_limb(zero, i), lanes_everywhere(&row[0][part][i]),
-                     lanes_everywhere(&row[1][part][i]), lanes_everywhere(&row[2][part][i]),
-                     lanes_everywhere(&row[3][part][i]), lanes_everywhere(&row[4][part][i]),
-                     lanes_everywhere(&row[5][part][i]), lanes_everywhere(&row[6][part][i]),
-                     lanes_everywhere(&row[7][part][i]));
+    return choice_mix(c, lanes_everywhere(&row[0][part][i]), lanes_everywhere(&row[1][part][i]),
+                      lanes_everywhere(&row[2][part][i]), lanes_everywhere(&row[3][part][i]),
+                      lanes_everywhere(&row[4][part][i]), lanes_everywhere(&row[5][part][i]),
+                      lanes_everywhere(&row[6][part][i]), lanes_everywhere(&row[7][part][i]));
 }
 
-static LANES_INLINE field row_part(const digit_masks *m, int zero, uint64_t (*row)[3][5], int part)
+static LANES_INLINE field row_part(const digit_choice *c, uint64_t (*row)[3][5], int part)
 {
-    const field *none = &curve_numbers[zero];
-    return field_of_limbs(row_limb(m, none, row, part, 0), row_limb(m, none, row, part, 1),
-                          row_limb(m, none, row, part, 2), row_limb(m, none, row, part, 3),
-                          row_limb(m, none, row, part, 4));
+    return field_of_limbs(row_limb(c, row, part, 0), row_limb(c, row, part, 1), row_limb(c, row, part, 2),
+                          row_limb(c, row, part, 3), row_limb(c, row, part, 4));
 }
 
 /* As table_pick, from a row that is the same in every lane, with Z = 1. */
 LANES_CALL static void row_pick(point_cached *r, uint64_t (*row)[3][5], const int8_t *digit)
 {
-    const digit_masks m = masks_of(digit);
-    const field plus = row_part(&m, CURVE_ONE, row, PLUS), minus = row_part(&m, CURVE_ONE, row, MINUS),
-                t2d = row_part(&m, CURVE_ZERO, row, T2D);
-    r->part[PLUS] = field_select(m.sign, &plus, &minus);
-    r->part[MINUS] = field_select(m.sign, &minus, &plus);
-    r->part[T2D] = field_negate_if(m.sign, &t2d);
+    const digit_choice c = choice_of(digit);
+    const field plus = row_part(&c, row, PLUS), minus = row_part(&c, row, MINUS),
+                t2d = row_part(&c, row, T2D);
+    r->part[PLUS] = field_select(c.sign, &plus, &minus);
+    r->part[MINUS] = field_select(c.sign, &minus, &plus);
+    r->part[T2D] = field_negate_if(c.sign, &t2d);
     r->part[Z2] = curve_numbers[CURVE_TWO];
+}
+
+/* r = sum and digit * 256^row * generator for each row, the even digits or the odd ones; sum is overwritten.
+ * T of r only for the even ones. */
+static void base_add(point *r, point_ready *sum, const group_digits *digits, size_t odd)
+{
+    point_cached q;
+    for (size_t row = 0; row + 1 < GROUP_ROWS; row++) {
+        row_pick(&q, base_table[row], digits->d[2 * row + odd]);
+        point_add_ready(sum, sum, &q);
+    }
+    row_pick(&q, base_table[GROUP_ROWS - 1], digits->d[2 * (GROUP_ROWS - 1) + odd]);
+    point_add(r, sum, &q, !odd);
+    psi_wipe(&q, sizeof q);
 }
 
 /* Odd digits weigh 16 * 256^i, even ones 256^i: the odd ones are added up first and multiplied by 16. */
 static void base_multiply(point *acc, const group_digits *digits)
 {
-    point_cached q;
-    *acc = point_identity();
-    for (size_t odd = 2; odd-- > 0;) {
-        for (size_t row = 0; row < GROUP_ROWS; row++) {
-            row_pick(&q, base_table[row], digits->d[2 * row + odd]);
-            point_add(acc, acc, &q, 1);
-        }
-        for (int twice = 0; odd && twice < 4; twice++)
-            point_double(acc, acc, twice == 3);
-    }
-    psi_wipe(&q, sizeof q);
+    point_ready sum = point_identity();
+    base_add(acc, &sum, digits, 1);
+    point_doubles(&sum, acc, 4);
+    base_add(acc, &sum, digits, 0);
+    psi_wipe(&sum, sizeof sum);
 }
 
 static tally_status base_mul(psi_point *out, const psi_scalar *k, size_t n)
@@ -488,6 +510,7 @@ static tally_status combine(psi_point *out, const psi_point *a, const psi_point 
                             int negative)
 {
     point p[2], q[2];
+    point_ready ready;
     point_cached cached;
     lanes good[2], good_b[2];
     tally_status st = TALLY_OK;
@@ -497,9 +520,11 @@ static tally_status combine(psi_point *out, const psi_point *a, const psi_point 
         points_decode(p, good, a + at, here);
         points_decode(q, good_b, b + at, here);
         for (size_t i = 0; i * LANES < here; i++) {
-            point_cache(&cached, &q[i]);
+            point_get_ready(&ready, &q[i]);
+            point_cache(&cached, &ready);
             point_cached_negate_if(&cached, lanes_set(negative ? UINT64_MAX : 0));
-            point_add(&p[i], &p[i], &cached, 1);
+            point_get_ready(&ready, &p[i]);
+            point_add(&p[i], &ready, &cached, 1);
             good[i] = lanes_and(good[i], good_b[i]);
         }
         points_encode(out + at, good, p, here);
@@ -510,6 +535,7 @@ static tally_status combine(psi_point *out, const psi_point *a, const psi_point 
     }
     psi_wipe(p, sizeof p);
     psi_wipe(q, sizeof q);
+    psi_wipe(&ready, sizeof ready);
     psi_wipe(&cached, sizeof cached);
     stack_wipe();
     return st;
@@ -526,11 +552,11 @@ static tally_status subtract(psi_point *out, const psi_point *a, const psi_point
 }
 
 /* The sum over all lanes, in lane 0: half of them after another half. */
-static void lanes_sum(point *p)
+static void lanes_sum(point *r, point_ready *p)
 {
     for (size_t half = LANES / 2; half > 0; half /= 2) {
         uint64_t all[20][LANES];
-        point other;
+        point_ready other;
         point_cached cached;
         memcpy(all, p, sizeof all);
         for (int i = 0; i < 20; i++)
@@ -538,7 +564,10 @@ static void lanes_sum(point *p)
                 all[i][l] = all[i][l + half];
         memcpy(&other, all, sizeof other);
         point_cache(&cached, &other);
-        point_add(p, p, &cached, 1);
+        if (half > 1)
+            point_add_ready(p, p, &cached);
+        else
+            point_add(r, p, &cached, 1);
     }
 }
 
@@ -553,13 +582,12 @@ typedef struct group_sum {
 static tally_status sum_var(psi_point *out, const psi_point *in, const psi_scalar *k, size_t n, size_t *bad)
 {
     group_sum w;
-    point sum, part, pair[2];
+    point part, pair[2];
+    point_ready sum = point_identity(), ready;
     point_cached cached;
     lanes good[2] = {lanes_set(0), lanes_set(0)};
-    sum = point_identity();
     for (size_t at = 0; at < n; at += GROUP_SUM * LANES) {
         size_t m = n - at < GROUP_SUM * LANES ? n - at : GROUP_SUM * LANES;
-        memset(w.digits, 0, sizeof w.digits);
         for (size_t i = 0; i < m; i += 2 * LANES) {
             size_t here = m - i < 2 * LANES ? m - i : 2 * LANES, first;
             uint64_t each[2 * LANES];
@@ -574,11 +602,12 @@ static tally_status sum_var(psi_point *out, const psi_point *in, const psi_scala
         for (size_t i = 0; i < m; i += LANES)
             digits_each(&w.digits[i / LANES], k + at + i, group_left(m, i), 0);
         multiply(&part, w.table, w.digits, (m + LANES - 1) / LANES);
-        point_cache(&cached, &part);
-        point_add(&sum, &sum, &cached, 1);
+        point_get_ready(&ready, &part);
+        point_cache(&cached, &ready);
+        point_add_ready(&sum, &sum, &cached);
     }
-    lanes_sum(&sum);
-    points_encode(out, good, &sum, 1);
+    lanes_sum(&part, &sum);
+    points_encode(out, good, &part, 1);
     return TALLY_OK;
 }
 

@@ -34,11 +34,11 @@ print('    columns 0..9: ' + ' '.join('%.4g' % (c / UNIT) for c in columns))
 check('product of tight and loose: %s, below 2^58' % ' '.join('%.6g' % (w / UNIT) for w in loose), max(loose) < 2**58)
 tight = product_fma(TIGHT, TIGHT, UNIT - 1)[2]
 check('product of two tight: %s' % ' '.join('%.6g' % (w / UNIT) for w in tight), max(tight) < 101 * UNIT)
-wide = {'point_double, 2 c + a - b': 4 * max(tight), 'point_add, sum of two': 2 * max(loose),
+wide = {'double_parts, 2 c + a - b': 4 * max(tight), 'add_parts and ready_of_parts, sum of two': 2 * max(tight),
         'test_mix': 2 * max(loose) + max(tight)}
 for name, w in wide.items():
     check('%s: %.6g, below 2^60' % (name, w / UNIT), w < 2**60)
-for name, w in [('of wide below 2^61', 2**61 - 1), ('of point_double', wide['point_double, 2 c + a - b']),
+for name, w in [('of wide below 2^61', 2**61 - 1), ('of double_parts', wide['double_parts, 2 c + a - b']),
                 ('of a product', max(loose))]:
     carry = max(abs(((x + 2**62 + 2**50) >> 51) - 2**11) for x in (-w, w))
     check('field_reduce %s: carries up to %d, lowest limb 2^50 + %d' % (name, carry, 19 * carry), 19 * carry < 2**15)
@@ -53,31 +53,39 @@ check('3 * 2^51 + x alone would leave [2^52, 2^53] for a loose x', 3 * 2**51 + L
 
 print('integers (psi/field_ifma.h), in units of 2^52')
 FULL = 2**52 - 1
-limbs = [FULL] * 4 + [2**48 - 1]
+TOP = 2**47 - 1
+limbs = [FULL] * 4 + [2**47 + 2**12 - 1]
 r = [0] * 10
 for i in range(5):
     for j in range(5):
         r[i + j] += min(FULL, limbs[i] * limbs[j])
         r[i + j + 1] += limbs[i] * limbs[j] >> 52
-check('columns 0..9: %s' % ' '.join('%.4g' % (c / 2**52) for c in r), max(r) < 10 * 2**52 and r[9] < 2**44)
+check('columns 0..9: %s' % ' '.join('%.4g' % (c / 2**52) for c in r), max(r) < 10 * 2**52)
+check('column 9 by itself: 2^42 + %d' % (r[9] - 2**42), r[9] < 2**42 + 2**9)
+carries = []
+for k in range(6, 10):
+    carries.append(r[k - 1] >> 52)
+    r[k] += carries[-1]
+check('carries out of columns 5..8: %s' % ' '.join(map(str, carries)), max(carries) < 10)
+check('608 r9 below 2^52', 608 * r[9] < 2**52)
 low, high = (lambda x: min(FULL, min(FULL, x) * 608)), (lambda x: min(FULL, x) * 608 >> 52)
-over = high(r[9])
-check('carry out of column 9: at most %d' % over, over < 4 and 608 * r[9] < 2**54)
-w = [r[0] + low(r[5]) + 608 * over]
-w += [r[k] + high(r[k + 4]) + low(r[k + 5]) + (r[k + 4] >> 52) * 608 for k in range(1, 5)]
-check('product: %s, below 10 * 2^52 + 2^13' % ' '.join('%.6g' % (x / 2**52) for x in w), max(w) < 10 * 2**52 + 2**13)
-p9 = [(2**52 - 19) * 2**9] + [FULL * 2**9] * 3 + [(2**47 - 1) * 2**9]
+w = [r[0] + low(r[5])] + [r[k] + high(r[k + 4]) + low(r[k + 5]) for k in range(1, 5)]
+check('product: %s, below 10 * 2^52 + 2^10' % ' '.join('%.6g' % (x / 2**52) for x in w), max(w) < 10 * 2**52 + 2**10)
+p9 = [(2**52 - 19) * 2**9] + [FULL * 2**9] * 3 + [TOP * 2**9]
 check('2^9 p is above a product, limb by limb', all(x >= y for x, y in zip(p9, w)))
-f = [3 * x + y for x, y in zip(w, p9)]
-check('point_double, 2 c + a - b: below 2^61 + 2^58', max(f) < 2**61 + 2**58 < 2**63)
-p2 = [(2**52 - 19) * 4] + [FULL * 4] * 3 + [(2**47 - 1) * 4]
+check('2 (2^9 p) is above 2^9 p and a product: 2 c - g of double_parts', all(2 * x >= x + y for x, y in zip(p9, w)))
+f = [2 * (x + y) for x, y in zip(w, p9)]
+check('double_parts, 2 c - g: below 2^62 + 2^57', max(f) < 2**62 + 2**57 < 2**63)
+p2 = [(2**52 - 19) * 4] + [FULL * 4] * 3 + [TOP * 4]
 check('4 p is above a tight element, limb by limb', all(x >= y for x, y in zip(p2, limbs)))
-for name, x in [('of limbs below 2^63', [2**63 - 1] * 5), ('of a product', w), ('of point_double', f)]:
+for name, x in [('of limbs below 2^63', [2**63 - 1] * 5), ('of a product', w), ('of double_parts', f)]:
     q = x[4] >> 47
     carry = 0
     for limb in [x[0] + 19 * q] + x[1:4]:
         carry = (limb + carry) >> 52
-    check('field_reduce %s: quotient up to %d, limb 4 below 2^47 + %d' % (name, q, carry),
-          carry <= 2**11 and 19 * q < 2**21)
-check('a tight element is below 2^256', sum(x * 2**(52 * i) for i, x in enumerate(limbs)) < 2**256)
+    check('field_reduce_factor %s: quotient up to %d, limb 4 below 2^47 + %d' % (name, q, carry),
+          carry <= 2**11 and 19 * q < 2**21 and TOP + carry <= limbs[4])
+value = sum(x * 2**(52 * i) for i, x in enumerate(limbs))
+check('a tight element is below 2^256', value < 2**256)
+check('reduced once more it is below 2^255 + 19', (value >> 255) * 19 + 2**255 - 1 < 2**255 + 19 + 1)
 raise SystemExit(check.failed > 0)

@@ -113,7 +113,8 @@ static inline void lanes_product_set(reals a, const reals *b, reals split, reals
         l.v[i] = fma(a.v[i], b->v[i], both.v[i] - h.v[i]);
 #ifdef PSI_VERIFY
         PSI_CHECK(is_integer(a.v[i]) && is_integer(b->v[i]));
-        PSI_CHECK(fabs(a.v[i] * b->v[i]) < 0x1p102);
+        double x = fabs(a.v[i]), y = fabs(b->v[i]); /* one tight, the other loose at most */
+        PSI_CHECK(fmin(x, y) <= 0x1p50 + 0x1p15 && fmax(x, y) <= 0x1p51 + 0x1p16);
         PSI_CHECK(binade(h.v[i]) == binade(0x1p103) && binade(l.v[i]) == binade(0x1p52));
 #endif
     }

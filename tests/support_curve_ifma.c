@@ -29,6 +29,14 @@ static inline lanes lanes_sub(lanes a, lanes b)
 
 __extension__ typedef unsigned __int128 wide;
 
+/* What is above the 52 bits of a factor, here always the same, so that it spoils every other use. */
+#define ABOVE ((uint64_t)0xbad << 52)
+
+static inline lanes lanes_factor(lanes x)
+{
+    EACH(lanes, (x.v[l] & 0xfffffffffffff) | ABOVE);
+}
+
 /* Of the low 52 bits of both factors. */
 static inline wide product52(uint64_t a, uint64_t b)
 {
@@ -40,6 +48,8 @@ static inline wide product52(uint64_t a, uint64_t b)
  * four bits more, which field_fold takes separately. */
 static void check_product(uint64_t sum, uint64_t r, uint64_t a, uint64_t b)
 {
+    a = a >> 52 == ABOVE >> 52 ? a - ABOVE : a;
+    b = b >> 52 == ABOVE >> 52 ? b - ABOVE : b;
     PSI_CHECK(b >> 52 == 0 && a >> (b == 608 ? 56 : 52) == 0);
     PSI_CHECK(sum >= r);
 }

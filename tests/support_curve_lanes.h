@@ -74,6 +74,23 @@ static inline lanes lanes_select(lanes mask, lanes a, lanes b)
     return r;
 }
 
+typedef lanes choice;
+
+static inline choice choice_equal(lanes a, lanes b)
+{
+    return lanes_equal(a, b);
+}
+
+static inline lanes choice_first(choice c, lanes x)
+{
+    return lanes_and(c, x);
+}
+
+static inline lanes choice_next(lanes y, choice c, lanes x)
+{
+    return lanes_select(c, y, x);
+}
+
 static inline lanes lanes_digit(const int8_t *p)
 {
     EACH(lanes, (uint64_t)(int64_t)p[l]);

@@ -105,6 +105,7 @@ help:
 	  'make bench-table  identifiers from 10^4 to 10^8: measured in RESULTS, else estimated' \
 	  'make bench-page   charts and tables of RESULTS=results/results.json, one HTML page' \
 	  'make bench-kernels  every kernel and backend alone, beside OpenSSL and libsodium' \
+	  'make bench-model  the curve with AVX-512 IFMA by a model of ports, for machines without' \
 	  'make messages-missing  texts for people that have no translation yet; docs/messages.md' \
 	  'make dist         source archive in dist/' \
 	  'make deb          Debian packages in dist/: tally-psi, libtally0, libtally-dev, tally-psi-doc'
@@ -262,7 +263,7 @@ commands: all examples
 
 # The benchmark itself: its lists, its links, and that it notices a wrong result.
 .PHONY: bench-harness
-bench-harness: all bench-programs
+bench-harness: all bench-programs $(B)/benchmarks/kernels
 	@python3 tests/bench_harness.py $(B)
 
 examples:
@@ -391,8 +392,15 @@ bench-counts: counted
 
 # OPTIONS="--json --only scalar_mul,openssl_x25519"
 .PHONY: bench-kernels
-bench-kernels: $(B)/benchmarks/kernels
+bench-kernels:
+	@$(MAKE) --no-print-directory $(B)/benchmarks/kernels >&2
 	@$(B)/benchmarks/kernels $(OPTIONS)
+
+# The curve in eight lanes on a processor that is not at hand.
+.PHONY: bench-model
+bench-model:
+	@$(MAKE) --no-print-directory $(B)/psi/group_ifma.o >&2
+	@python3 benchmarks/model.py $(B)/psi/group_ifma.o 8 $(or $(PROCESSOR),icelake-server)
 
 # Tally against the insecure baseline: make bench-compare N=16384 RUNS=3 OPTIONS="--processors 1"
 RUNS ?= 5

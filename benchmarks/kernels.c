@@ -236,9 +236,10 @@ static void print_json(const series *all, size_t count, unsigned repeats)
         printf("%s{\"kernel\": \"%s\", \"backend\": \"%s\", \"threads\": %u, \"ops_per_s\": %.1f, ",
                i ? ",\n " : "[", s->row->kernel, s->row->backend, s->threads, ops.median);
         if (has_cycles)
-            printf("\"cycles_per_op\": %.2f, ", c.median);
+            printf("\"cycles_per_op\": %.2f, \"cycles_per_op_min\": %.2f, \"cycles_per_op_max\": %.2f, ",
+                   c.median, c.min, c.max);
         else
-            printf("\"cycles_per_op\": null, ");
+            printf("\"cycles_per_op\": null, \"cycles_per_op_min\": null, \"cycles_per_op_max\": null, ");
         printf("\"ops_per_s_min\": %.1f, \"ops_per_s_max\": %.1f, \"repeats\": %u}", ops.min, ops.max,
                repeats);
     }

@@ -218,6 +218,25 @@ def default_matrix_is_in_time(build):
     assert int(re.search(r"about (\d+) min", done.stdout)[1]) < 40, done.stdout.splitlines()[-1]
 
 
+# ---- Kernels ----
+
+@test
+def kernels_are_listed(build):
+    done = subprocess.run([build + "/benchmarks/kernels", "--json", "--repeats", "1", "--seconds", "0.001", "--threads", "2"], capture_output=True,
+                          text=True, check=True, timeout=120)
+    rows = {(row["kernel"], row["backend"], row["threads"]): row for row in json.loads(done.stdout)}
+    for kernel in ("scalar_mul", "hash_to_group", "base_mul", "sum_var"):
+        assert {threads for name, backend, threads in rows if name == kernel and backend == "portable"} == {1, 2}, kernel
+    assert ("openssl_x25519", "openssl", 1) in rows and ("sodium_ristretto255", "libsodium", 1) in rows
+    for name, row in rows.items():
+        assert 0 < row["ops_per_s_min"] <= row["ops_per_s"] <= row["ops_per_s_max"], name
+        assert row["cycles_per_op"] is None or 0 < row["cycles_per_op_min"] <= row["cycles_per_op"] <= row["cycles_per_op_max"], name
+    text = subprocess.run([build + "/benchmarks/kernels", "--repeats", "1", "--seconds", "0.001", "--only", "scalar_mul,expand"], capture_output=True,
+                          text=True, check=True, timeout=120).stdout
+    table = list(csv.DictReader(io.StringIO(text)))
+    assert {row["kernel"] for row in table} == {"scalar_mul", "expand"} and all(float(row["ops_per_s"]) > 0 for row in table)
+
+
 # ---- Runs ----
 
 def bench(build, folder, *options, **more):

@@ -205,7 +205,7 @@ check-run:
 
 unit: $(TESTS)
 	@tests/run.sh $(VARIANT) $(TESTS)
-	@for b in portable avx2; do for t in group subspace; do \
+	@for b in portable avx2; do for t in group rowhash subspace; do \
 	  TALLY_BACKEND=$$b tests/step.sh "$$b" $(B)/tests/test_psi_$$t chosen || exit 1; done; done
 
 ct:

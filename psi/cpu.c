@@ -39,6 +39,8 @@ unsigned psi_cpu_all(void)
         found |= PSI_CPU_FMA;
     if (ymm && bits(c, bit_VAES))
         found |= PSI_CPU_VAES;
+    if (ymm && bits(c, bit_VPCLMULQDQ))
+        found |= PSI_CPU_VPCLMUL;
     if (zmm && bits(b, bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ) &&
         bits(c, bit_VAES | bit_GFNI | bit_VPCLMULQDQ))
         found |= PSI_CPU_AVX512;

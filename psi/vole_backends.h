@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The vector tables that psi/subspace.c, psi/rowhash.c and psi/sha256.c choose
- * from. Not for others. */
+/* The vector tables that psi/subspace.c, psi/rowhash.c and psi/sha256.c choose from. Not for others. */
 #ifndef PSI_VOLE_BACKENDS_H
 #define PSI_VOLE_BACKENDS_H
 
@@ -11,8 +10,7 @@
 extern const uint32_t psi_sha256_start[8]; /* before the first block: FIPS 180-4, section 5.3.3 */
 
 #if defined(__x86_64__)
-/* Each is in the source of its name; behind it what it needs of enum psi_cpu.
- */
+/* Each is in the source of its name; behind it what it needs of enum psi_cpu. */
 extern const psi_subspace_backend psi_subspace_aesni;    /* AVX2, AES */
 extern const psi_subspace_backend psi_subspace_vaes256;  /* AVX2, AES, VAES */
 extern const psi_subspace_backend psi_subspace_vaes;     /* AVX512 */

@@ -206,7 +206,8 @@ check-run:
 
 unit: $(TESTS)
 	@tests/run.sh $(VARIANT) $(TESTS)
-	@for b in portable avx2; do TALLY_BACKEND=$$b tests/step.sh "$$b" $(B)/tests/test_psi_group chosen || exit 1; done
+	@for b in portable avx2; do for t in group rowhash subspace; do \
+	  TALLY_BACKEND=$$b tests/step.sh "$$b" $(B)/tests/test_psi_$$t chosen || exit 1; done; done
 
 ct:
 	@$(MAKE) --no-print-directory VARIANT=ct build/ct/tests/test_ct

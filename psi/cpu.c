@@ -20,6 +20,8 @@ unsigned psi_cpu_all(void)
     int sse41 = bits(c, bit_SSE4_1), osxsave = bits(c, bit_OSXSAVE), avx = bits(c, bit_AVX);
     if (bits(c, bit_PCLMUL))
         found |= PSI_CPU_CLMUL;
+    if (bits(c, bit_AES))
+        found |= PSI_CPU_AES;
     int fma = bits(c, bit_FMA);
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d))
         return found;
@@ -30,14 +32,19 @@ unsigned psi_cpu_all(void)
     /* XCR0: SSE, AVX, opmask, upper halves and upper registers of ZMM are saved by the operating system. */
     unsigned lo, hi;
     __asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
-    if (bits(lo, 0x06) && avx && bits(b, bit_AVX2))
+    int ymm = bits(lo, 0x06) && avx, zmm = bits(lo, 0xe6);
+    if (ymm && bits(b, bit_AVX2))
         found |= PSI_CPU_AVX2;
-    if (bits(lo, 0x06) && avx && fma)
+    if (ymm && fma)
         found |= PSI_CPU_FMA;
-    if (bits(lo, 0xe6) && bits(b, bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ) &&
+    if (ymm && bits(c, bit_VAES))
+        found |= PSI_CPU_VAES;
+    if (ymm && bits(c, bit_VPCLMULQDQ))
+        found |= PSI_CPU_VPCLMUL;
+    if (zmm && bits(b, bit_AVX512F | bit_AVX512BW | bit_AVX512VL | bit_AVX512DQ) &&
         bits(c, bit_VAES | bit_GFNI | bit_VPCLMULQDQ))
         found |= PSI_CPU_AVX512;
-    if (bits(lo, 0xe6) && bits(b, bit_AVX512F | bit_AVX512IFMA))
+    if (zmm && bits(b, bit_AVX512F | bit_AVX512IFMA))
         found |= PSI_CPU_IFMA;
     return found;
 }

@@ -102,18 +102,28 @@ void psi_row_compress(uint8_t row32[32], const uint8_t *bits_in, size_t bits, co
 }
 
 static const psi_rowhash_backend portable = {.name = "portable", .strip = strip_portable};
-static const psi_rowhash_backend *backends[2] = {&portable};
+static const psi_rowhash_backend *backends[4] = {&portable};
 static size_t backend_count = 1;
 static const psi_rowhash_backend *chosen = &portable;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+#if defined(__x86_64__)
+static void offer(const psi_rowhash_backend *b, unsigned needs)
+{
+    if ((psi_cpu_all() & needs) == needs)
+        backends[backend_count++] = b;
+    if ((psi_cpu() & needs) == needs)
+        chosen = b;
+}
+#endif
+
+/* The fastest last. */
 static void choose(void)
 {
 #if defined(__x86_64__)
-    if (psi_cpu_all() & PSI_CPU_AVX512)
-        backends[backend_count++] = &psi_rowhash_avx512;
-    if (psi_cpu() & PSI_CPU_AVX512)
-        chosen = &psi_rowhash_avx512;
+    offer(&psi_rowhash_avx2, PSI_CPU_AVX2 | PSI_CPU_CLMUL);
+    offer(&psi_rowhash_vpclmul256, PSI_CPU_AVX2 | PSI_CPU_VPCLMUL);
+    offer(&psi_rowhash_avx512, PSI_CPU_AVX512);
 #endif
 }
 

@@ -8,7 +8,8 @@
  * GF(2^128) = F_2[x]/(x^128 + x^7 + x^2 + x + 1),
  *
  * where row bit r is coefficient r % 128 of block r / 128, and coefficient c of an element is bit c % 8 of
- * byte c / 8. Backends: portable and avx512 (GFNI, VPCLMULQDQ), bit for bit alike. Called by psi/vole.
+ * byte c / 8. Backends: portable, avx2 (with PCLMULQDQ), vpclmul256 (AVX2 and VPCLMULQDQ) and avx512 (GFNI,
+ * VPCLMULQDQ), bit for bit alike. Called by psi/vole.
  */
 #ifndef PSI_ROWHASH_H
 #define PSI_ROWHASH_H

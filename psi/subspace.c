@@ -71,18 +71,28 @@ static tally_status fold_portable(uint8_t *u, uint8_t *v, size_t stride, const p
 
 static const psi_subspace_backend portable = {
     .name = "portable", .expand = expand_portable, .fold = fold_portable};
-static const psi_subspace_backend *backends[2] = {&portable};
+static const psi_subspace_backend *backends[4] = {&portable};
 static size_t backend_count = 1;
 static const psi_subspace_backend *chosen = &portable;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+#if defined(__x86_64__)
+static void offer(const psi_subspace_backend *b, unsigned needs)
+{
+    if ((psi_cpu_all() & needs) == needs)
+        backends[backend_count++] = b;
+    if ((psi_cpu() & needs) == needs)
+        chosen = b;
+}
+#endif
+
+/* The fastest last. */
 static void choose(void)
 {
 #if defined(__x86_64__)
-    if (psi_cpu_all() & PSI_CPU_AVX512)
-        backends[backend_count++] = &psi_subspace_vaes;
-    if (psi_cpu() & PSI_CPU_AVX512)
-        chosen = &psi_subspace_vaes;
+    offer(&psi_subspace_aesni, PSI_CPU_AVX2 | PSI_CPU_AES);
+    offer(&psi_subspace_vaes256, PSI_CPU_AVX2 | PSI_CPU_AES | PSI_CPU_VAES);
+    offer(&psi_subspace_vaes, PSI_CPU_AVX512);
 #endif
 }
 

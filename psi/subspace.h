@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Subspace VOLE columns (docs/protocol-vole.md; Roy 2022): takes the leaf keys of a column's tree, gives the
- * column's bits for a range of slots. Backends: portable (AES by OpenSSL) and vaes (AVX-512 with VAES), bit
- * for bit alike. Called by psi/vole.
+ * column's bits for a range of slots. Backends: portable (AES by OpenSSL), aesni (AVX2 and AES-NI), vaes256
+ * (AVX2 and VAES) and vaes (AVX-512 with VAES), bit for bit alike. Called by psi/vole.
  *
  * A column has 2^k leaf keys. Leaf j's stream is AES-128 in counter mode: block c (slots 128c .. 128c + 127,
  * slot s in byte s/8, bit s%8) is AES_j(c as a 128-bit little-endian number). u   = XOR of all streams V_b =

@@ -12,38 +12,6 @@
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,vaes,aes")))
 #define GROUP 16u
 
-TARGET static inline __m128i next_round_key(__m128i k, __m128i assist)
-{
-    assist = _mm_shuffle_epi32(assist, 0xff);
-    k = _mm_xor_si128(k, _mm_slli_si128(k, 4));
-    k = _mm_xor_si128(k, _mm_slli_si128(k, 8));
-    return _mm_xor_si128(k, assist);
-}
-
-/* FIPS 197 section 5.2. */
-TARGET static tally_status expand_vaes(psi_leaf *leaves, const psi_block *keys, size_t count)
-{
-    for (size_t j = 0; j < count; j++) {
-        __m128i k = _mm_loadu_si128((const void *)keys[j].b), *out = (void *)leaves[j].round;
-#define ROUND(i, constant)                                                                                   \
-    _mm_storeu_si128(out + (i), k);                                                                          \
-    k = next_round_key(k, _mm_aeskeygenassist_si128(k, constant));
-        ROUND(0, 0x01)
-        ROUND(1, 0x02)
-        ROUND(2, 0x04)
-        ROUND(3, 0x08)
-        ROUND(4, 0x10)
-        ROUND(5, 0x20)
-        ROUND(6, 0x40)
-        ROUND(7, 0x80)
-        ROUND(8, 0x1b)
-        ROUND(9, 0x36)
-#undef ROUND
-        _mm_storeu_si128(out + 10, k);
-    }
-    return TALLY_OK;
-}
-
 TARGET static inline __m512i round_key(const psi_leaf *leaf, int r)
 {
     return _mm512_broadcast_i32x4(_mm_loadu_si128((const void *)leaf->round[r]));
@@ -115,7 +83,8 @@ TARGET static tally_status fold_vaes(uint8_t *u, uint8_t *v, size_t stride, cons
     return TALLY_OK;
 }
 
-const psi_subspace_backend psi_subspace_vaes = {.name = "vaes", .expand = expand_vaes, .fold = fold_vaes};
+const psi_subspace_backend psi_subspace_vaes = {
+    .name = "vaes", .expand = psi_subspace_expand_aesni, .fold = fold_vaes};
 
 #else
 typedef int psi_subspace_vaes_not_built; /* a translation unit is never empty */

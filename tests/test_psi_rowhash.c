@@ -2,6 +2,8 @@
 /* Short rows: the field against the published vector and a multiplier written out here, every backend bit by
  * bit. */
 #include "psi/rowhash.h"
+
+#include "psi/cpu.h"
 #include "tests/unit.h"
 
 #include <stdlib.h>
@@ -142,7 +144,7 @@ static void reference(uint8_t out[32], const uint8_t *row, size_t bits)
 
 static void test_backends(void)
 {
-    static const size_t widths[] = {1, 127, 128, 129, 788, 942, 1280};
+    static const size_t widths[] = {1, 8, 127, 128, 129, 788, 942, 1273, 1280};
     size_t count;
     const psi_rowhash_backend *const *all = psi_rowhash_backends(&count);
     CU_ASSERT_FATAL(count >= 1);
@@ -188,6 +190,28 @@ static void test_slots(void)
     }
 }
 
+/* Strings that lie at any address, with nothing before the first and nothing behind the last. */
+static void test_edges(void)
+{
+    size_t count;
+    const psi_rowhash_backend *const *all = psi_rowhash_backends(&count);
+    fresh();
+    for (size_t bits = 1; bits <= BITS; bits += bits < 136 ? 5 : 127) {
+        size_t bytes = bits * PSI_ROW_STRIP / 8;
+        uint8_t *strings = malloc(bytes + 1), *out = malloc(sizeof rows + 1);
+        CU_ASSERT_FATAL(strings && out);
+        memcpy(strings + 1, matrix, bytes);
+        all[0]->strip(rows, matrix, PSI_ROW_STRIP / 8, bits, &key);
+        for (size_t t = 1; t < count; t++) {
+            memset(out, 0x33, sizeof rows + 1);
+            all[t]->strip(out + 1, strings + 1, PSI_ROW_STRIP / 8, bits, &key);
+            CU_ASSERT_EQUAL(memcmp(out + 1, rows, sizeof rows), 0);
+        }
+        free(strings);
+        free(out);
+    }
+}
+
 static void test_linear(void)
 {
     static uint8_t a[BITS * STRIDE];
@@ -215,25 +239,30 @@ static void test_linear(void)
     }
 }
 
-/* The one in use is one of them, and the one that was asked for. */
-static void test_choice(void)
+/* The fastest that the processor runs, unless TALLY_BACKEND says otherwise: `make unit` runs this test under
+ * each of its values. */
+static void test_chosen(void)
 {
-    size_t count;
-    unsigned known = 0;
-    const psi_rowhash_backend *const *all = psi_rowhash_backends(&count);
-    for (size_t t = 0; t < count; t++)
-        known += all[t] == psi_rowhash();
-    CU_ASSERT_EQUAL(known, 1);
-    const char *wanted = getenv("TALLY_BACKEND");
-    if (wanted && strcmp(wanted, "portable") == 0)
-        CU_ASSERT_STRING_EQUAL(psi_rowhash()->name, "portable");
+    const char *wanted = getenv("TALLY_BACKEND"), *name = "portable";
+    unsigned cpu = psi_cpu_all(), avx2 = PSI_CPU_AVX2 | PSI_CPU_CLMUL, wide = PSI_CPU_AVX2 | PSI_CPU_VPCLMUL;
+    size_t count, runnable = 1;
+    runnable += (cpu & avx2) == avx2;
+    runnable += (cpu & wide) == wide;
+    runnable += (cpu & PSI_CPU_AVX512) != 0;
+    psi_rowhash_backends(&count);
+    CU_ASSERT_EQUAL(count, runnable);
+    if (!wanted || !*wanted || strcmp(wanted, "avx2") == 0)
+        name = (cpu & wide) == wide ? "vpclmul256" : (cpu & avx2) == avx2 ? "avx2" : name;
+    if ((!wanted || !*wanted) && (cpu & PSI_CPU_AVX512))
+        name = "avx512";
+    CU_ASSERT_STRING_EQUAL(psi_rowhash()->name, name);
 }
 
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {{"field", test_field},   {"ghash", test_ghash_vector},
                                       {"powers", test_powers}, {"backends", test_backends},
-                                      {"slots", test_slots},   {"linear", test_linear},
-                                      {"choice", test_choice}};
+                                      {"slots", test_slots},   {"edges", test_edges},
+                                      {"linear", test_linear}, {"chosen", test_chosen}};
     return unit_main(argc, argv, "psi_rowhash", tests, sizeof tests / sizeof *tests);
 }

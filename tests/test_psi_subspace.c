@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Columns: every backend against counter mode written out here, and the relation between the two sides. */
 #include "psi/subspace.h"
+
+#include "psi/cpu.h"
 #include "tests/unit.h"
 
 #include <openssl/evp.h>
@@ -54,7 +56,7 @@ static size_t wrong(const uint8_t *rows, unsigned k, size_t bytes)
 
 static void test_reference(void)
 {
-    static const unsigned depths[] = {4, 5, 6, 8};
+    static const unsigned depths[] = {4, 5, 6, 7, 8};
     static const struct {
         uint64_t first;
         size_t blocks;
@@ -63,7 +65,7 @@ static void test_reference(void)
     const psi_subspace_backend *const *all = psi_subspace_backends(&count);
     CU_ASSERT_FATAL(count >= 1);
     CU_ASSERT_STRING_EQUAL(all[0]->name, "portable");
-    for (size_t d = 0; d < 4; d++)
+    for (size_t d = 0; d < sizeof depths / sizeof *depths; d++)
         for (size_t r = 0; r < sizeof ranges / sizeof *ranges; r++) {
             unsigned k = depths[d];
             size_t bytes = 16 * ranges[r].blocks;
@@ -104,6 +106,36 @@ static void test_pieces(void)
     }
 }
 
+/* Keys and columns that lie at any address, with nothing behind the last. */
+static void test_edges(void)
+{
+    enum { COUNT = 8, SIZE = 16 * COUNT };
+    size_t count;
+    const psi_subspace_backend *const *all = psi_subspace_backends(&count);
+    unit_random(keys, sizeof keys);
+    for (unsigned k = PSI_SUBSPACE_K_MIN; k <= PSI_SUBSPACE_K_MAX; k++) {
+        size_t used = ((size_t)1 << k) * sizeof *keys, size = ((size_t)1 << k) * sizeof *leaves;
+        uint8_t *from = malloc(used + 1), *to = malloc(size + 1);
+        uint8_t *sum = malloc(SIZE + 1), *columns = malloc(k * SIZE + 1);
+        CU_ASSERT_FATAL(from && to && sum && columns);
+        memcpy(from + 1, keys, used);
+        reference(keys, k, ((uint64_t)1 << 32) - 4, COUNT);
+        for (size_t t = 0; t < count; t++) {
+            psi_leaf *l = (void *)(to + 1);
+            CU_ASSERT_EQUAL(all[t]->expand(l, (const void *)(from + 1), (size_t)1 << k), TALLY_OK);
+            CU_ASSERT_EQUAL(all[t]->fold(sum + 1, columns + 1, SIZE, l, k, ((uint64_t)1 << 32) - 4, COUNT),
+                            TALLY_OK);
+            CU_ASSERT_EQUAL(memcmp(sum + 1, want_u, SIZE), 0);
+            for (unsigned b = 0; b < k; b++)
+                CU_ASSERT_EQUAL(memcmp(columns + 1 + b * SIZE, want_v[b], SIZE), 0);
+        }
+        free(from);
+        free(to);
+        free(sum);
+        free(columns);
+    }
+}
+
 /* W = V ^ Delta u in every slot, for every Delta at k = 4 and some at 5, 6 and 8. */
 static void test_relation(void)
 {
@@ -132,18 +164,23 @@ static void test_relation(void)
         }
 }
 
-static void test_choice(void)
+/* The fastest that the processor runs, unless TALLY_BACKEND says otherwise: `make unit` runs this test under
+ * each of its values. */
+static void test_chosen(void)
 {
-    size_t count;
-    const psi_subspace_backend *const *all = psi_subspace_backends(&count);
-    const psi_subspace_backend *used = psi_subspace();
-    unsigned known = 0;
-    for (size_t t = 0; t < count; t++)
-        known += all[t] == used;
-    CU_ASSERT_EQUAL(known, 1);
-    const char *wanted = getenv("TALLY_BACKEND");
-    if (wanted && strcmp(wanted, "portable") == 0)
-        CU_ASSERT_STRING_EQUAL(used->name, "portable");
+    const char *wanted = getenv("TALLY_BACKEND"), *name = "portable";
+    unsigned cpu = psi_cpu_all(), aesni = PSI_CPU_AVX2 | PSI_CPU_AES, wide = aesni | PSI_CPU_VAES;
+    size_t count, runnable = 1;
+    runnable += (cpu & aesni) == aesni;
+    runnable += (cpu & wide) == wide;
+    runnable += (cpu & PSI_CPU_AVX512) != 0;
+    psi_subspace_backends(&count);
+    CU_ASSERT_EQUAL(count, runnable);
+    if (!wanted || !*wanted || strcmp(wanted, "avx2") == 0)
+        name = (cpu & wide) == wide ? "vaes256" : (cpu & aesni) == aesni ? "aesni" : name;
+    if ((!wanted || !*wanted) && (cpu & PSI_CPU_AVX512))
+        name = "vaes";
+    CU_ASSERT_STRING_EQUAL(psi_subspace()->name, name);
 }
 
 int main(int argc, char **argv)
@@ -151,6 +188,7 @@ int main(int argc, char **argv)
     static const unit_test tests[] = {{"reference", test_reference},
                                       {"pieces", test_pieces},
                                       {"relation", test_relation},
-                                      {"choice", test_choice}};
+                                      {"edges", test_edges},
+                                      {"chosen", test_chosen}};
     return unit_main(argc, argv, "psi_subspace", tests, sizeof tests / sizeof *tests);
 }

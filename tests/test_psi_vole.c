@@ -537,10 +537,12 @@ static void run_again(const char *backend, uint8_t digest[32])
 
 static void test_backends(void)
 {
-    uint8_t best[32] = {1}, portable[32] = {2};
+    uint8_t best[32] = {1}, avx2[32] = {2}, portable[32] = {3};
     run_again("", best);
+    run_again("avx2", avx2);
     run_again("portable", portable);
     CU_ASSERT_EQUAL(memcmp(best, portable, 32), 0);
+    CU_ASSERT_EQUAL(memcmp(avx2, portable, 32), 0);
 }
 #else
 /* One backend only: nothing to compare, and an emulator cannot start this program again. */

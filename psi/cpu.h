@@ -11,8 +11,8 @@ enum psi_cpu {
     PSI_CPU_FMA = 16,      /* with saved YMM state */
     PSI_CPU_IFMA = 32,     /* AVX-512's, with saved ZMM state */
     PSI_CPU_AES = 64,      /* AES-NI */
-    PSI_CPU_VAES = 128,    /* of YMM, with their saved state */
-    PSI_CPU_VPCLMUL = 256, /* of YMM, with their saved state */
+    PSI_CPU_VAES = 128,    /* of AVX2's width, with saved YMM state */
+    PSI_CPU_VPCLMUL = 256, /* of AVX2's width, with saved YMM state */
 };
 
 /* Set of enum psi_cpu. Zero on other architectures. TALLY_BACKEND=avx2 in the environment takes the AVX-512

@@ -2,8 +2,9 @@
 /* Short rows by AVX2 and PCLMULQDQ. */
 #if defined(__x86_64__)
 
+#include "psi/rowhash.h"
+
 #include <immintrin.h>
-#include <stdint.h>
 
 #define LANES 1
 #define LANES_TARGET __attribute__((target("avx2,pclmul")))

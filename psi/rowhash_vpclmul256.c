@@ -2,8 +2,9 @@
 /* Short rows by AVX2 and VPCLMULQDQ, where there is no AVX-512. */
 #if defined(__x86_64__)
 
+#include "psi/rowhash.h"
+
 #include <immintrin.h>
-#include <stdint.h>
 
 #define LANES 2
 #define LANES_TARGET __attribute__((target("avx2,vpclmulqdq")))
@@ -20,7 +21,7 @@ typedef __m256i lanes;
 LANES_TARGET static inline void lanes_rows(uint8_t *row, lanes first, lanes second)
 {
     _mm256_storeu_si256((void *)row, _mm256_permute2x128_si256(first, second, 0x20));
-    _mm256_storeu_si256((void *)(row + 128 * 32), _mm256_permute2x128_si256(first, second, 0x31));
+    _mm256_storeu_si256((void *)(row + 128 * PSI_ROW_BYTES), _mm256_permute2x128_si256(first, second, 0x31));
 }
 
 #include "psi/rowhash_lanes.h"

@@ -190,7 +190,7 @@ static void test_slots(void)
     }
 }
 
-/* Strings that lie at any address, with nothing before the first and nothing behind the last. */
+/* Strings that lie at any address, with nothing behind the last; rows likewise. */
 static void test_edges(void)
 {
     size_t count;

@@ -248,7 +248,7 @@ audit:
 	@MAKE="$(MAKE)" CC="$(CC)" tests/audit.sh $(or $(LEVELS),-O3)
 
 # What needs AVX-512, on an emulated processor that has it: an hour on one core.
-EMULATED := psi_expand psi_field psi_curve psi_group psi_rowhash psi_subspace psi_ntt psi_rlwe
+EMULATED := psi_expand psi_field psi_curve psi_group psi_oprf psi_ecdh psi_rowhash psi_subspace psi_ntt psi_rlwe
 .PHONY: emulated
 emulated:
 	@$(MAKE) --no-print-directory VARIANT=test B=build/emulated-tests LDFLAGS=-static \
@@ -296,33 +296,33 @@ check-long: deps
 	@rm -f $(RESULTS) && mkdir -p build
 	@$(MAKE) --no-print-directory all
 	@$(MAKE) --no-print-directory $(B)/tests/long_okvs
-	@$(B)/tests/long_okvs
+	@tests/step.sh long-okvs $(B)/tests/long_okvs; :
 	@$(MAKE) --no-print-directory $(B)/tests/long_rlwe
-	@$(B)/tests/long_rlwe
+	@tests/step.sh long-rlwe $(B)/tests/long_rlwe; :
 	@$(MAKE) --no-print-directory $(B)/tests/long_curve
-	@$(B)/tests/long_curve
+	@tests/step.sh long-curve $(B)/tests/long_curve; :
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/long_ledger
-	@build/plain/tests/long_ledger
-	@$(MAKE) --no-print-directory audit LEVELS='-O1 -O2 -O3'
+	@tests/step.sh long-ledger build/plain/tests/long_ledger; :
+	@tests/step.sh audit $(MAKE) --no-print-directory audit LEVELS='-O1 -O2 -O3'; :
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_vole
-	@TALLY_LONG=1000 build/plain/tests/test_psi_vole many powers
+	@TALLY_LONG=1000 tests/step.sh psi-vole build/plain/tests/test_psi_vole many powers; :
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_psi_curve
-	@TALLY_LONG=1000000 build/plain/tests/test_psi_curve
+	@TALLY_LONG=1000000 tests/step.sh psi-curve build/plain/tests/test_psi_curve; :
 	@$(MAKE) --no-print-directory VARIANT=plain build/plain/tests/test_calibration
-	@TALLY_LONG=1 build/plain/tests/test_calibration measure
-	@$(MAKE) --no-print-directory ct-levels
+	@TALLY_LONG=1 tests/step.sh calibration build/plain/tests/test_calibration measure; :
+	@tests/step.sh ct-levels $(MAKE) --no-print-directory ct-levels; :
 	@$(MAKE) --no-print-directory $(API_TESTS:%=$(B)/tests/%)
 	@TALLY_LONG=10000 tests/step.sh api-sessions $(B)/tests/api_sessions; :
 	@TALLY_LONG=1 tests/step.sh api-memory $(B)/tests/api_memory; :
 	@tests/step.sh api-tsan $(MAKE) --no-print-directory api-tsan; :
 	@tests/step.sh abi $(MAKE) --no-print-directory abi; :
 	@tests/step.sh emulated $(MAKE) --no-print-directory emulated; :
-	@tests/arm64.sh
+	@tests/step.sh arm64 tests/arm64.sh; :
 	@tests/step.sh first-day python3 tests/first_day.py build/release/tally; :
 	@tests/step.sh debian tests/debian.sh; :
 	@$(MAKE) --no-print-directory VARIANT=test build/test/tests/test_report
 	@tests/step.sh report-pages python3 tests/report_pages.py build/test/tests/test_report; :
-	@python3 tests/commands.py --long build/release/tally
+	@tests/step.sh commands-long python3 tests/commands.py --long build/release/tally; :
 	@tests/total.sh $(RESULTS)
 
 # Programs of the benchmarks stand alone.

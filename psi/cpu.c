@@ -58,7 +58,7 @@ unsigned psi_cpu_all(void)
 unsigned psi_cpu(void)
 {
     const char *wanted = getenv("TALLY_BACKEND");
-    if (!wanted || !*wanted)
+    if (!wanted || !*wanted || strcmp(wanted, "ifma") == 0 || strcmp(wanted, "avx512") == 0)
         return psi_cpu_all();
     if (strcmp(wanted, "avx2") == 0)
         return psi_cpu_all() & ~(unsigned)(PSI_CPU_AVX512 | PSI_CPU_IFMA);

@@ -16,8 +16,8 @@ enum psi_cpu {
 };
 
 /* Set of enum psi_cpu. Zero on other architectures. TALLY_BACKEND=avx2 in the environment takes the AVX-512
- * ones out; any other value, "portable" being the one to use, takes all out: who sets it wants less than
- * there is. */
+ * ones out, "ifma" and "avx512" none; any other value, "portable" being the one to use, takes all out: who
+ * sets it wants less than there is. */
 unsigned psi_cpu(void);
 /* The same without a look at the environment: what tests may run. */
 unsigned psi_cpu_all(void);

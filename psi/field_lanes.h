@@ -107,10 +107,26 @@ static void number_sqrt_ratio(uint8_t (*out)[32], uint8_t *was_square, const uin
     }
 }
 
+static void number_encode_doubles(psi_point *out, const uint8_t (*in_x)[32], const uint8_t (*in_y)[32],
+                                  const uint8_t (*in_z)[32], const uint8_t (*in_t)[32], size_t n)
+{
+    group_work w;
+    for (size_t at = 0; at < n; at += LANES) {
+        point *p = &w.points[at / LANES];
+        number_load(&p->x, in_x + at, group_left(n, at));
+        number_load(&p->y, in_y + at, group_left(n, at));
+        number_load(&p->z, in_z + at, group_left(n, at));
+        number_load(&p->t, in_t + at, group_left(n, at));
+    }
+    memset(w.good, 0, sizeof w.good); /* not asked for */
+    batch_encode(&w, out, n);
+}
+
 static const psi_field_backend group_field = {.mix = number_mix,
                                               .add = number_add,
                                               .subtract = number_subtract,
                                               .multiply = number_multiply,
                                               .square = number_square,
                                               .invert = number_invert,
-                                              .sqrt_ratio = number_sqrt_ratio};
+                                              .sqrt_ratio = number_sqrt_ratio,
+                                              .encode_doubles = number_encode_doubles};

@@ -66,6 +66,9 @@ const psi_group_backend *const *psi_group_backends(size_t *count);
 /* Test builds only, while no other thread runs: psi_group() gives g, after prepare(), until called with NULL.
  */
 void psi_group_use(const psi_group_backend *g);
+/* Test builds only: what is asked of a vector backend before it is used, 1 if it agrees with the portable
+ * one. */
+int psi_group_agrees(const psi_group_backend *g);
 #endif
 
 /*

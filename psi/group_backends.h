@@ -33,6 +33,10 @@ struct psi_field_backend {
     void (*square)(uint8_t (*out)[32], const uint8_t (*a)[32], size_t n, unsigned count);
     /* out[i] = 1 / a[i], or 0 */
     void (*invert)(uint8_t (*out)[32], const uint8_t (*a)[32], size_t n);
+    /* The encoding of 2 P, for P = (x[i] : y[i] : z[i] : t[i]) in extended coordinates, in one batch of at
+     * most 64. */
+    void (*encode_doubles)(psi_point *out, const uint8_t (*x)[32], const uint8_t (*y)[32],
+                           const uint8_t (*z)[32], const uint8_t (*t)[32], size_t n);
     /* SQRT_RATIO_M1 of RFC 9496 section 4.2: was_square[i] is 0 or 1 */
     void (*sqrt_ratio)(uint8_t (*out)[32], uint8_t *was_square, const uint8_t (*u)[32],
                        const uint8_t (*v)[32], size_t n);

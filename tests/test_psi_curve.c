@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every function of every group backend in lanes against libsodium, bit for bit: random items, special ones
- * in every lane, every number of items left over, encodings at both ends of the range.
+ * Every function of every group backend, the portable one too, against libsodium, bit for bit: random items,
+ * special ones in every lane, every number of items left over, encodings at both ends of the range.
  * TALLY_LONG=N: N random items for each backend of the machine instead of 2,000, and all encodings also for
  * those in C, which get a tenth of the items.
  */
@@ -12,8 +12,11 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
 
-enum { CHUNK = 1000, MULTIPLES = 16, SPECIAL_SCALARS = 40, LANES_MAX = 8 };
+enum { CHUNK = 1000, MULTIPLES = 16, SPECIAL_SCALARS = 40, LANES_MAX = 8, TWO_VECTORS = 2 * LANES_MAX + 1 };
 
 /* Two points and a scalar for each item, and what libsodium makes of them. */
 static uint8_t uniform[CHUNK][64];
@@ -86,7 +89,7 @@ static void test_random(void)
         n = items - at < CHUNK ? items - at : CHUNK;
         random_items(n);
         expect(n, 1);
-        for (size_t b = 1; b < count; b++)
+        for (size_t b = 0; b < count; b++)
             compare(all[b], 0, b < count - UNIT_GROUPS_IN_C ? n : (n + 9) / 10);
     }
 }
@@ -99,7 +102,7 @@ static void test_ragged(void)
     size_t count = unit_groups(all);
     random_items(CHUNK);
     expect(CHUNK, 1);
-    for (size_t b = 1; b < count; b++) {
+    for (size_t b = 0; b < count; b++) {
         for (size_t n = 0; n <= 130; n += n == 4 * LANES_MAX + 1 ? 94 : 1)
             if (n <= LANES_MAX + 1 || n / 2 == LANES_MAX || n == 129 || b < count - UNIT_GROUPS_IN_C)
                 compare(all[b], n, n);
@@ -114,6 +117,32 @@ static void test_ragged(void)
             equal(all[b]->subtract(got, p, got, n, NULL), difference, n);
         }
     }
+}
+
+/* Whatever the program has set for doubles: rounding, and denormal numbers as zeros. */
+static void test_modes(void)
+{
+#if defined(__x86_64__)
+    enum { ITEMS = LANES_MAX + 1 };
+    const psi_group_backend *all[UNIT_GROUPS_MAX];
+    size_t count = unit_groups(all);
+    const unsigned before = _mm_getcsr();
+    random_items(ITEMS);
+    expect(ITEMS, 1);
+    for (unsigned mode = 0; mode < 8; mode++) {
+        const unsigned zeros = mode & 4 ? 0x8040 : 0;           /* flush to zero, denormals are zero */
+        for (size_t b = 0; b < count - UNIT_GROUPS_IN_C; b++) { /* fma() in C follows the mode, too */
+            _mm_setcsr((before & ~0xe040u) | (mode & 3) << 13 | zeros);
+            tally_status st = all[b]->map_mul_each(got, (const uint8_t(*)[64])uniform, k, ITEMS);
+            _mm_setcsr(before);
+            equal(st, product, ITEMS);
+            _mm_setcsr((before & ~0xe040u) | (mode & 3) << 13 | zeros);
+            st = all[b]->add(got, p, q, ITEMS, NULL);
+            _mm_setcsr(before);
+            equal(st, sum, ITEMS);
+        }
+    }
+#endif
 }
 
 /* ---- Special values ---- */
@@ -185,7 +214,7 @@ static void test_special(void)
         k[i] = scalars[(11 * i + 5) % kinds];
     }
     expect(n + LANES_MAX, 1);
-    for (size_t b = 1; b < count; b++)
+    for (size_t b = 0; b < count; b++)
         for (size_t lane = 0; lane < LANES_MAX; lane++)
             if (b < count - UNIT_GROUPS_IN_C || getenv("TALLY_LONG"))
                 compare(all[b], lane, n);
@@ -198,7 +227,7 @@ static void test_multiples(void)
 {
     const psi_group_backend *all[UNIT_GROUPS_MAX];
     psi_scalar scalars[SPECIAL_SCALARS];
-    psi_point b[MULTIPLES], want[MULTIPLES], out[MULTIPLES];
+    psi_point b[MULTIPLES], want[MULTIPLES], same[MULTIPLES], out[MULTIPLES];
     size_t count = unit_groups(all), kinds = special_scalars(scalars);
     multiples(b);
     for (size_t s = 0; s < kinds; s++) {
@@ -207,7 +236,16 @@ static void test_multiples(void)
             each[i] = scalars[(s + i) % kinds];
             CU_ASSERT_EQUAL(crypto_scalarmult_ristretto255(want[i].b, each[i].b, b[i].b), 0);
         }
-        for (size_t g = 1; g < count; g++) {
+        for (size_t i = 1; i < MULTIPLES; i++)
+            CU_ASSERT_EQUAL(crypto_scalarmult_ristretto255(same[i].b, scalars[s].b, b[i].b), 0);
+        for (size_t g = 0; g < count; g++) {
+            psi_point turned[MULTIPLES];
+            for (size_t i = 1; i < MULTIPLES; i++) /* each multiple in each lane */
+                turned[i] = b[1 + (i - 1 + s) % (MULTIPLES - 1)];
+            CU_ASSERT_EQUAL(all[g]->mul_common(out + 1, turned + 1, MULTIPLES - 1, &scalars[s], NULL),
+                            TALLY_OK);
+            for (size_t i = 1; i < MULTIPLES; i++)
+                CU_ASSERT_EQUAL(memcmp(&out[i], &same[1 + (i - 1 + s) % (MULTIPLES - 1)], sizeof *out), 0);
             CU_ASSERT_EQUAL(all[g]->mul_each(out + 1, b + 1, each + 1, MULTIPLES - 1, NULL), TALLY_OK);
             CU_ASSERT_EQUAL(memcmp(out + 1, want + 1, (MULTIPLES - 1) * sizeof *out), 0);
         }
@@ -218,7 +256,7 @@ static void test_multiples(void)
             right[i] = b[1 + (i - 1 + shift) % (MULTIPLES - 1)];
             CU_ASSERT_EQUAL(crypto_core_ristretto255_add(want[i].b, b[i].b, right[i].b), 0);
         }
-        for (size_t g = 1; g < count; g++) {
+        for (size_t g = 0; g < count; g++) {
             CU_ASSERT_EQUAL(all[g]->add(out + 1, b + 1, right + 1, MULTIPLES - 1, NULL), TALLY_OK);
             CU_ASSERT_EQUAL(memcmp(out + 1, want + 1, (MULTIPLES - 1) * sizeof *out), 0);
         }
@@ -275,11 +313,35 @@ static psi_point moved(const psi_point *x, int d)
     return r;
 }
 
+/* All numbers from p to 2^255 - 1, p itself as the identity's second name, in each lane of two vectors. */
+static void test_not_reduced(void)
+{
+    const psi_group_backend *all[UNIT_GROUPS_MAX];
+    psi_point b[MULTIPLES], high, in[TWO_VECTORS], out[TWO_VECTORS];
+    size_t count = unit_groups(all);
+    multiples(b);
+    memset(&high, 0xff, sizeof high);
+    high.b[31] = 0x7f;
+    for (int i = 0; i < 19; i++)
+        for (size_t at = 0; at < TWO_VECTORS; at++) {
+            for (size_t j = 0; j < TWO_VECTORS; j++)
+                in[j] = b[1 + j % (MULTIPLES - 1)];
+            in[at] = moved(&high, -i);
+            for (size_t g = 0; g < count; g++) {
+                size_t bad = TWO_VECTORS;
+                if (g >= count - UNIT_GROUPS_IN_C && (at + (size_t)i) % 4 != 0)
+                    continue;
+                CU_ASSERT_EQUAL(all[g]->add(out, in, in, TWO_VECTORS, &bad), TALLY_ERR_MALFORMED);
+                CU_ASSERT_EQUAL(bad, at);
+            }
+        }
+}
+
 /* The valid ones gather in p; each of the others goes among good points and must be found. */
 static void candidate(const psi_group_backend *const *all, size_t count, const psi_point *e, size_t number,
                       size_t *accepted)
 {
-    enum { M = LANES_MAX + 1 };
+    enum { M = TWO_VECTORS };
     psi_point in[M], out[M];
     if (valid(e)) {
         p[(*accepted)++] = *e;
@@ -327,7 +389,7 @@ static void test_encodings(void)
             random_items(accepted);
             for (size_t j = 0; j < accepted; j++)
                 CU_ASSERT_EQUAL(crypto_scalarmult_ristretto255(common[j].b, k[0].b, p[j].b), 0);
-            for (size_t g = 1; g < count; g++) {
+            for (size_t g = 0; g < count; g++) {
                 size_t n = g < count - UNIT_GROUPS_IN_C ? accepted : accepted / 5;
                 equal(all[g]->mul_common(got, p, n, k, NULL), common, n);
             }
@@ -341,6 +403,7 @@ static void test_encodings(void)
 int main(int argc, char **argv)
 {
     static const unit_test tests[] = {{"random", test_random},     {"ragged", test_ragged},
+                                      {"modes", test_modes},       {"not_reduced", test_not_reduced},
                                       {"special", test_special},   {"multiples", test_multiples},
                                       {"identity", test_identity}, {"encodings", test_encodings}};
     return unit_main(argc, argv, "psi_curve", tests, sizeof tests / sizeof *tests);

@@ -345,6 +345,107 @@ static void test_constants(void)
     mpz_clears(d, r, NULL);
 }
 
+/* ---- Encodings of doubles ---- */
+
+enum { TORSION = 4, CLASSES = 3 };
+
+/* r[0], r[1], .. = x, y, z, x y / z with z = w: a point in extended coordinates. */
+static void put_point(number r[4], const mpz_t px, const mpz_t py, unsigned w)
+{
+    mpz_set_ui(z, w);
+    put(r[2], z, p);
+    mpz_mul_ui(z, px, w);
+    put(r[0], z, p);
+    mpz_mul_ui(z, py, w);
+    put(r[1], z, p);
+    mpz_mul(z, px, py);
+    mpz_mul_ui(z, z, w);
+    put(r[3], z, p);
+}
+
+/*
+ * 2 (P + T) for P the identity, the generator and its opposite, and T of order 1, 2 and 4, with many Z, each
+ * in every lane: T makes no difference. With i = sqrt(-1): (x, y) + (0, -1) = (-x, -y), (x, y) + (i, 0) = (i
+ * y, i x).
+ */
+static void encode_doubles(void)
+{
+    static number in[4][60];
+    psi_point want[CLASSES], out[60];
+    number generator[4];
+    mpz_t gx, gy, i, qx, qy;
+    vectors v;
+    memset(&want[0], 0, sizeof *want);
+    vectors_open(&v, "rfc9496-ristretto255.txt");
+    while (vectors_next(&v) && strcmp(v.name, "B[ 2]") != 0)
+        ;
+    CU_ASSERT_EQUAL(unit_hex(want[1].b, 32, v.value), 32);
+    fclose(v.file);
+    mpz_inits(gx, gy, i, qx, qy, NULL);
+    get(i, psi_curve_numbers[CURVE_SQRT_M1]);
+    /* y = 4/5, x the root of (y^2 - 1) / (d y^2 + 1) that is not negative (RFC 8032, section 5.1) */
+    mpz_set_ui(x, 5);
+    mpz_invert(x, x, p);
+    mpz_mul_ui(gy, x, 4);
+    mpz_mod(gy, gy, p);
+    get(y, psi_curve_numbers[CURVE_D]);
+    mpz_mul(x, gy, gy);
+    mpz_mul(y, y, x);
+    mpz_add_ui(y, y, 1);
+    mpz_sub_ui(x, x, 1);
+    put(generator[0], x, p);
+    put(generator[1], y, p);
+    uint8_t is_square;
+    f->sqrt_ratio(&generator[2], &is_square, (const number *)&generator[0], (const number *)&generator[1], 1);
+    CU_ASSERT_EQUAL(is_square, 1);
+    get(gx, generator[2]);
+    psi_scalar minus_two = {{0}}, two = {{2}};
+    mpz_sub_ui(x, l, 2);
+    put(minus_two.b, x, l);
+    CU_ASSERT_EQUAL(psi_group()->base_mul(&want[2], &minus_two, 1), TALLY_OK);
+    CU_ASSERT_EQUAL(psi_group()->base_mul(&out[0], &two, 1), TALLY_OK);
+    CU_ASSERT_EQUAL(memcmp(&out[0], &want[1], sizeof *out), 0);
+    for (size_t shift = 0; shift < LANES_MAX; shift++) {
+        for (size_t at = 0; at < 60; at++) {
+            number q[4];
+            size_t class = (at + shift) % 5 % CLASSES, torsion = (at + shift) / 5 % TORSION;
+            mpz_set(qx, gx);
+            mpz_set(qy, gy);
+            if (class == 0) {
+                mpz_set_ui(qx, 0);
+                mpz_set_ui(qy, 1);
+            }
+            if (class == 2)
+                mpz_neg(qx, qx);
+            if (torsion & 2) { /* + (i, 0) */
+                mpz_mul(x, qy, i);
+                mpz_mul(qy, qx, i);
+                mpz_set(qx, x);
+            }
+            if (torsion & 1) { /* + (0, -1) */
+                mpz_neg(qx, qx);
+                mpz_neg(qy, qy);
+            }
+            mpz_mod(qx, qx, p);
+            mpz_mod(qy, qy, p);
+            put_point(q, qx, qy, 1 + (unsigned)at * 77777);
+            for (int part = 0; part < 4; part++)
+                memcpy(in[part][at], q[part], 32);
+        }
+        memset(out, 0xa5, sizeof out);
+        f->encode_doubles(out, (const number *)in[0], (const number *)in[1], (const number *)in[2],
+                          (const number *)in[3], 60);
+        for (size_t at = 0; at < 60; at++)
+            CU_ASSERT_EQUAL(memcmp(&out[at], &want[(at + shift) % 5 % CLASSES], sizeof *out), 0);
+    }
+    mpz_clears(gx, gy, i, qx, qy, NULL);
+}
+
+static void test_encode_doubles(void)
+{
+    for_each_field(encode_doubles);
+}
+
 /* ---- Scalars ---- */
 
 static void check_digits(const psi_scalar *k)
@@ -425,6 +526,6 @@ int main(int argc, char **argv)
     static const unit_test tests[] = {{"special", test_special}, {"random", test_random},
                                       {"powers", test_powers},   {"ratio_vectors", test_ratio_vectors},
                                       {"ratios", test_ratios},   {"constants", test_constants},
-                                      {"scalars", test_scalars}};
+                                      {"scalars", test_scalars}, {"encode_doubles", test_encode_doubles}};
     return unit_main(argc, argv, "psi_field", tests, sizeof tests / sizeof *tests);
 }

@@ -125,6 +125,9 @@ def version(t):
         t.check(re.match(r"\d+\.\d+", v["libraries"].get(name, "")), f"version of {name}: {v}")
     t.check(v["backends"].get("group") and v["protocol"]["min"] <= v["protocol"]["max"], f"backends and protocol: {v}")
     t.equal(p.err, "", "stderr of version --json")
+    for wanted in ("portable", "avx2"):
+        limited = json.loads(t.run("version", "--json", env={"TALLY_BACKEND": wanted}).out)["backends"]
+        t.check(limited["group"] in ("portable", wanted) and limited["sha512"] in ("portable", wanted), f"TALLY_BACKEND={wanted}: {limited}")
 
 
 @test

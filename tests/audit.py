@@ -55,11 +55,12 @@ for i in range(8):
 EXTERNAL = {'memcpy': 3, 'memset': 3, '__memcpy_chk': 4, '__memset_chk': 4, 'psi_wipe': 2, 'psi_digits': 2,
             'psi_scalar_half': 2, '__stack_chk_fail': 0}
 ARGUMENTS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9']
+RESULTS = ['rax', 'rdx', 'rcx', 'v0', 'v1', 'v2', 'v3']  # all that gcc and clang return in
 
 SUFFIX = '[bwlq]?'
 MOVE = re.compile(r'mov(abs|[sz][bwl][wlq]|[sz]|slq|[bwlq]|ups|aps|upd|apd|dqa|dqu|d)?$')
 ARITHMETIC = re.compile(r'(add|sub|and|or|xor|adc|sbb|imul|mul|shl|shr|sar|sal|rol|ror|shld|shrd|inc|dec|neg)' + SUFFIX
-                        + '$|(andn|bextr|blsr|blsi|blsmsk|bzhi|popcnt|tzcnt|lzcnt|bsf|bsr|bt)' + SUFFIX + '$')
+                        + '$|(andn|bextr|blsr|blsi|blsmsk|bzhi|popcnt|tzcnt|lzcnt|bsf|bsr|bt[src]?)' + SUFFIX + '$')
 NO_FLAGS = re.compile(r'(not|bswap|lea|mulx|rorx|sarx|shlx|shrx)' + SUFFIX
                       + '$|set[a-z]+$|cmov[a-z]+$|clt[qd]$|cqto$|cwt[ld]$|cbtw$')
 COMPARE = re.compile(r'(cmp|test|vptest|vtestp[sd]|v?u?comis[sd]|kortest|ktest)[bwlq]?$')
@@ -72,7 +73,7 @@ VECTOR = re.compile(
 READS_TARGET = re.compile(r'v(fm|fn)|vpmadd52|vpternlog|vperm[it]2')
 FORBIDDEN = re.compile(r'i?div|sqrt|compress|expand|^f[a-z]|(ld|st)mxcsr')
 NOTHING = re.compile(r'(nop[wl]?|endbr64|leave|ud2|int3|hlt)$')
-JUMP = re.compile(r'j(mp|[a-z]+)$')
+JUMP = re.compile(r'(j(mp|[a-z]+)|loop[a-z]*)$')
 
 SECRET, ALL_ONES = 1, 2  # of flags, ALL_ONES: a comparison of 64 bits with -1
 
@@ -192,7 +193,7 @@ class Audit:
     def __init__(self, name, path):
         self.name, self.functions = name, disassemble(path)
         self.entry = {f: State(place={'rsp': ('frame', 0)}) for f in self.functions}
-        self.leaves = {}  # function -> is rax secret at its end
+        self.leaves = {f: set() for f in self.functions}  # function -> which of RESULTS are secret at its end
         self.takes = self.arguments()
         self.problems, self.notes, self.counts = set(), set(), {}
 
@@ -205,7 +206,7 @@ class Audit:
             self.calls = []
             for f in self.functions:
                 end = self.function(f)
-                if self.leaves.get(f) != end:
+                if self.leaves[f] != end:
                     self.leaves[f], again = end, True
             for callee, secret in self.calls:
                 new = secret - self.entry[callee].secret
@@ -235,7 +236,7 @@ class Audit:
         end = set()
         for i in states:  # once more over what is reached, for the findings
             self.block(f, code, at, i, leaders, states[i].copy(), end)
-        return True in end
+        return end
 
     def block(self, f, code, at, i, leaders, state, end):
         """Runs one block; returns where it goes on. end not None: report."""
@@ -245,13 +246,15 @@ class Audit:
                 self.counts['instructions'] += 1
             if ins.name == 'ret':
                 if end is not None:
-                    end.add('rax' in state.secret)
+                    end |= state.secret & set(RESULTS)
                 return []
             if JUMP.match(ins.name):
                 going = []
                 if ins.name != 'jmp':
                     if end is not None:
                         self.counts['jumps'] += 1
+                        if re.search('cxz|loop', ins.name):
+                            self.problem(f, ins, 'a jump on a count')
                         self.judge_flags(f, ins, state)
                     going.append(i + 1)
                 if ins.target and ins.target[0] in at and not ins.symbol:
@@ -259,7 +262,7 @@ class Audit:
                 elif ins.target or ins.symbol:  # a tail call
                     self.call(f, ins, state, end)
                     if end is not None:
-                        end.add('rax' in state.secret)
+                        end |= state.secret & set(RESULTS)
                 elif end is not None:
                     self.problem(f, ins, 'an indirect jump')
                 return going
@@ -410,17 +413,18 @@ class Audit:
         if callee in self.functions:
             if end is not None:
                 self.calls.append((callee, {r for r in state.secret if r not in GENERAL or r in self.takes[callee]}))
-            secret = self.leaves.get(callee, False)
+            secret = self.leaves[callee]
         elif callee in EXTERNAL:
-            secret = False
+            secret = set()
             for r in ARGUMENTS[:EXTERNAL[callee]]:
                 if end is not None and r in state.secret:
                     self.problem(f, ins, 'a secret argument (%s) of %s' % (r, callee))
         else:
-            secret = True
+            secret = set(RESULTS)
             if end is not None:
                 self.problem(f, ins, 'a call of something that is not listed')
-        self.set(state, ('reg', 'rax', 8, None, False), secret)
+        self.set(state, ('reg', 'rax', 8, None, False), False)
+        state.secret |= secret
         state.flags = 0  # not kept by a call, and not read after it
 
     def step(self, f, ins, state, report):
@@ -459,6 +463,9 @@ class Audit:
             if report:
                 self.problem(f, ins, 'an instruction that is not classified')
             return
+
+        if name.startswith('bt') and ops[0][0] == 'reg' and ops[1][0] == 'mem' and report:
+            self.problem(f, ins, 'an address that is a bit number')
 
         # lea computes; it does not access.
         if name.startswith('lea'):

@@ -53,7 +53,7 @@ for i in range(8):
 
 # External functions with the number of arguments that are pointers, sizes or ints. None returns a secret.
 EXTERNAL = {'memcpy': 3, 'memset': 3, '__memcpy_chk': 4, '__memset_chk': 4, 'psi_wipe': 2, 'psi_digits': 2,
-            'psi_scalar_half': 2, '__stack_chk_fail': 0}
+            'psi_scalar_half': 2, 'psi_sha512_schedule': 2, '__stack_chk_fail': 0}
 ARGUMENTS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9']
 RESULTS = ['rax', 'rdx', 'rcx', 'v0', 'v1', 'v2', 'v3']  # all that gcc and clang return in
 

@@ -29,7 +29,7 @@ for level in "$@"; do
         unset IFS
         short=$(basename "$compiler" | tr ' ' '_')
         folder=build/audit/$short$level
-        for name in digits group_avx2 group_ifma; do
+        for name in digits group_avx2 group_ifma expand_avx2 expand_avx512; do
             "$MAKE" --no-print-directory CC="$compiler" CFLAGS="$level -g" B="$folder" "$folder/psi/$name.o" || exit 1
             objects="$objects $name.$short$level=$folder/psi/$name.o"
         done

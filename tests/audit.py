@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Audit of the compiled group backends: no branch and no address depends on a secret.
+"""Audit of the compiled backends of the group and of SHA-512 in lanes: no branch and no address depends on a secret.
 
 Usage: audit.py [--list] NAME=OBJECT...   (run by `make audit`; appends "audit PASSED FAILED" to $TALLY_RESULTS)
 --list shows each jump on what is released and each move from a vector register to a general one. The name controls
@@ -11,14 +11,17 @@ that is loaded from memory, but for what the list below calls public; so nothing
 holds what. A register, a mask register, a vector register or the flags are secret when a secret went into them.
 Public: arguments of functions (pointers, sizes, ints: their callers hold them in registers), constants, static
 tables by a fixed address, arguments on the stack, and a stack slot that was last written, by a fixed address, with
-something public (a spilled pointer or counter).
+something public (a spilled pointer or counter), until its address is passed to a function.
 
 An object passes if no conditional jump takes secret flags, no memory operand has a secret base or index, no write
 has a secret mask, no string instruction a secret count or pointer, no external function a secret argument, and if no
-indirect jump or call, division, square root or instruction that is not classified below occurs. What remains is the
-list ALLOWED, with reasons. An unknown instruction is an error that names it: classify it here.
+indirect jump or call, jump on a count (jrcxz, loop), bit of memory by a number in a register (bt), division, square
+root or instruction that is not classified below occurs. What remains is the list ALLOWED, with reasons. An unknown
+instruction is an error that names it: classify it here.
 
-Not shown: that objdump is right; that an array on the stack does not reach into spill slots; that the instructions
+Not shown: that objdump is right; that an array on the stack does not reach into spill slots; that a function which
+gets the address of words on the stack, set to constants before, fills no other than the first, and none by an
+address that came to it through memory; that arguments on the stack are public, vectors too; that the instructions
 which take secrets (additions, multiplications, shifts, blends, multiply-add of doubles) run in constant time, for
 which see docs/curve.md and tests/long_curve.c; anything outside these objects.
 """
@@ -423,6 +426,12 @@ class Audit:
             secret = set(RESULTS)
             if end is not None:
                 self.problem(f, ins, 'a call of something that is not listed')
+        # The word at an address that is passed may be filled by the callee.
+        for r in self.takes[callee] if callee in self.functions else ARGUMENTS[:EXTERNAL.get(callee, 6)]:
+            at = state.place.get(r)
+            for key, (length, _) in list(state.slots.items()) if at else ():
+                if key[0] == at[0] and key[1] <= at[1] < key[1] + length:
+                    del state.slots[key]
         self.set(state, ('reg', 'rax', 8, None, False), False)
         state.secret |= secret
         state.flags = 0  # not kept by a call, and not read after it

@@ -203,6 +203,48 @@ leak_tail_result:                       # through a tail call
         mov     (%rsi,%rax),%al
         ret
 
+clean_fill:                             # gives a secret to the word at its second argument
+        mov     (%rdi),%rax
+        mov     %rax,(%rsi)
+        ret
+
+leak_filled:                            # a word on the stack, a constant before the call
+        sub     $24,%rsp
+        movq    $0,8(%rsp)
+        lea     8(%rsp),%rsi
+        call    clean_fill
+        cmpq    $0,8(%rsp)
+        jne     1f
+        nop
+1:      add     $24,%rsp
+        ret
+
+leak_copied:                            # the same by an external function
+        sub     $24,%rsp
+        movl    $0,8(%rsp)
+        mov     %rdi,%rsi
+        lea     8(%rsp),%rdi
+        mov     $4,%edx
+        call    memcpy
+        mov     8(%rsp),%eax
+        test    %eax,%eax
+        jne     1f
+        nop
+1:      add     $24,%rsp
+        ret
+
+clean_kept:                             # a counter beside the word that is filled
+        sub     $24,%rsp
+        movq    $4,(%rsp)
+        mov     %rdi,16(%rsp)
+1:      mov     16(%rsp),%rdi
+        lea     8(%rsp),%rsi
+        call    clean_fill
+        subq    $1,(%rsp)
+        jne     1b
+        add     $24,%rsp
+        ret
+
 leak_count_jump:                        # flags have no part in it
         mov     (%rdi),%rcx
         jrcxz   1f

@@ -220,7 +220,7 @@ ct-levels:
 	@for cc in gcc clang; do for level in 1 2 3; do \
 	  b=build/ct-$$cc-O$$level; echo "$$cc -O$$level"; \
 	  $(MAKE) --no-print-directory VARIANT=ct CC=$$cc CFLAGS="-O$$level -gdwarf-4" B=$$b $$b/tests/test_ct >/dev/null && \
-	  tests/ct.sh $$b/tests/test_ct curve-multiply curve-map curve-sums || exit 1; done; done
+	  tests/ct.sh $$b/tests/test_ct curve-multiply curve-map curve-sums expand scalars || exit 1; done; done
 
 # The public interface: what the library exports and calls, and programs in C, C++ and Python.
 API_TESTS := $(patsubst tests/%.c,%,$(filter-out tests/api_common.c,$(sort $(wildcard tests/api_*.c))))

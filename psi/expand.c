@@ -55,25 +55,26 @@ void psi_sha512_schedule(uint64_t sum[80], const uint8_t block[PSI_SHA512_BLOCK]
 
 /* ---- The portable backend ---- */
 
-static void many_portable(uint8_t (*out)[64], const psi_expand_job *job, const uint8_t *msgs, size_t n)
+static void many_portable(uint8_t (*out)[64], const psi_expand_job *job, psi_expand_sizes z,
+                          const uint8_t *msgs, size_t n)
 {
     SHA512_CTX c, start;
     uint8_t block[64 + sizeof job->tail1];
     SHA512_Init(&start);
     for (unsigned j = 0; j < 8; j++)
         start.h[j] = job->start[j];
-    memcpy(block + 64, job->tail1, job->tail1_len);
+    memcpy(block + 64, job->tail1, z.tail1);
     for (size_t i = 0; i < n; i++) {
         /* The padding is in the tails, so the state after the last block is the hash. */
         c = start;
-        SHA512_Update(&c, job->prefix, job->prefix_len);
-        SHA512_Update(&c, msgs + i * job->len, job->len);
-        SHA512_Update(&c, job->tail0, job->tail0_len);
+        SHA512_Update(&c, job->prefix, z.prefix);
+        SHA512_Update(&c, msgs + i * z.len, z.len);
+        SHA512_Update(&c, job->tail0, z.tail0);
         for (unsigned j = 0; j < 8; j++) {
             psi_sha512_store(block + 8 * j, c.h[j]);
             c.h[j] = psi_sha512_start[j];
         }
-        SHA512_Update(&c, block, 64 + job->tail1_len);
+        SHA512_Update(&c, block, 64 + z.tail1);
         for (unsigned j = 0; j < 8; j++)
             psi_sha512_store(out[i] + 8 * j, c.h[j]);
     }
@@ -98,9 +99,10 @@ static size_t pad(uint8_t *tail, size_t len, size_t before)
     return end;
 }
 
-static void prepare(psi_expand_job *job, const uint8_t *prefix, size_t prefix_len, size_t len,
-                    const uint8_t *dst, size_t dst_len)
+static psi_expand_sizes prepare(psi_expand_job *job, const uint8_t *prefix, size_t prefix_len, size_t len,
+                                const uint8_t *dst, size_t dst_len)
 {
+    psi_expand_sizes z;
     SHA512_CTX c;
     size_t whole = prefix_len - prefix_len % PSI_SHA512_BLOCK;
     uint8_t *p = job->tail0;
@@ -110,9 +112,10 @@ static void prepare(psi_expand_job *job, const uint8_t *prefix, size_t prefix_le
     SHA512_Update(&c, prefix, whole);
     for (unsigned j = 0; j < 8; j++)
         job->start[j] = c.h[j];
-    job->prefix = whole ? prefix + whole : prefix;
-    job->prefix_len = prefix_len - whole;
-    job->len = len;
+    z.prefix = prefix_len - whole;
+    z.len = len;
+    if (z.prefix)
+        memcpy(job->prefix, prefix + whole, z.prefix);
     *p++ = 0;
     *p++ = 64; /* bytes that are wanted */
     *p++ = 0;
@@ -120,9 +123,10 @@ static void prepare(psi_expand_job *job, const uint8_t *prefix, size_t prefix_le
     p[dst_len] = (uint8_t)dst_len;
     job->tail1[0] = 1; /* number of the block */
     memcpy(job->tail1 + 1, p, dst_len + 1);
-    job->tail0_len = pad(job->tail0, 3 + dst_len + 1, PSI_SHA512_BLOCK + prefix_len + len);
-    job->tail1_len = pad(job->tail1, 1 + dst_len + 1, 64);
-    PSI_CHECK(job->tail0_len <= sizeof job->tail0 && job->tail1_len <= sizeof job->tail1);
+    z.tail0 = pad(job->tail0, 3 + dst_len + 1, PSI_SHA512_BLOCK + prefix_len + len);
+    z.tail1 = pad(job->tail1, 1 + dst_len + 1, 64);
+    PSI_CHECK(z.tail0 <= sizeof job->tail0 && z.tail1 <= sizeof job->tail1);
+    return z;
 }
 
 static tally_status expand_by(const psi_expand_backend *backend, uint8_t (*out64)[64], const void *prefix,
@@ -134,8 +138,8 @@ static tally_status expand_by(const psi_expand_backend *backend, uint8_t (*out64
         psi_wipe(out64, n * sizeof *out64);
         return TALLY_ERR_INTERNAL;
     }
-    prepare(&job, prefix, prefix_len, len, dst, dst_len);
-    backend->many(out64, &job, msgs, n);
+    psi_expand_sizes sizes = prepare(&job, prefix, prefix_len, len, dst, dst_len);
+    backend->many(out64, &job, sizes, msgs, n);
     return TALLY_OK;
 }
 

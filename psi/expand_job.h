@@ -24,18 +24,23 @@
 #define PSI_EXPAND_AFTER1 2
 
 typedef struct psi_expand_job {
-    uint64_t start[8];     /* state before the rest of the prefix */
-    const uint8_t *prefix; /* rest of the prefix, shorter than a block */
-    size_t prefix_len, len;
+    uint64_t start[8];                /* state before the rest of the prefix */
+    uint8_t prefix[PSI_SHA512_BLOCK]; /* rest of the prefix, shorter than a block */
     /* behind the message and behind b_0, with padding, up to the end of a block */
-    size_t tail0_len, tail1_len;
     uint8_t tail0[PSI_SHA512_BLOCK * (PSI_EXPAND_AFTER0 + 1)];
     uint8_t tail1[PSI_SHA512_BLOCK * (PSI_EXPAND_AFTER1 + 1) - 64];
 } psi_expand_job;
 
+/* Lengths in a job and of a message. Apart from it and passed by value: what make audit follows through
+ * memory counts as secret, and arguments do not. */
+typedef struct psi_expand_sizes {
+    size_t prefix, len, tail0, tail1;
+} psi_expand_sizes;
+
 struct psi_expand_backend {
     const char *name;
-    void (*many)(uint8_t (*out64)[64], const psi_expand_job *job, const uint8_t *msgs, size_t n);
+    void (*many)(uint8_t (*out64)[64], const psi_expand_job *job, psi_expand_sizes sizes, const uint8_t *msgs,
+                 size_t n);
 };
 
 extern const uint64_t psi_sha512_start[8];      /* before the first block: FIPS 180-4, section 5.3.5 */

@@ -99,25 +99,27 @@ static void lanes_fill(uint64_t row[][LANES], const uint64_t *value, size_t coun
 
 /* The words of the block at `from` of n <= LANES messages: prefix, message, tail. Words of other lanes are
  * whatever was there. */
-static void lanes_words(lanes_work *x, const psi_expand_job *job, size_t from, const uint8_t *msgs, size_t n)
+static void lanes_words(lanes_work *x, const psi_expand_job *job, psi_expand_sizes z, size_t from,
+                        const uint8_t *msgs, size_t n)
 {
-    psi_sha512_lay(x->block, from, job->prefix, 0, job->prefix_len);
-    psi_sha512_lay(x->block, from, job->tail0, job->prefix_len + job->len, job->tail0_len);
+    psi_sha512_lay(x->block, from, job->prefix, 0, z.prefix);
+    psi_sha512_lay(x->block, from, job->tail0, z.prefix + z.len, z.tail0);
     for (size_t l = 0; l < n; l++) {
-        psi_sha512_lay(x->block, from, msgs + l * job->len, job->prefix_len, job->len);
+        psi_sha512_lay(x->block, from, msgs + l * z.len, z.prefix, z.len);
         for (size_t t = 0; t < 16; t++)
             x->word[t][l] = psi_sha512_load(x->block + 8 * t);
     }
 }
 
-static void lanes_many(uint8_t (*out)[64], const psi_expand_job *job, const uint8_t *msgs, size_t n)
+static void lanes_many(uint8_t (*out)[64], const psi_expand_job *job, psi_expand_sizes z, const uint8_t *msgs,
+                       size_t n)
 {
     lanes_work x = {0};
     uint64_t after0[PSI_EXPAND_AFTER0][80], after1[PSI_EXPAND_AFTER1][80], second[8];
-    size_t until = job->prefix_len + job->len; /* where message bytes end */
+    size_t until = z.prefix + z.len; /* where message bytes end */
     size_t blocks = until ? (until + PSI_SHA512_BLOCK - 1) / PSI_SHA512_BLOCK : 1;
-    size_t count0 = (until + job->tail0_len) / PSI_SHA512_BLOCK - blocks;
-    size_t count1 = (64 + job->tail1_len) / PSI_SHA512_BLOCK - 1;
+    size_t count0 = (until + z.tail0) / PSI_SHA512_BLOCK - blocks;
+    size_t count1 = (64 + z.tail1) / PSI_SHA512_BLOCK - 1;
     PSI_CHECK(count0 <= PSI_EXPAND_AFTER0 && count1 <= PSI_EXPAND_AFTER1);
     for (size_t b = 0; b < count0; b++)
         psi_sha512_schedule(after0[b], job->tail0 + ((blocks + b) * PSI_SHA512_BLOCK - until));
@@ -129,7 +131,7 @@ static void lanes_many(uint8_t (*out)[64], const psi_expand_job *job, const uint
         size_t m = n - at < LANES ? n - at : LANES;
         lanes_fill(x.state, job->start, 8);
         for (size_t b = 0; b < blocks; b++) {
-            lanes_words(&x, job, b * PSI_SHA512_BLOCK, msgs + at * job->len, m);
+            lanes_words(&x, job, z, b * PSI_SHA512_BLOCK, msgs + at * z.len, m);
             lanes_compress(x.state, x.word);
         }
         for (size_t b = 0; b < count0; b++)

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Audit of the compiled group backends: no branch and no address depends on a secret.
+"""Audit of the compiled backends of the group and of SHA-512 in lanes: no branch and no address depends on a secret.
 
 Usage: audit.py [--list] NAME=OBJECT...   (run by `make audit`; appends "audit PASSED FAILED" to $TALLY_RESULTS)
 --list shows each jump on what is released and each move from a vector register to a general one. The name controls
@@ -11,14 +11,17 @@ that is loaded from memory, but for what the list below calls public; so nothing
 holds what. A register, a mask register, a vector register or the flags are secret when a secret went into them.
 Public: arguments of functions (pointers, sizes, ints: their callers hold them in registers), constants, static
 tables by a fixed address, arguments on the stack, and a stack slot that was last written, by a fixed address, with
-something public (a spilled pointer or counter).
+something public (a spilled pointer or counter), until its address is passed to a function.
 
 An object passes if no conditional jump takes secret flags, no memory operand has a secret base or index, no write
 has a secret mask, no string instruction a secret count or pointer, no external function a secret argument, and if no
-indirect jump or call, division, square root or instruction that is not classified below occurs. What remains is the
-list ALLOWED, with reasons. An unknown instruction is an error that names it: classify it here.
+indirect jump or call, jump on a count (jrcxz, loop), bit of memory by a number in a register (bt), division, square
+root or instruction that is not classified below occurs. What remains is the list ALLOWED, with reasons. An unknown
+instruction is an error that names it: classify it here.
 
-Not shown: that objdump is right; that an array on the stack does not reach into spill slots; that the instructions
+Not shown: that objdump is right; that an array on the stack does not reach into spill slots; that a function which
+gets the address of words on the stack, set to constants before, fills no other than the first, and none by an
+address that came to it through memory; that arguments on the stack are public, vectors too; that the instructions
 which take secrets (additions, multiplications, shifts, blends, multiply-add of doubles) run in constant time, for
 which see docs/curve.md and tests/long_curve.c; anything outside these objects.
 """
@@ -53,13 +56,14 @@ for i in range(8):
 
 # External functions with the number of arguments that are pointers, sizes or ints. None returns a secret.
 EXTERNAL = {'memcpy': 3, 'memset': 3, '__memcpy_chk': 4, '__memset_chk': 4, 'psi_wipe': 2, 'psi_digits': 2,
-            'psi_scalar_half': 2, '__stack_chk_fail': 0}
+            'psi_scalar_half': 2, 'psi_sha512_schedule': 2, '__stack_chk_fail': 0}
 ARGUMENTS = ['rdi', 'rsi', 'rdx', 'rcx', 'r8', 'r9']
+RESULTS = ['rax', 'rdx', 'rcx', 'v0', 'v1', 'v2', 'v3']  # all that gcc and clang return in
 
 SUFFIX = '[bwlq]?'
 MOVE = re.compile(r'mov(abs|[sz][bwl][wlq]|[sz]|slq|[bwlq]|ups|aps|upd|apd|dqa|dqu|d)?$')
 ARITHMETIC = re.compile(r'(add|sub|and|or|xor|adc|sbb|imul|mul|shl|shr|sar|sal|rol|ror|shld|shrd|inc|dec|neg)' + SUFFIX
-                        + '$|(andn|bextr|blsr|blsi|blsmsk|bzhi|popcnt|tzcnt|lzcnt|bsf|bsr|bt)' + SUFFIX + '$')
+                        + '$|(andn|bextr|blsr|blsi|blsmsk|bzhi|popcnt|tzcnt|lzcnt|bsf|bsr|bt[src]?)' + SUFFIX + '$')
 NO_FLAGS = re.compile(r'(not|bswap|lea|mulx|rorx|sarx|shlx|shrx)' + SUFFIX
                       + '$|set[a-z]+$|cmov[a-z]+$|clt[qd]$|cqto$|cwt[ld]$|cbtw$')
 COMPARE = re.compile(r'(cmp|test|vptest|vtestp[sd]|v?u?comis[sd]|kortest|ktest)[bwlq]?$')
@@ -72,7 +76,7 @@ VECTOR = re.compile(
 READS_TARGET = re.compile(r'v(fm|fn)|vpmadd52|vpternlog|vperm[it]2')
 FORBIDDEN = re.compile(r'i?div|sqrt|compress|expand|^f[a-z]|(ld|st)mxcsr')
 NOTHING = re.compile(r'(nop[wl]?|endbr64|leave|ud2|int3|hlt)$')
-JUMP = re.compile(r'j(mp|[a-z]+)$')
+JUMP = re.compile(r'(j(mp|[a-z]+)|loop[a-z]*)$')
 
 SECRET, ALL_ONES = 1, 2  # of flags, ALL_ONES: a comparison of 64 bits with -1
 
@@ -192,7 +196,7 @@ class Audit:
     def __init__(self, name, path):
         self.name, self.functions = name, disassemble(path)
         self.entry = {f: State(place={'rsp': ('frame', 0)}) for f in self.functions}
-        self.leaves = {}  # function -> is rax secret at its end
+        self.leaves = {f: set() for f in self.functions}  # function -> which of RESULTS are secret at its end
         self.takes = self.arguments()
         self.problems, self.notes, self.counts = set(), set(), {}
 
@@ -205,7 +209,7 @@ class Audit:
             self.calls = []
             for f in self.functions:
                 end = self.function(f)
-                if self.leaves.get(f) != end:
+                if self.leaves[f] != end:
                     self.leaves[f], again = end, True
             for callee, secret in self.calls:
                 new = secret - self.entry[callee].secret
@@ -235,7 +239,7 @@ class Audit:
         end = set()
         for i in states:  # once more over what is reached, for the findings
             self.block(f, code, at, i, leaders, states[i].copy(), end)
-        return True in end
+        return end
 
     def block(self, f, code, at, i, leaders, state, end):
         """Runs one block; returns where it goes on. end not None: report."""
@@ -245,13 +249,15 @@ class Audit:
                 self.counts['instructions'] += 1
             if ins.name == 'ret':
                 if end is not None:
-                    end.add('rax' in state.secret)
+                    end |= state.secret & set(RESULTS)
                 return []
             if JUMP.match(ins.name):
                 going = []
                 if ins.name != 'jmp':
                     if end is not None:
                         self.counts['jumps'] += 1
+                        if re.search('cxz|loop', ins.name):
+                            self.problem(f, ins, 'a jump on a count')
                         self.judge_flags(f, ins, state)
                     going.append(i + 1)
                 if ins.target and ins.target[0] in at and not ins.symbol:
@@ -259,7 +265,7 @@ class Audit:
                 elif ins.target or ins.symbol:  # a tail call
                     self.call(f, ins, state, end)
                     if end is not None:
-                        end.add('rax' in state.secret)
+                        end |= state.secret & set(RESULTS)
                 elif end is not None:
                     self.problem(f, ins, 'an indirect jump')
                 return going
@@ -410,17 +416,24 @@ class Audit:
         if callee in self.functions:
             if end is not None:
                 self.calls.append((callee, {r for r in state.secret if r not in GENERAL or r in self.takes[callee]}))
-            secret = self.leaves.get(callee, False)
+            secret = self.leaves[callee]
         elif callee in EXTERNAL:
-            secret = False
+            secret = set()
             for r in ARGUMENTS[:EXTERNAL[callee]]:
                 if end is not None and r in state.secret:
                     self.problem(f, ins, 'a secret argument (%s) of %s' % (r, callee))
         else:
-            secret = True
+            secret = set(RESULTS)
             if end is not None:
                 self.problem(f, ins, 'a call of something that is not listed')
-        self.set(state, ('reg', 'rax', 8, None, False), secret)
+        # The word at an address that is passed may be filled by the callee.
+        for r in self.takes[callee] if callee in self.functions else ARGUMENTS[:EXTERNAL.get(callee, 6)]:
+            at = state.place.get(r)
+            for key, (length, _) in list(state.slots.items()) if at else ():
+                if key[0] == at[0] and key[1] <= at[1] < key[1] + length:
+                    del state.slots[key]
+        self.set(state, ('reg', 'rax', 8, None, False), False)
+        state.secret |= secret
         state.flags = 0  # not kept by a call, and not read after it
 
     def step(self, f, ins, state, report):
@@ -459,6 +472,9 @@ class Audit:
             if report:
                 self.problem(f, ins, 'an instruction that is not classified')
             return
+
+        if name.startswith('bt') and ops[0][0] == 'reg' and ops[1][0] == 'mem' and report:
+            self.problem(f, ins, 'an address that is a bit number')
 
         # lea computes; it does not access.
         if name.startswith('lea'):

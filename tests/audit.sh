@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds the group backends by each compiler and level, and the controls, and audits the objects (tests/audit.py).
+# Builds the backends of the group and of SHA-512 in lanes by each compiler and level, and the controls, and audits the objects (tests/audit.py).
 # Usage: audit.sh LEVEL... with MAKE and CC in the environment; clang is tried beside CC where it is installed.
 here=$(dirname "$0")
 case $($CC -dumpmachine) in
 x86_64*) ;;
 *)
-    echo "audit: there are vector backends of the group on x86-64 only"
+    echo "audit: there are vector backends on x86-64 only"
     exit 0
     ;;
 esac
@@ -29,7 +29,7 @@ for level in "$@"; do
         unset IFS
         short=$(basename "$compiler" | tr ' ' '_')
         folder=build/audit/$short$level
-        for name in digits group_avx2 group_ifma; do
+        for name in digits group_avx2 group_ifma expand_avx2 expand_avx512; do
             "$MAKE" --no-print-directory CC="$compiler" CFLAGS="$level -g" B="$folder" "$folder/psi/$name.o" || exit 1
             objects="$objects $name.$short$level=$folder/psi/$name.o"
         done

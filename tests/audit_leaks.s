@@ -170,6 +170,127 @@ leak_result:                            # of a function that returns one
         inc     %rsi
 1:      ret
 
+clean_vector_result:
+        vmovdqu (%rdi),%ymm0
+        ret
+
+leak_vector_result:                     # of a function that returns one in a vector register
+        call    clean_vector_result
+        vmovq   %xmm0,%rax
+        test    %rax,%rax
+        jne     1f
+        inc     %rsi
+1:      ret
+
+clean_pair_result:
+        mov     (%rdi),%rdx
+        xor     %eax,%eax
+        ret
+
+leak_pair_result:                       # the second word of two
+        call    clean_pair_result
+        test    %rdx,%rdx
+        jne     1f
+        inc     %rsi
+1:      ret
+
+clean_tail:
+        jmp     clean_vector_result
+
+leak_tail_result:                       # through a tail call
+        call    clean_tail
+        vmovq   %xmm0,%rax
+        mov     (%rsi,%rax),%al
+        ret
+
+clean_fill:                             # gives a secret to the word at its second argument
+        mov     (%rdi),%rax
+        mov     %rax,(%rsi)
+        ret
+
+leak_filled:                            # a word on the stack, a constant before the call
+        sub     $24,%rsp
+        movq    $0,8(%rsp)
+        lea     8(%rsp),%rsi
+        call    clean_fill
+        cmpq    $0,8(%rsp)
+        jne     1f
+        nop
+1:      add     $24,%rsp
+        ret
+
+leak_copied:                            # the same by an external function
+        sub     $24,%rsp
+        movl    $0,8(%rsp)
+        mov     %rdi,%rsi
+        lea     8(%rsp),%rdi
+        mov     $4,%edx
+        call    memcpy
+        mov     8(%rsp),%eax
+        test    %eax,%eax
+        jne     1f
+        nop
+1:      add     $24,%rsp
+        ret
+
+clean_kept:                             # a counter beside the word that is filled
+        sub     $24,%rsp
+        movq    $4,(%rsp)
+        mov     %rdi,16(%rsp)
+1:      mov     16(%rsp),%rdi
+        lea     8(%rsp),%rsi
+        call    clean_fill
+        subq    $1,(%rsp)
+        jne     1b
+        add     $24,%rsp
+        ret
+
+leak_count_jump:                        # flags have no part in it
+        mov     (%rdi),%rcx
+        jrcxz   1f
+        inc     %rsi
+1:      ret
+
+leak_short_count_jump:
+        mov     (%rdi),%ecx
+        jecxz   1f
+        inc     %rsi
+1:      ret
+
+leak_loop:
+        mov     (%rdi),%rcx
+1:      inc     %rsi
+        loop    1b
+        ret
+
+leak_bit:                               # the number of a bit is part of an address
+        mov     (%rdi),%rcx
+        bt      %rcx,(%rsi)
+        setc    (%rdx)
+        ret
+
+leak_bit_set:
+        mov     (%rdi),%rcx
+        bts     %rcx,(%rsi)
+        ret
+
+leak_bit_reset:
+        mov     (%rdi),%rcx
+        btr     %rcx,(%rsi)
+        ret
+
+leak_bit_change:
+        mov     (%rdi),%rcx
+        btc     %rcx,(%rsi)
+        ret
+
+clean_bit:                              # of a register
+        mov     (%rdi),%rcx
+        mov     (%rsi),%rax
+        bts     %rcx,%rax
+        mov     %rax,(%rsi)
+        ret
+
 leak_late:                              # public the first time around the loop
         xor     %eax,%eax
 1:      mov     (%rsi,%rax),%rcx

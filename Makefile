@@ -88,7 +88,7 @@ help:
 	  'make all          build the command and the libraries in $(B)' \
 	  'make install      into PREFIX ($(PREFIX)), DESTDIR respected; make uninstall keeps keys and data' \
 	  'make deps         install build dependencies (Debian, Ubuntu)' \
-	  'make audit        no branch and no address of the compiled group backends depends on a secret' \
+	  'make audit        no branch and no address of the compiled vector backends depends on a secret' \
 	  'make lint         include direction, names, forbidden calls, format, static analysis' \
 	  'make format       rewrite the sources as lint wants them' \
 	  'make asan|ubsan|tsan  unit tests under a sanitizer' \

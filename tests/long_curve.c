@@ -7,6 +7,7 @@
  * check-long only. Usage: long_curve [SAMPLES]; the portable backend, libsodium, gets a quarter of them.
  */
 #include "psi/digits.h"
+#include "psi/expand.h"
 #include "psi/group.h"
 
 #include <math.h>
@@ -62,6 +63,36 @@ static void map_mul_common(void)
     must(!g->map_mul_common(out, (const uint8_t(*)[64])now.uniform, ITEMS, now.k), "map_mul_common");
 }
 
+static void map_mul_each(void)
+{
+    must(!g->map_mul_each(out, (const uint8_t(*)[64])now.uniform, now.k, ITEMS), "map_mul_each");
+}
+
+static void from_uniform(void)
+{
+    must(!g->from_uniform(out, (const uint8_t(*)[64])now.uniform, ITEMS), "from_uniform");
+}
+
+/* Of neighbours, of which no two are equal or opposite. */
+static void add(void)
+{
+    must(!g->add(out, now.points, now.points + 1, ITEMS - 1, NULL), "add");
+}
+
+static void subtract(void)
+{
+    must(!g->subtract(out, now.points, now.points + 1, ITEMS - 1, NULL), "subtract");
+}
+
+/* By the lanes in use, whichever group has its turn: messages of 64 bytes. */
+static void expand(void)
+{
+    static uint8_t expanded[ITEMS][64];
+    must(!psi_expand64(expanded, "", 0, now.uniform[0], sizeof now.uniform[0], ITEMS,
+                       (const uint8_t *)"long_curve", 10),
+         "psi_expand64");
+}
+
 /* The control: for odd scalars a loop more, a few hundredths of the whole. */
 static void leak(void)
 {
@@ -99,7 +130,7 @@ static void scalars_one(const inputs *random)
     scalars_set(&(psi_scalar){{1}});
 }
 
-/* Half of it is 1: all digits but one are zero. */
+/* Half of it is 1: all digits but the highest are -15. */
 static void scalars_two(const inputs *random)
 {
     (void)random;
@@ -176,6 +207,13 @@ static const timing timings[] = {
     {"base_mul, scalars l - 1, random", base_mul, scalars_largest, scalars_random},
     {"map_mul_common, scalar fixed, random", map_mul_common, same, scalars_random},
     {"map_mul_common, items small, random", map_mul_common, uniform_small, uniform_random},
+    {"map_mul_each, scalars fixed, random", map_mul_each, same, scalars_random},
+    {"map_mul_each, items small, random", map_mul_each, uniform_small, uniform_random},
+    {"from_uniform, items fixed, random", from_uniform, same, uniform_random},
+    {"from_uniform, items small, random", from_uniform, uniform_small, uniform_random},
+    {"add, points fixed, random", add, same, points_random},
+    {"subtract, points fixed, random", subtract, same, points_random},
+    {"expand, items small, random", expand, uniform_small, uniform_random},
 };
 static const timing control = {"control, scalars 2, 1", leak, scalars_two, scalars_one};
 enum { TIMINGS = sizeof timings / sizeof *timings };

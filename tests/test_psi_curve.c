@@ -137,6 +137,14 @@ static void test_modes(void)
             _mm_setcsr(before);
             equal(st, product, ITEMS);
             _mm_setcsr((before & ~0xe040u) | (mode & 3) << 13 | zeros);
+            st = all[b]->mul_common(got, p, ITEMS, k, NULL);
+            _mm_setcsr(before);
+            equal(st, common, ITEMS);
+            _mm_setcsr((before & ~0xe040u) | (mode & 3) << 13 | zeros);
+            st = all[b]->base_mul(got, k, ITEMS);
+            _mm_setcsr(before);
+            equal(st, base, ITEMS);
+            _mm_setcsr((before & ~0xe040u) | (mode & 3) << 13 | zeros);
             st = all[b]->add(got, p, q, ITEMS, NULL);
             _mm_setcsr(before);
             equal(st, sum, ITEMS);
@@ -313,25 +321,31 @@ static psi_point moved(const psi_point *x, int d)
     return r;
 }
 
-/* All numbers from p to 2^255 - 1, p itself as the identity's second name, in each lane of two vectors. */
+/* All numbers from p, another name of the identity, to 2^255 - 1, in each lane of two vectors, of either
+ * operand. */
 static void test_not_reduced(void)
 {
     const psi_group_backend *all[UNIT_GROUPS_MAX];
-    psi_point b[MULTIPLES], high, in[TWO_VECTORS], out[TWO_VECTORS];
+    psi_point b[MULTIPLES], high, in[TWO_VECTORS], good[TWO_VECTORS], out[TWO_VECTORS];
     size_t count = unit_groups(all);
     multiples(b);
     memset(&high, 0xff, sizeof high);
     high.b[31] = 0x7f;
     for (int i = 0; i < 19; i++)
         for (size_t at = 0; at < TWO_VECTORS; at++) {
-            for (size_t j = 0; j < TWO_VECTORS; j++)
+            for (size_t j = 0; j < TWO_VECTORS; j++) {
                 in[j] = b[1 + j % (MULTIPLES - 1)];
+                good[j] = b[1 + (j + 1) % (MULTIPLES - 1)];
+            }
             in[at] = moved(&high, -i);
             for (size_t g = 0; g < count; g++) {
                 size_t bad = TWO_VECTORS;
                 if (g >= count - UNIT_GROUPS_IN_C && (at + (size_t)i) % 4 != 0)
                     continue;
-                CU_ASSERT_EQUAL(all[g]->add(out, in, in, TWO_VECTORS, &bad), TALLY_ERR_MALFORMED);
+                CU_ASSERT_EQUAL(all[g]->add(out, in, good, TWO_VECTORS, &bad), TALLY_ERR_MALFORMED);
+                CU_ASSERT_EQUAL(bad, at);
+                bad = TWO_VECTORS;
+                CU_ASSERT_EQUAL(all[g]->subtract(out, good, in, TWO_VECTORS, &bad), TALLY_ERR_MALFORMED);
                 CU_ASSERT_EQUAL(bad, at);
             }
         }

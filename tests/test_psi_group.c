@@ -157,7 +157,8 @@ static void invalid(void)
     read_invalid();
     random_scalars(k, M);
     random_points(good, M);
-    for (size_t i = 0; i < INVALID; i++) {
+    for (size_t i = 0; i < INVALID;
+         i++) { /* what decodes is the same for all: tests of every place are below */
         size_t at = i % M;
         memcpy(in, good, sizeof in);
         in[at] = bad[i];

@@ -108,10 +108,29 @@ static const psi_rowhash_backend *chosen = &portable;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 #if defined(__x86_64__)
+/* A strip of rows that end within a byte and a block, against the portable backend. Nothing here is secret.
+ */
+static int agrees(const psi_rowhash_backend *b)
+{
+    enum { BITS = 147, BYTES = PSI_ROW_STRIP / 8 };
+    uint8_t matrix[BITS][BYTES], rows[2][PSI_ROW_STRIP * PSI_ROW_BYTES], points[PSI_ROW_BYTES];
+    psi_row_key key;
+    for (size_t i = 0; i < sizeof matrix; i++)
+        matrix[i / BYTES][i % BYTES] = (uint8_t)((i * i + 131 * i) >> 3);
+    for (size_t i = 0; i < sizeof points; i++)
+        points[i] = (uint8_t)(201 * i + 7);
+    psi_row_key_init(&key, points);
+    portable.strip(rows[0], matrix[0], BYTES, BITS, &key);
+    b->strip(rows[1], matrix[0], BYTES, BITS, &key);
+    return memcmp(rows[0], rows[1], sizeof rows[0]) == 0; /* public */
+}
+
+/* One that computes anything else on this machine is not offered. */
 static void offer(const psi_rowhash_backend *b, unsigned needs)
 {
-    if ((psi_cpu_all() & needs) == needs)
-        backends[backend_count++] = b;
+    if ((psi_cpu_all() & needs) != needs || !agrees(b))
+        return;
+    backends[backend_count++] = b;
     if ((psi_cpu() & needs) == needs)
         chosen = b;
 }
@@ -122,7 +141,7 @@ static void choose(void)
 {
 #if defined(__x86_64__)
     offer(&psi_rowhash_avx2, PSI_CPU_AVX2 | PSI_CPU_CLMUL);
-    offer(&psi_rowhash_vpclmul256, PSI_CPU_AVX2 | PSI_CPU_VPCLMUL);
+    offer(&psi_rowhash_vpclmul256, PSI_CPU_AVX2 | PSI_CPU_CLMUL | PSI_CPU_VPCLMUL);
     offer(&psi_rowhash_avx512, PSI_CPU_AVX512);
 #endif
 }

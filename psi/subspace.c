@@ -77,10 +77,30 @@ static const psi_subspace_backend *chosen = &portable;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 #if defined(__x86_64__)
+/* Four blocks of a column, leaf 0 with and without, against the portable backend. Nothing here is secret. */
+static int agrees(const psi_subspace_backend *b)
+{
+    enum { K = PSI_SUBSPACE_K_MIN, LEAVES = 1 << K, BYTES = 64 };
+    psi_block keys[LEAVES];
+    psi_leaf leaves[2][LEAVES];
+    uint8_t u[2][BYTES], v[2][2][K][BYTES];
+    const psi_subspace_backend *both[2] = {&portable, b};
+    for (size_t i = 0; i < sizeof keys; i++)
+        keys[i / 16].b[i % 16] = (uint8_t)(37 * i + i / 16);
+    for (int i = 0; i < 2; i++)
+        if (both[i]->expand(leaves[i], keys, LEAVES) ||
+            both[i]->fold(u[i], v[i][0][0], BYTES, leaves[i], K, 0x1fffffffe, BYTES / 16) ||
+            both[i]->fold(NULL, v[i][1][0], BYTES, leaves[i], K, 4, BYTES / 16))
+            return 0;
+    return memcmp(u[0], u[1], sizeof u[0]) == 0 && memcmp(v[0], v[1], sizeof v[0]) == 0; /* public */
+}
+
+/* One that computes anything else on this machine is not offered. */
 static void offer(const psi_subspace_backend *b, unsigned needs)
 {
-    if ((psi_cpu_all() & needs) == needs)
-        backends[backend_count++] = b;
+    if ((psi_cpu_all() & needs) != needs || !agrees(b))
+        return;
+    backends[backend_count++] = b;
     if ((psi_cpu() & needs) == needs)
         chosen = b;
 }
@@ -92,7 +112,7 @@ static void choose(void)
 #if defined(__x86_64__)
     offer(&psi_subspace_aesni, PSI_CPU_AVX2 | PSI_CPU_AES);
     offer(&psi_subspace_vaes256, PSI_CPU_AVX2 | PSI_CPU_AES | PSI_CPU_VAES);
-    offer(&psi_subspace_vaes, PSI_CPU_AVX512);
+    offer(&psi_subspace_vaes, PSI_CPU_AVX512 | PSI_CPU_AVX2 | PSI_CPU_AES);
 #endif
 }
 

@@ -5,9 +5,12 @@
  * (AVX2 and VAES) and vaes (AVX-512 with VAES), bit for bit alike. Called by psi/vole.
  *
  * A column has 2^k leaf keys. Leaf j's stream is AES-128 in counter mode: block c (slots 128c .. 128c + 127,
- * slot s in byte s/8, bit s%8) is AES_j(c as a 128-bit little-endian number). u   = XOR of all streams V_b =
- * XOR of the streams j whose bit b is set, b = 0 .. k-1 The sender orders its leaves by j ^ Delta, so that
- * the one it lacks is leaf 0, which occurs in u only.
+ * slot s in byte s/8, bit s%8) is AES_j(c as a 128-bit little-endian number; c < 2^64).
+ *
+ * - u = XOR of all streams
+ * - V_b = XOR of the streams j whose bit b is set, b = 0 .. k-1
+ *
+ * The sender orders its leaves by j ^ Delta, so that the one it lacks is leaf 0, which occurs in u only.
  */
 #ifndef PSI_SUBSPACE_H
 #define PSI_SUBSPACE_H

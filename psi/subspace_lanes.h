@@ -71,7 +71,9 @@ LANES_TARGET static tally_status lanes_fold(uint8_t *u, uint8_t *v, size_t strid
                 sums[1][w] = lanes_xor(sums[1][w], upper);
                 all[w] = lanes_xor(all[w], sum[w]);
             }
-            for (unsigned b = 2; b < k; b++)
+            /* The first bound is for gcc, which unrolls a step beyond the array, never taken, over the
+             * canary. */
+            for (unsigned b = 2; b < PSI_SUBSPACE_K_MAX && b < k; b++)
                 if (g >> b & 1)
 #pragma GCC unroll 2
                     for (unsigned w = 0; w < WIDE; w++)
@@ -81,7 +83,7 @@ LANES_TARGET static tally_status lanes_fold(uint8_t *u, uint8_t *v, size_t strid
             size_t at = 16 * (c + w * LANES);
             if (u)
                 lanes_store(u + at, all[w]);
-            for (unsigned b = 0; b < k; b++)
+            for (unsigned b = 0; b < PSI_SUBSPACE_K_MAX && b < k; b++)
                 lanes_store(v + b * stride + at, sums[b][w]);
         }
     }

@@ -13,9 +13,9 @@ extern const uint32_t psi_sha256_start[8]; /* before the first block: FIPS 180-4
 /* Each is in the source of its name; behind it what it needs of enum psi_cpu. */
 extern const psi_subspace_backend psi_subspace_aesni;    /* AVX2, AES */
 extern const psi_subspace_backend psi_subspace_vaes256;  /* AVX2, AES, VAES */
-extern const psi_subspace_backend psi_subspace_vaes;     /* AVX512 */
+extern const psi_subspace_backend psi_subspace_vaes;     /* AVX512, AVX2, AES */
 extern const psi_rowhash_backend psi_rowhash_avx2;       /* AVX2, CLMUL */
-extern const psi_rowhash_backend psi_rowhash_vpclmul256; /* AVX2, VPCLMUL */
+extern const psi_rowhash_backend psi_rowhash_vpclmul256; /* AVX2, CLMUL, VPCLMUL */
 extern const psi_rowhash_backend psi_rowhash_avx512;     /* AVX512 */
 extern const psi_sha256_backend psi_sha256_ni;           /* SHA */
 

@@ -32,7 +32,8 @@ for level in "$@"; do
         unset IFS
         short=$(basename "$compiler" | tr ' ' '_')
         folder=build/audit/$short$level
-        for name in digits group_avx2 group_ifma expand_avx2 expand_avx512 rowhash_avx512 gf128_clmul sha256_ni pick_avx2; do
+        for name in digits group_avx2 group_ifma expand_avx2 expand_avx512 rowhash_avx2 rowhash_vpclmul256 rowhash_avx512 subspace_aesni \
+            subspace_vaes256 gf128_clmul sha256_ni pick_avx2; do
             "$MAKE" --no-print-directory CC="$compiler" CFLAGS="$level -g" B="$folder" "$folder/psi/$name.o" || exit 1
             objects="$objects $name.$short$level=$folder/psi/$name.o"
         done

@@ -128,6 +128,8 @@ def version(t):
     for wanted in ("portable", "avx2"):
         limited = json.loads(t.run("version", "--json", env={"TALLY_BACKEND": wanted}).out)["backends"]
         t.check(limited["group"] in ("portable", wanted) and limited["sha512"] in ("portable", wanted), f"TALLY_BACKEND={wanted}: {limited}")
+        t.check(limited["streams"] in (("portable",) if wanted == "portable" else ("portable", "aesni", "vaes256")), f"TALLY_BACKEND={wanted}: {limited}")
+        t.check(limited["rows"] in (("portable",) if wanted == "portable" else ("portable", "avx2", "vpclmul256")), f"TALLY_BACKEND={wanted}: {limited}")
 
 
 @test

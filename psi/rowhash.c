@@ -119,6 +119,7 @@ static int agrees(const psi_rowhash_backend *b)
         matrix[i / BYTES][i % BYTES] = (uint8_t)((i * i + 131 * i) >> 3);
     for (size_t i = 0; i < sizeof points; i++)
         points[i] = (uint8_t)(201 * i + 7);
+    memset(&key, 0, sizeof key);
     psi_row_key_init(&key, points);
     portable.strip(rows[0], matrix[0], BYTES, BITS, &key);
     b->strip(rows[1], matrix[0], BYTES, BITS, &key);

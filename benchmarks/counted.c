@@ -14,7 +14,9 @@
 #include "psi/mem.h"
 #include "psi/oprf.h"
 #include "psi/paillier.h"
+#include "psi/rowhash.h"
 #include "psi/shuffle.h"
+#include "psi/subspace.h"
 #include "psi/vole_setup.h"
 #include "tests/paillier_primes.h"
 
@@ -364,7 +366,9 @@ static void prepare(const char *folder)
 {
     uint8_t bytes[PSI_PAILLIER_P * 8];
     mp_limb_t p[PSI_PAILLIER_P], q[PSI_PAILLIER_P];
-    psi_group(); /* which compares its backends, once */
+    psi_group(); /* these compare their backends, once */
+    psi_subspace();
+    psi_rowhash();
     psi_prg_bytes(&fixed, messages, sizeof messages);
     psi_prg_bytes(&fixed, items, sizeof items);
     memcpy(items[1], items[0], ITEMS / 2 * sizeof items[0][0]);

@@ -11,7 +11,9 @@
  * - factor: tight in the low 52 bits of x0..x3, whatever stands above them. It may be multiplied, squared,
  *   selected and moved; field_settle makes it tight. A tight element is a factor.
  * - wide: five integers, a product or a small sum of products before its carries; xi < 2^63.
- * - raised: a product with 2^9 p added, so that another product can be taken off.
+ * - raised: a product with 2^9 p added, so that another product can be taken off. At most three of them make
+ *   a wide element: a limb of 2^9 p is below 2^61.
+ * What is added to, taken off or compared is tight; a factor would count twice what it has carried.
  *
  * lanes_low(r, a, b) adds the low 52 bits of a b to r and lanes_high(r, a, b) the bits above, both of the
  * low 52 bits of a and b: of a factor they take what counts.
